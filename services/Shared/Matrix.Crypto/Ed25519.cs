@@ -1,0 +1,9 @@
+using Matrix.Events;
+
+namespace Matrix.Crypto;
+
+/// <summary>Picks libcrypto where it is found, BouncyCastle otherwise.</summary>
+public static class Ed25519
+{
+    public static IEd25519 Default => throw new NotImplementedException();
+}
