@@ -1,0 +1,83 @@
+namespace Matrix.Replication;
+
+/// <summary>Rows of a stream as the database holds them; To is the last position covered, which may be short of what was asked.</summary>
+public sealed record StreamPage(long To, IReadOnlyList<StreamRow> Rows);
+
+/// <summary>The truth behind the bus. Implemented by Matrix.Storage over <c>stream_counters</c>.</summary>
+public interface IStreamSource
+{
+    /// <summary>Current position of every persistent stream, in one query.</summary>
+    Task<IReadOnlyDictionary<StreamDefinition, long>> GetPositionsAsync(CancellationToken ct);
+    /// <summary>Rows in (from, to], ascending, at most about <paramref name="limit"/> rows (never splits a position).</summary>
+    Task<StreamPage> ReadAsync(StreamDefinition stream, long from, long to, int limit, CancellationToken ct);
+}
+
+/// <summary>Carries hints; may lose, repeat, reorder or delay anything. Implementations: Redis, in process, lossy (tests).</summary>
+public interface IReplicationBus
+{
+    /// <summary>False while the transport is away; followers then poll.</summary>
+    bool IsConnected { get; }
+    /// <summary>Never throws for a transport fault: what is lost is found again in the database.</summary>
+    ValueTask PublishAsync(StreamFrame frame, CancellationToken ct);
+    /// <summary>Frames of one stream arrive one at a time, in the order the transport had them.</summary>
+    IAsyncDisposable Subscribe(IReadOnlyCollection<StreamDefinition> streams, Func<StreamFrame, ValueTask> onFrame);
+    /// <summary>Takes the next position of an ephemeral stream and publishes, atomically. Returns the position.</summary>
+    ValueTask<long> PublishEphemeralAsync(StreamDefinition stream, string key, ReadOnlyMemory<byte> payload, CancellationToken ct);
+    /// <summary>Current position of an ephemeral stream (0 when never written or lost).</summary>
+    ValueTask<long> GetEphemeralPositionAsync(StreamDefinition stream, CancellationToken ct);
+}
+
+/// <summary>A part of a service that follows streams. Called in position order per stream, never twice for a position, never with a gap.</summary>
+public interface IStreamConsumer
+{
+    IReadOnlyCollection<StreamDefinition> Streams { get; }
+    /// <summary>
+    /// Rows in (from, to]; memory only, quick, must not throw. Long work belongs behind a bounded queue or a saved cursor.
+    /// For an ephemeral stream that was reset (Redis lost its data) <paramref name="from"/> is 0 and everything known is void.
+    /// </summary>
+    ValueTask OnRowsAsync(StreamDefinition stream, long from, long to, IReadOnlyList<StreamRow> rows);
+}
+
+/// <summary>Where this process stands in each stream. One per process; drives all <see cref="IStreamConsumer"/>s.</summary>
+public interface IStreamFollower
+{
+    /// <summary>Everything up to here has been given to the consumers.</summary>
+    long Position(StreamDefinition stream);
+    /// <summary>Completes when the local position reaches <paramref name="position"/>; false when it did not within the timeout. Asks the database itself when waiting long.</summary>
+    ValueTask<bool> WaitForAsync(StreamDefinition stream, long position, TimeSpan timeout, CancellationToken ct);
+    /// <summary>True once the first positions are loaded and consumers may answer.</summary>
+    bool IsReady { get; }
+}
+
+/// <summary>What a writer calls after COMMIT: applies the frame to this process at once and publishes it to the others.</summary>
+public interface IStreamPublisher
+{
+    ValueTask PublishAsync(StreamDefinition stream, long from, long to, IReadOnlyList<StreamRow> rows, CancellationToken ct);
+    ValueTask<long> PublishEphemeralAsync(StreamDefinition stream, string key, ReadOnlyMemory<byte> payload, CancellationToken ct);
+}
+
+/// <summary>A running instance of a service.</summary>
+/// <param name="Service">Service name: gateway, clientapi, sync, eventpersister, federationinbound, federationsender, media, push, userdirectory, appservices, background.</param>
+/// <param name="Group">Service group that the gateway routes to; the service name unless configured.</param>
+/// <param name="Address">Base address for traffic of the gateway, such as http://127.0.0.1:40001</param>
+/// <param name="InternalAddress">Base address of <c>/_internal</c>.</param>
+public sealed record ServiceInstance(string Name, string Service, string Group, string Address, string InternalAddress, long StartedTsMs);
+
+/// <summary>Who runs. Backed by the <c>instances</c> table; the last known list survives a database pause.</summary>
+public interface IInstanceDirectory
+{
+    /// <summary>Alive instances of a group (or service), ordered by name.</summary>
+    IReadOnlyList<ServiceInstance> Of(string groupOrService);
+    IReadOnlyList<ServiceInstance> All { get; }
+    /// <summary>Changes by one with every change of the list.</summary>
+    long Version { get; }
+    /// <summary>Completes at the next change after <paramref name="version"/>.</summary>
+    Task WaitForChangeAsync(long version, CancellationToken ct);
+}
+
+/// <summary>Calls <c>/_internal</c> endpoints of other instances with the shared secret; waits for the positions that an answer carries.</summary>
+public interface IInternalRpc
+{
+    /// <summary>Posts JSON to an instance chosen by rendezvous hash of <paramref name="key"/> over the service; retries another when it could not be delivered.</summary>
+    Task<byte[]> PostAsync(string service, string key, string path, ReadOnlyMemory<byte> json, CancellationToken ct);
+}
