@@ -1,0 +1,21 @@
+using Matrix.AppServices;
+using Matrix.Background;
+using Matrix.ClientApi;
+using Matrix.EventPersister;
+using Matrix.FederationInbound;
+using Matrix.FederationSender;
+using Matrix.Media;
+using Matrix.Push;
+using Matrix.Sync;
+using Matrix.UserDirectory;
+using Matrix.Web;
+using Matrix.Web.Routing;
+
+var builder = MatrixService.Create("monolith", args);
+builder.AddClientApi().AddSync().AddEventPersister().AddFederationInbound().AddFederationSender()
+    .AddMedia().AddPush().AddUserDirectory().AddAppServices().AddBackground();
+var app = builder.Build();
+app.UseMatrix();
+app.MapClientApi().MapSync().MapEventPersister().MapFederationInbound().MapFederationSender()
+    .MapMedia().MapPush().MapUserDirectory().MapAppServices().MapBackground();
+return await app.RunMatrixAsync();

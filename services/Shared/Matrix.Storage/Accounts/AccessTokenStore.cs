@@ -1,0 +1,78 @@
+using System.Security.Cryptography;
+using System.Text;
+using Npgsql;
+
+namespace Matrix.Storage.Accounts;
+
+/// <summary>What a token stands for. A missing row yields null: the token is unknown.</summary>
+public sealed record AccessTokenRecord(
+    string UserId, string DeviceId, long? ExpiresTsMs, bool IsAdmin, bool IsGuest, bool Deactivated, bool Locked, bool Suspended, string? AppServiceId);
+
+/// <summary>Access tokens, stored as SHA-256 of their text.</summary>
+public sealed class AccessTokenStore(Database database)
+{
+    internal const string SqlFind =
+        """
+        select t.user_id, t.device_id, t.expires_ts_ms, u.is_admin, u.is_guest, u.deactivated, u.locked, u.suspended, u.appservice_id
+        from access_tokens t join users u using (user_id) where t.token_hash = $1
+        """;
+    internal const string SqlInsert =
+        "insert into access_tokens (token_hash, user_id, device_id, created_ts_ms, expires_ts_ms) values ($1, $2, $3, $4, $5)";
+    internal const string SqlDelete = "delete from access_tokens where token_hash = $1";
+    internal const string SqlDeleteOfDevice = "delete from access_tokens where user_id = $1 and device_id = $2 returning token_hash";
+    internal const string SqlDeleteOfUser = "delete from access_tokens where user_id = $1 returning token_hash, device_id";
+
+    public static byte[] Hash(string token) => SHA256.HashData(Encoding.UTF8.GetBytes(token));
+
+    public async Task<AccessTokenRecord?> FindAsync(byte[] tokenHash, CancellationToken ct)
+    {
+        await using var command = database.Source.CreateCommand(SqlFind);
+        command.Parameters.AddWithValue(tokenHash);
+        await using var r = await command.ExecuteReaderAsync(ct);
+        if (!await r.ReadAsync(ct)) return null;
+        return new(r.GetString(0), r.GetString(1), r.IsDBNull(2) ? null : r.GetInt64(2), r.GetBoolean(3), r.GetBoolean(4), r.GetBoolean(5),
+            r.GetBoolean(6), r.GetBoolean(7), r.IsDBNull(8) ? null : r.GetString(8));
+    }
+
+    public static async Task InsertAsync(NpgsqlTransaction tx, byte[] tokenHash, string userId, string deviceId, long nowMs, long? expiresTsMs, CancellationToken ct)
+    {
+        await using var command = new NpgsqlCommand(SqlInsert, tx.Connection, tx);
+        command.Parameters.AddWithValue(tokenHash);
+        command.Parameters.AddWithValue(userId);
+        command.Parameters.AddWithValue(deviceId);
+        command.Parameters.AddWithValue(nowMs);
+        command.Parameters.AddWithValue((object?)expiresTsMs ?? DBNull.Value);
+        await command.ExecuteNonQueryAsync(ct);
+    }
+
+    public static async Task DeleteAsync(NpgsqlTransaction tx, byte[] tokenHash, CancellationToken ct)
+    {
+        await using var command = new NpgsqlCommand(SqlDelete, tx.Connection, tx);
+        command.Parameters.AddWithValue(tokenHash);
+        await command.ExecuteNonQueryAsync(ct);
+    }
+
+    /// <summary>Hashes of the tokens that were removed: the keys to invalidate.</summary>
+    public static async Task<List<byte[]>> DeleteOfDeviceAsync(NpgsqlTransaction tx, string userId, string deviceId, CancellationToken ct)
+    {
+        await using var command = new NpgsqlCommand(SqlDeleteOfDevice, tx.Connection, tx);
+        command.Parameters.AddWithValue(userId);
+        command.Parameters.AddWithValue(deviceId);
+        return await HashesAsync(command, ct);
+    }
+
+    public static async Task<List<byte[]>> DeleteOfUserAsync(NpgsqlTransaction tx, string userId, CancellationToken ct)
+    {
+        await using var command = new NpgsqlCommand(SqlDeleteOfUser, tx.Connection, tx);
+        command.Parameters.AddWithValue(userId);
+        return await HashesAsync(command, ct);
+    }
+
+    private static async Task<List<byte[]>> HashesAsync(NpgsqlCommand command, CancellationToken ct)
+    {
+        var hashes = new List<byte[]>();
+        await using var r = await command.ExecuteReaderAsync(ct);
+        while (await r.ReadAsync(ct)) hashes.Add(r.GetFieldValue<byte[]>(0));
+        return hashes;
+    }
+}

@@ -1,0 +1,11 @@
+using Npgsql;
+
+namespace Matrix.Storage;
+
+public static class DatabaseFaults
+{
+    /// <summary>The database is away, restarting or overloaded: the same request may succeed later.</summary>
+    public static bool IsTransient(NpgsqlException e) =>
+        e.IsTransient || e.InnerException is System.Net.Sockets.SocketException or IOException or TimeoutException
+        || e is PostgresException { SqlState: "57P01" or "57P02" or "57P03" or "53300" or "40001" or "40P01" };
+}

@@ -1,0 +1,22 @@
+using Matrix.Primitives;
+using Microsoft.AspNetCore.Http;
+
+namespace Matrix.Web.Auth;
+
+/// <summary>Who asks. Bound as a parameter of handlers; absent (null) only on anonymous routes and with optional authentication.</summary>
+/// <param name="TokenHash">SHA-256 of the access token.</param>
+/// <param name="AppServiceId">Id of the application service that asks, for itself or for one of its users.</param>
+public sealed record Requester(UserId UserId, string DeviceId, byte[] TokenHash, bool IsAdmin, bool IsGuest, string? AppServiceId)
+{
+    public void RequireSelf(UserId userId, string message)
+    {
+        if (userId.Value != UserId.Value) throw MatrixError.Forbidden(message).AsException();
+    }
+
+    public void RequireAdmin()
+    {
+        if (!IsAdmin) throw MatrixError.Forbidden("You are not a server admin").AsException();
+    }
+
+    public static ValueTask<Requester?> BindAsync(HttpContext context) => ValueTask.FromResult(context.Features.Get<Requester>());
+}
