@@ -6,7 +6,7 @@ namespace Matrix.Storage.Rooms;
 /// The <c>delta</c> of a snapshot row: pairs (state_key_nid, event_nid) sorted by key, each as two varints; the key as the difference to the one
 /// before. Event nid 0 removes the key. docs/state.md
 /// </summary>
-public static class StateDelta
+public static partial class StateDelta
 {
     public static byte[] Encode(IEnumerable<KeyValuePair<long, long>> changes)
     {
