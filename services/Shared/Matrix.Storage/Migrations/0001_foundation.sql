@@ -158,7 +158,7 @@ create table events (
     depth bigint not null,
     origin_server_ts bigint not null,
     received_ts_ms bigint not null,
-    flags smallint not null default 0,  -- EventFlags: 1 outlier, 2 rejected, 4 soft-failed, 8 redacted
+    flags smallint not null default 0,  -- EventFlags: 1 outlier, 2 rejected, 4 soft-failed, 8 redacted, 16 superseded
     snapshot_nid bigint,                -- state after the event; null for outliers
     replaces_nid bigint,                -- the state event that it replaced, by the state before it; null: none
     prev_nids bigint[] not null,
