@@ -32,22 +32,26 @@ public sealed partial class AccountDataStore(Database database)
     /// Reads, changes and writes while no other instance can: <paramref name="change"/> gets the content (an empty object when there is none) and
     /// returns the new one, or null to leave it. It may be called once only and must not wait.
     /// </summary>
-    public Task<IReadOnlyList<StreamBatch>> UpdateAsync(
-        string userId, string roomId, string type, Func<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>?> change, CancellationToken ct) =>
-        database.InTransactionAsync(async tx =>
+    public async Task<IReadOnlyList<StreamBatch>> UpdateAsync(
+        string userId, string roomId, string type, Func<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>?> change, CancellationToken ct)
+    {
+        await using var connection = await database.Source.OpenConnectionAsync(ct);
+        await using var tx = await connection.BeginTransactionAsync(ct);
+        byte[] current;
+        await using (var take = new NpgsqlCommand(SqlLock, connection, tx))
         {
-            byte[] current;
-            await using (var take = new NpgsqlCommand(SqlLock, tx.Connection, tx))
-            {
-                take.Parameters.AddWithValue(userId);
-                take.Parameters.AddWithValue(roomId);
-                take.Parameters.AddWithValue(type);
-                current = (byte[])(await take.ExecuteScalarAsync(ct))!;
-            }
-            if (change(current) is not { } next) return (IReadOnlyList<StreamBatch>)[];
-            await using var set = new NpgsqlCommand(SqlSet, tx.Connection, tx);
-            return await SetAsync(set, userId, roomId, type, next, ct);
-        }, ct);
+            take.Parameters.AddWithValue(userId);
+            take.Parameters.AddWithValue(roomId);
+            take.Parameters.AddWithValue(type);
+            current = (byte[])(await take.ExecuteScalarAsync(ct))!;
+        }
+        // Without a change the transaction is rolled back, and with it the row that the lock may have made.
+        if (change(current) is not { } next) return [];
+        await using var set = new NpgsqlCommand(SqlSet, connection, tx);
+        var batches = await SetAsync(set, userId, roomId, type, next, ct);
+        await tx.CommitAsync(ct);
+        return batches;
+    }
 
     private static async Task<IReadOnlyList<StreamBatch>> SetAsync(
         NpgsqlCommand command, string userId, string roomId, string type, ReadOnlyMemory<byte> content, CancellationToken ct)
