@@ -52,7 +52,7 @@ public sealed class SavedPositions(Database database)
     {
         var positions = new Dictionary<StreamDefinition, long>();
         await using var r = await command.ExecuteReaderAsync(ct);
-        while (await r.ReadAsync(ct)) if (Streams.Find(r.GetString(0)) is { } stream) positions[stream] = r.GetInt64(1);
+        while (await r.ReadAsync(ct)) if (Replication.Streams.Find(r.GetString(0)) is { } stream) positions[stream] = r.GetInt64(1);
         return positions;
     }
 }
