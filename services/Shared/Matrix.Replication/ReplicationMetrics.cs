@@ -5,7 +5,7 @@ namespace Matrix.Replication;
 /// <summary>What replication measures; docs/streams.md names each.</summary>
 public static class ReplicationMetrics
 {
-    public const string MeterName = "Matrix.Replication";
+    public const string MeterName = "Armada.Replication";
     internal static readonly Meter Meter = new(MeterName);
 
     internal static readonly Counter<long> FramesPublished = Meter.CreateCounter<long>("armada.replication.frames.published");

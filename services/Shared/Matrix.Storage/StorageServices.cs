@@ -1,7 +1,7 @@
 using Matrix.Replication;
 using Matrix.Storage.Instances;
 using Matrix.Storage.Setup;
-using Matrix.Storage.StreamLog;
+using Matrix.Storage.Streams;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 

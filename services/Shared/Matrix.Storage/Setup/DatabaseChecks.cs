@@ -58,7 +58,7 @@ public static class DatabaseChecks
     private static async Task CheckCountersAsync(NpgsqlConnection connection, List<DatabaseFault> faults, CancellationToken ct)
     {
         await using var command = new NpgsqlCommand(SetupSql.CountersBehind, connection);
-        command.Parameters.Add(new() { Value = Streams.All.Where(s => !s.IsEphemeral).Select(s => s.Name).ToArray() });
+        command.Parameters.Add(new() { Value = Replication.Streams.All.Where(s => !s.IsEphemeral).Select(s => s.Name).ToArray() });
         await using var reader = await command.ExecuteReaderAsync(ct);
         while (await reader.ReadAsync(ct))
         {

@@ -2,7 +2,7 @@ using Matrix.Replication;
 using Npgsql;
 using NpgsqlTypes;
 
-namespace Matrix.Storage.StreamLog;
+namespace Matrix.Storage.Streams;
 
 /// <summary>
 /// Takes positions. The update of <c>stream_counters</c> locks the stream until COMMIT, so positions are given out in the order of commits and a rollback
@@ -44,7 +44,7 @@ public static class StreamCounters
         NpgsqlConnection connection, NpgsqlTransaction? transaction, StreamDefinition stream,
         IReadOnlyList<(string Key, ReadOnlyMemory<byte> Payload)> rows, CancellationToken ct)
     {
-        if (stream.IsEphemeral || stream == Streams.Events)
+        if (stream.IsEphemeral || stream == Replication.Streams.Events)
             throw new ArgumentException($"Rows of stream {stream} are not kept in stream_rows.", nameof(stream));
         if (rows.Count == 0)
         {

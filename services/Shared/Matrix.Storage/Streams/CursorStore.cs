@@ -1,7 +1,7 @@
 using Matrix.Replication;
 using Npgsql;
 
-namespace Matrix.Storage.StreamLog;
+namespace Matrix.Storage.Streams;
 
 /// <summary>Positions up to which a duty has done its work, such as push:events; survive a restart.</summary>
 public sealed class CursorStore(Database database)

@@ -3,7 +3,7 @@ using Matrix.Replication;
 using Matrix.Storage.Events;
 using Npgsql;
 
-namespace Matrix.Storage.StreamLog;
+namespace Matrix.Storage.Streams;
 
 /// <summary>
 /// The persistent streams as PostgreSQL holds them: stream events from <c>event_stream</c> and what it points to, every other from <c>stream_rows</c>.
@@ -21,7 +21,7 @@ public sealed class StreamStore(Database database) : IStreamSource
         while (await reader.ReadAsync(ct))
         {
             // A stream of a newer release is none of ours.
-            if (Streams.Find(reader.GetString(0)) is { } stream) positions[stream] = reader.GetInt64(1);
+            if (Replication.Streams.Find(reader.GetString(0)) is { } stream) positions[stream] = reader.GetInt64(1);
         }
         return positions;
     }
@@ -30,7 +30,7 @@ public sealed class StreamStore(Database database) : IStreamSource
     public async Task<StreamPage> ReadAsync(StreamDefinition stream, long from, long to, int limit, CancellationToken ct)
     {
         if (stream.IsEphemeral) throw new ArgumentException($"Stream {stream} is not in the database.", nameof(stream));
-        var isEvents = stream == Streams.Events;
+        var isEvents = stream == Replication.Streams.Events;
         await using var command = database.Source.CreateCommand(isEvents ? StreamSql.ReadEvents : StreamSql.ReadRows);
         if (!isEvents) command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = stream.Name });
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = from });

@@ -1,4 +1,4 @@
-namespace Matrix.Storage.StreamLog;
+namespace Matrix.Storage.Streams;
 
 internal static class StreamSql
 {
