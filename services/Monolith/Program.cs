@@ -13,7 +13,7 @@ using Matrix.Web.Routing;
 
 var builder = MatrixService.Create("monolith", args,
     ClientApiService.Name, SyncService.Name, EventPersisterService.Name, FederationInboundService.Name, FederationSenderService.Name,
-    MediaService.Name, PushService.Name, UserDirectoryService.Name, AppServicesService.Name, BackgroundService.Name);
+    MediaService.Name, PushService.Name, UserDirectoryService.Name, AppServicesService.Name, Matrix.Background.BackgroundService.Name);
 builder.AddClientApi().AddSync().AddEventPersister().AddFederationInbound().AddFederationSender()
     .AddMedia().AddPush().AddUserDirectory().AddAppServices().AddBackground();
 var app = builder.Build();
