@@ -55,8 +55,9 @@ public sealed class PostgresFixture : IAsyncLifetime
     public string NameForTest()
     {
         var name = "armada_test_" + Guid.NewGuid().ToString("N")[..16];
+        var toConnect = ConnectionStringOf(name);
         databases.Add(name);
-        return ConnectionStringOf(name);
+        return toConnect;
     }
 
     /// <summary>As superuser, outside of the databases under test.</summary>
