@@ -270,6 +270,9 @@ create table user_directory (           -- UserDirectory
     search tsvector not null
 );
 create index user_directory_search on user_directory using gin (search);
+create table directory_public_rooms (   -- UserDirectory: rooms that anybody can join or read; their members are found by everybody
+    room_nid bigint primary key
+);
 create table media (                    -- Media
     media_id text primary key,
     user_id text not null,
