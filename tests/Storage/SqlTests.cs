@@ -14,7 +14,9 @@ public partial class SqlTests(PostgresFixture postgres) : IClassFixture<Postgres
     {
         await using var connection = await postgres.Source.OpenConnectionAsync();
         var faults = new List<string>();
-        var constants = Constants().ToList();
+        var all = Constants().ToList();
+        // A constant that is part of another is a fragment; the whole is prepared.
+        var constants = all.Where(c => !all.Any(o => o.Sql.Length > c.Sql.Length && o.Sql.Contains(c.Sql, StringComparison.Ordinal))).ToList();
         foreach (var (name, sql) in constants)
         {
             try

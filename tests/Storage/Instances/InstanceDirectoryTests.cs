@@ -52,6 +52,18 @@ public class InstanceDirectoryTests(PostgresFixture postgres) : IClassFixture<Po
     }
 
     [Fact]
+    public async Task Addresses_that_are_known_late_are_registered_then()
+    {
+        var connectionString = await postgres.CreateDatabaseAsync();
+        var known = false;
+        await using var process = new Process(connectionString, () => known ? [Instance("push-1", "push")] : throw new InvalidOperationException("not yet"));
+        await process.StartAsync();
+        await process.RegisteredAsync();
+        known = true;
+        await process.UntilAsync(d => d.All.Count == 1);
+    }
+
+    [Fact]
     public async Task A_row_that_was_removed_by_mistake_comes_back_with_the_next_heartbeat()
     {
         var connectionString = await postgres.CreateDatabaseAsync();
@@ -119,10 +131,14 @@ public class InstanceDirectoryTests(PostgresFixture postgres) : IClassFixture<Po
     /// <summary>The directory of one process.</summary>
     private sealed class Process : IAsyncDisposable
     {
-        public Process(string connectionString, params ServiceInstance[] own)
+        public Process(string connectionString, params ServiceInstance[] own) : this(connectionString, () => own)
+        {
+        }
+
+        public Process(string connectionString, Func<IReadOnlyList<ServiceInstance>> own)
         {
             Directory = new InstanceDirectory(
-                new StorageOptions { ConnectionString = connectionString }, new OwnInstances(() => own), Lifetime, TimeProvider.System,
+                new StorageOptions { ConnectionString = connectionString }, new OwnInstances(own), Lifetime, TimeProvider.System,
                 NullLogger<InstanceDirectory>.Instance);
         }
 
@@ -134,6 +150,9 @@ public class InstanceDirectoryTests(PostgresFixture postgres) : IClassFixture<Po
             await Directory.StartAsync(default);
             Lifetime.Start();
         }
+
+        /// <summary>The first attempt is over.</summary>
+        public Task RegisteredAsync() => Directory.Registering;
 
         public async Task UntilAsync(Func<InstanceDirectory, bool> holds)
         {

@@ -49,8 +49,15 @@ public class MigrationTests(PostgresFixture postgres) : IClassFixture<PostgresFi
     }
 
     [Fact]
-    public void Files_are_numbered_without_a_gap() =>
-        Assert.Equal(Enumerable.Range(1, Migrations.All.Count), Migrations.All.Select(m => m.Version));
+    public async Task A_file_with_a_lower_number_that_arrives_later_is_applied_too()
+    {
+        var source = postgres.Open(await postgres.CreateDatabaseAsync(Empty));
+        Migration[] files = [new(1, "one", 1, "create table one (a int)"), new(5, "five", 5, "create table five (a int)")];
+        Assert.Equal([1, 5], (await Migrations.ApplyAsync(source, files, default)).Select(m => m.Version));
+        Migration[] more = [files[0], new(3, "three", 3, "create table three (a int)"), files[1]];
+        Assert.Equal([3], (await Migrations.ApplyAsync(source, more, default)).Select(m => m.Version));
+        Assert.Empty(await Migrations.ApplyAsync(source, more, default));
+    }
 
     private static async Task<object?> ScalarAsync(NpgsqlDataSource source, string sql)
     {
