@@ -79,6 +79,8 @@ public sealed record ListenerConfig
     /// <summary>m.homeserver base URL of /.well-known/matrix/client; PublicBaseUrl when null.</summary>
     public bool ServeServerWellKnown { get; init; }
     public string? ExtraClientWellKnownJson { get; init; }
+    /// <summary>The JSON object of /.well-known/matrix/support; null when not configured.</summary>
+    public string? SupportWellKnownJson { get; init; }
 }
 
 /// <summary>A token bucket: tokens a second, and how many may gather.</summary>

@@ -1,0 +1,48 @@
+using Matrix.Gateway.Routing;
+
+namespace Matrix.Gateway.Fleet;
+
+/// <summary>Who answers which route class, at one moment.</summary>
+internal sealed class FleetSnapshot
+{
+    private readonly Pool[] pools;
+    private readonly TaskCompletionSource changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public FleetSnapshot(IReadOnlyCollection<Backend> backends, RouteGroups groups)
+    {
+        var byGroup = new Dictionary<string, Pool>(StringComparer.Ordinal);
+        pools = [.. RouteClass.All.Select(c =>
+        {
+            var pool = Of(groups.Of(c));
+            // A group of its own is a matter of speed: without living members the service's other instances answer just as well.
+            return pool.Members.Length == 0 ? Of(c.Service) : pool;
+        })];
+
+        Pool Of(string group)
+        {
+            if (!byGroup.TryGetValue(group, out var pool)) byGroup[group] = pool = new(group, Usable(group, backends));
+            return pool;
+        }
+    }
+
+    /// <summary>Completes when a newer snapshot has taken this one's place.</summary>
+    public Task Changed => changed.Task;
+
+    public Pool PoolOf(RouteClass routeClass) => pools[routeClass.Index];
+
+    public void Retire() => changed.TrySetResult();
+
+    private static Backend[] Usable(string group, IReadOnlyCollection<Backend> backends)
+    {
+        foreach (var health in (BackendHealth[])[BackendHealth.Up, BackendHealth.Unready])
+        {
+            var alive = backends.Where(b => b.Health == health).ToArray();
+            foreach (var named in (Func<Backend, string>[])[b => b.Instance.Group, b => b.Instance.Service, b => b.Name])
+            {
+                Backend[] members = [.. alive.Where(b => named(b) == group).OrderBy(b => b.Name, StringComparer.Ordinal)];
+                if (members.Length > 0) return members;
+            }
+        }
+        return [];
+    }
+}
