@@ -38,11 +38,22 @@ public sealed record HomeserverConfig
     public IReadOnlyList<string> IpRangeBlacklist { get; init; } = [];
     public IReadOnlyList<TrustedKeyServer> TrustedKeyServers { get; init; } = [];
     public IReadOnlyList<string> AppServiceConfigFiles { get; init; } = [];
-    /// <summary>Route class to service group, from stream_writers, worker groups and armada.routes.</summary>
+    /// <summary>
+    /// Route class to service group, from stream_writers and armada.routes. Several groups or instance names are separated by commas; a group
+    /// without a living instance is served by the class's usual service.
+    /// </summary>
     public IReadOnlyDictionary<string, string> RouteGroups { get; init; } = new Dictionary<string, string>();
     /// <summary>One memory budget for all caches of a process, in bytes.</summary>
     public long CacheBudgetBytes { get; init; } = 256L * 1024 * 1024;
     public ListenerConfig Listener { get; init; } = new();
+    /// <summary>Which instances do a duty, by name; empty: all that run.</summary>
+    public WorkerDuties Duties { get; init; } = new();
+    /// <summary>Exceptions from <see cref="IpRangeBlacklist"/>.</summary>
+    public IReadOnlyList<string> IpRangeWhitelist { get; init; } = [];
+    /// <summary>Also count requests, connections and queries of the platform at /_internal/metrics (own metrics are there always).</summary>
+    public bool EnableMetrics { get; init; }
+    /// <summary>Share of traces that are kept, 0 to 1.</summary>
+    public double TraceSampling { get; init; } = 1;
     /// <summary>Keys of Synapse that were read and have no effect, for the log.</summary>
     public IReadOnlyList<string> IgnoredKeys { get; init; } = [];
 }
@@ -81,7 +92,12 @@ public sealed record ListenerConfig
     public string? ExtraClientWellKnownJson { get; init; }
     /// <summary>The JSON object of /.well-known/matrix/support; null when not configured.</summary>
     public string? SupportWellKnownJson { get; init; }
+    /// <summary>Everything to listen on; the properties above describe the first plain and the first TLS one.</summary>
+    public IReadOnlyList<PublicEndpoint> Endpoints { get; init; } = [new(8008, ["127.0.0.1"], false, false)];
 }
+
+/// <summary>One listener of <c>listeners</c> that serves clients or servers.</summary>
+public sealed record PublicEndpoint(int Port, IReadOnlyList<string> BindAddresses, bool Tls, bool XForwarded);
 
 /// <summary>A token bucket: tokens a second, and how many may gather.</summary>
 public sealed record RateLimit(double PerSecond, int BurstCount);
@@ -98,6 +114,43 @@ public sealed record RateLimits
     public RateLimit InvitesPerRoom { get; init; } = new(0.3, 10);
     public RateLimit InvitesPerUser { get; init; } = new(0.003, 5);
     public RateLimit RoomCreation { get; init; } = new(0.016, 10);
+    public RateLimit JoinsRemote { get; init; } = new(0.01, 10);
+    public RateLimit JoinsPerRoom { get; init; } = new(1, 10);
+    public RateLimit InvitesPerIssuer { get; init; } = new(0.3, 10);
+    public RateLimit ThirdPartyInvite { get; init; } = new(0.2, 10);
+    public RateLimit ThirdPartyValidation { get; init; } = new(0.003, 5);
+    public RateLimit RegistrationTokenValidity { get; init; } = new(0.1, 5);
+    public RateLimit MediaCreate { get; init; } = new(10, 50);
+    public RateLimit Presence { get; init; } = new(0.1, 1);
+    public RateLimit DelayedEvents { get; init; } = new(1, 5);
+    public RateLimit Reports { get; init; } = new(1, 5);
+    public RateLimit UserDirectory { get; init; } = new(0.016, 200);
+    /// <summary>Null: redactions of administrators count as messages.</summary>
+    public RateLimit? AdminRedaction { get; init; }
+    public FederationRateLimit Federation { get; init; } = new();
+}
+
+/// <summary><c>rc_federation</c>, per remote server.</summary>
+public sealed record FederationRateLimit
+{
+    public TimeSpan Window { get; init; } = TimeSpan.FromSeconds(1);
+    /// <summary>Requests in a window before answers are delayed.</summary>
+    public int SleepLimit { get; init; } = 10;
+    public TimeSpan SleepDelay { get; init; } = TimeSpan.FromMilliseconds(500);
+    /// <summary>Delayed requests before further ones are refused.</summary>
+    public int RejectLimit { get; init; } = 50;
+    public int Concurrent { get; init; } = 3;
+}
+
+/// <summary><c>run_background_tasks_on</c> and its kind: names of instances; empty means every instance of the service.</summary>
+public sealed record WorkerDuties
+{
+    public IReadOnlyList<string> BackgroundTasks { get; init; } = [];
+    public IReadOnlyList<string> FederationSenders { get; init; } = [];
+    public IReadOnlyList<string> Pushers { get; init; } = [];
+    public IReadOnlyList<string> AppServices { get; init; } = [];
+    public IReadOnlyList<string> UserDirectory { get; init; } = [];
+    public IReadOnlyList<string> MediaBackground { get; init; } = [];
 }
 
 /// <summary>Who this process is, from its environment (docs/running.md).</summary>

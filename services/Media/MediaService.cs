@@ -1,3 +1,7 @@
+using Matrix.Media.Endpoints;
+using Matrix.Media.Store;
+using Matrix.ServiceDefaults;
+using Matrix.Storage.Media;
 using Matrix.Web.Routing;
 
 namespace Matrix.Media;
@@ -9,12 +13,18 @@ public static class MediaService
 
     public static IHostApplicationBuilder AddMedia(this IHostApplicationBuilder builder)
     {
+        builder.Services.AddSingleton<MediaMetadataStore>();
+        builder.Services.AddSingleton<MediaContext>();
+        builder.Services.AddSingleton<MediaReader>();
+        builder.Services.AddSingleton<IMediaStore>(p => new DirectoryMediaStore(p.GetRequiredService<HomeserverConfig>().MediaStorePath));
         return builder;
     }
 
     public static IEndpointRouteBuilder MapMedia(this IEndpointRouteBuilder endpoints)
     {
         var routes = new ClientRoutes(endpoints, Name);
+        routes.MapUpload();
+        routes.MapDownload();
         return endpoints;
     }
 }

@@ -14,6 +14,8 @@ public sealed record RoomVersion
     public required bool Stable { get; init; }
     public required EventIdFormat EventIds { get; init; }
     public required StateResolution Resolution { get; init; }
+    /// <summary>Versions 1 and 2: the auth rules decide whether a redaction is allowed; later it is decided when it is applied.</summary>
+    public bool RedactionAuthRule { get; init; }
     /// <summary>Version 6: integers only, in range.</summary>
     public bool StrictCanonicalJson { get; init; }
     /// <summary>Up to version 5 m.room.aliases is authorised specially and its content survives redaction.</summary>
@@ -43,5 +45,11 @@ public sealed record RoomVersion
     /// <summary>Version 12: creators stand above all power levels (MSC4289), additional_creators.</summary>
     public bool PrivilegedCreators { get; init; }
 
+    /// <summary>Versions 1 and 2: references to events are pairs of id and hashes, and an event carries its own id.</summary>
+    public bool ReferencesHaveHashes => EventIds == EventIdFormat.ServerGiven;
+
+    // Compared by identity of the table row: generated equality would compare every flag on hot paths.
+    public bool Equals(RoomVersion? other) => other is not null && (ReferenceEquals(this, other) || Id == other.Id);
+    public override int GetHashCode() => Id.GetHashCode(StringComparison.Ordinal);
     public override string ToString() => Id;
 }

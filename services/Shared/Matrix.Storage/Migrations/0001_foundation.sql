@@ -158,7 +158,7 @@ create table events (
     depth bigint not null,
     origin_server_ts bigint not null,
     received_ts_ms bigint not null,
-    flags smallint not null default 0,  -- EventFlags: 1 outlier, 2 rejected, 4 soft-failed, 8 redacted
+    flags smallint not null default 0,  -- EventFlags: 1 outlier, 2 rejected, 4 soft-failed, 8 redacted, 16 superseded
     snapshot_nid bigint,                -- state after the event; null for outliers
     replaces_nid bigint,                -- the state event that it replaced, by the state before it; null: none
     prev_nids bigint[] not null,
@@ -270,6 +270,9 @@ create table user_directory (           -- UserDirectory
     search tsvector not null
 );
 create index user_directory_search on user_directory using gin (search);
+create table directory_public_rooms (   -- UserDirectory: rooms that anybody can join or read; their members are found by everybody
+    room_nid bigint primary key
+);
 create table media (                    -- Media
     media_id text primary key,
     user_id text not null,

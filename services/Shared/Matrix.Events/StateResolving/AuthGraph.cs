@@ -1,0 +1,132 @@
+namespace Matrix.Events;
+
+/// <summary>
+/// The part of a room's auth graph that a resolution touches, with ids as small integers. Nodes are added as they are met; events are fetched
+/// when they are asked for, once.
+/// </summary>
+internal sealed class AuthGraph(Func<string, Pdu?> fetch, Func<string, IReadOnlyList<string>?>? authEventsOf)
+{
+    private readonly Dictionary<string, int> _numbers = new(StringComparer.Ordinal);
+    private readonly List<Node> _nodes = [];
+
+    private sealed class Node(string id)
+    {
+        public readonly string Id = id;
+        public Pdu? Event;
+        public bool Fetched;
+        public int[]? AuthEvents;
+    }
+
+    /// <summary>Nodes met so far; every number is smaller.</summary>
+    public int Count => _nodes.Count;
+
+    public int Number(string eventId)
+    {
+        if (_numbers.TryGetValue(eventId, out var number)) return number;
+        number = _nodes.Count;
+        _numbers.Add(eventId, number);
+        _nodes.Add(new Node(eventId));
+        return number;
+    }
+
+    public string Id(int number) => _nodes[number].Id;
+
+    /// <summary>Null: the event is not known.</summary>
+    public Pdu? Event(int number)
+    {
+        var node = _nodes[number];
+        if (!node.Fetched)
+        {
+            node.Fetched = true;
+            node.Event = fetch(node.Id);
+        }
+        return node.Event;
+    }
+
+    /// <summary>Auth events of an event, in its own order; none when it is not known.</summary>
+    public int[] AuthEvents(int number)
+    {
+        var node = _nodes[number];
+        if (node.AuthEvents is { } known) return known;
+        var ids = !node.Fetched && authEventsOf is not null ? authEventsOf(node.Id) : Event(number)?.AuthEvents;
+        if (ids is null || ids.Count == 0) return node.AuthEvents = [];
+        var numbers = new int[ids.Count];
+        for (var i = 0; i < numbers.Length; i++) numbers[i] = Number(ids[i]);
+        return node.AuthEvents = numbers;
+    }
+
+    /// <summary>Everything reachable from <paramref name="from"/>, these included, without going into <paramref name="stop"/>.</summary>
+    public NumberSet Reach(IEnumerable<int> from, NumberSet? stop = null)
+    {
+        var reached = new NumberSet();
+        var todo = new Stack<int>();
+        foreach (var start in from)
+        {
+            if (stop?.Contains(start) != true && reached.Add(start)) todo.Push(start);
+        }
+        while (todo.TryPop(out var number))
+        {
+            foreach (var auth in AuthEvents(number))
+            {
+                if (stop?.Contains(auth) != true && reached.Add(auth)) todo.Push(auth);
+            }
+        }
+        return reached;
+    }
+
+    /// <summary>
+    /// The events on all paths between two members of <paramref name="ends"/>, ends included. Spec: rooms/v12#definitions, conflicted state subgraph
+    /// </summary>
+    public NumberSet Between(NumberSet ends)
+    {
+        var below = Reach(ends);
+        var parents = new Dictionary<int, List<int>>();
+        foreach (var number in below)
+        {
+            foreach (var auth in AuthEvents(number))
+            {
+                if (!parents.TryGetValue(auth, out var list)) parents[auth] = list = [];
+                list.Add(number);
+            }
+        }
+        // Everything in below is reached from an end; what also reaches one lies on a path.
+        var between = new NumberSet();
+        var todo = new Stack<int>();
+        foreach (var end in ends)
+        {
+            if (between.Add(end)) todo.Push(end);
+        }
+        while (todo.TryPop(out var number))
+        {
+            if (!parents.TryGetValue(number, out var list)) continue;
+            foreach (var parent in list)
+            {
+                if (between.Add(parent)) todo.Push(parent);
+            }
+        }
+        return between;
+    }
+
+    /// <summary>
+    /// Events that are in the auth chain of some set and not of every one. <paramref name="unconflicted"/> belongs to all sets, <paramref
+    /// name="conflicted"/> lists what each has of its own.
+    /// </summary>
+    // Synapse: the events of a state count as part of its auth chain (the spec's chain holds only what they cite).
+    public NumberSet AuthDifference(IReadOnlyList<List<int>> conflicted, IEnumerable<int> unconflicted)
+    {
+        var union = new NumberSet();
+        NumberSet? all = null;
+        foreach (var own in conflicted)
+        {
+            var chain = Reach(own);
+            union.UnionWith(chain);
+            if (all is null) all = chain;
+            else all.IntersectWith(chain);
+        }
+        union.ExceptWith(all!);
+        if (union.Count == 0) return union;
+        // What every set reaches by its own events is common already, and so is everything below it.
+        union.ExceptWith(Reach(unconflicted, stop: all));
+        return union;
+    }
+}

@@ -1,0 +1,41 @@
+using System.Collections.Frozen;
+
+namespace Matrix.Events;
+
+/// <summary>State resolution v1, v2 and v2.1, chosen by the room version. Pure. Spec: rooms/v2, rooms/v12#state-resolution</summary>
+public static class StateResolver
+{
+    /// <summary>
+    /// Resolves state sets (key to event id). <paramref name="fetch"/> returns an event by id, null when it is not known (it then counts as
+    /// rejected). The result does not depend on the order of the sets.
+    /// </summary>
+    /// <param name="context">Needed where third-party invites are in conflict: without it they are refused.</param>
+    /// <param name="authEventsOf">
+    /// The auth events of an event by id, null when it is not known: lets a caller that keeps the auth graph answer without loading events.
+    /// Whole auth chains are walked through it, while <paramref name="fetch"/> is asked for conflicted events and their neighbours only.
+    /// Null: the events are fetched.
+    /// </param>
+    public static IReadOnlyDictionary<StateKey, string> Resolve(
+        RoomVersion version, IReadOnlyList<IReadOnlyDictionary<StateKey, string>> stateSets, Func<string, Pdu?> fetch, Func<string, bool> isRejected,
+        IAuthContext? context = null, Func<string, IReadOnlyList<string>?>? authEventsOf = null)
+    {
+        var sets = Distinct(stateSets);
+        if (sets.Count == 0) return FrozenDictionary<StateKey, string>.Empty;
+        if (sets.Count == 1) return sets[0];
+        return version.Resolution == StateResolution.V1
+            ? new ResolutionV1(sets, fetch, context).Resolve()
+            : new ResolutionV2(version, sets, new AuthGraph(fetch, authEventsOf), isRejected, context).Resolve();
+    }
+
+    private static List<IReadOnlyDictionary<StateKey, string>> Distinct(IReadOnlyList<IReadOnlyDictionary<StateKey, string>> stateSets)
+    {
+        var distinct = new List<IReadOnlyDictionary<StateKey, string>>(stateSets.Count);
+        foreach (var set in stateSets)
+        {
+            var known = false;
+            foreach (var other in distinct) known |= ReferenceEquals(set, other);
+            if (!known) distinct.Add(set);
+        }
+        return distinct;
+    }
+}
