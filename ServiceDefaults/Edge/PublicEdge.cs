@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Matrix.ServiceDefaults.Edge;
 
@@ -11,15 +12,20 @@ namespace Matrix.ServiceDefaults.Edge;
 public static class PublicEdge
 {
     /// <summary>Comes first in the pipeline, before routing.</summary>
-    public static IApplicationBuilder Use(IApplicationBuilder app, HomeserverConfig config) =>
-        app.Use(next => context => PublicListener.IsPublic(context) ? AdmitAsync(context, next, config) : next(context));
+    public static WebApplication Use(WebApplication app)
+    {
+        var config = app.Services.GetRequiredService<HomeserverConfig>();
+        app.Use(next => context => context.IsInternal() ? next(context) : AdmitAsync(context, next, config));
+        return app;
+    }
 
     /// <summary>Serves <c>/</c>, <c>/health</c> and <c>/.well-known/matrix/{client,server,support}</c>. Right after <see cref="Use"/>.</summary>
-    public static IApplicationBuilder MapPublicEdge(this IApplicationBuilder app, HomeserverConfig config)
+    public static WebApplication MapPublicEdge(this WebApplication app)
     {
-        var documents = new EdgeDocuments(config);
-        return app.Use(next => context =>
-            PublicListener.IsPublic(context) && documents.Find(RawPathOf(context)) is { } document ? ServeAsync(context, document) : next(context));
+        var documents = new EdgeDocuments(app.Services.GetRequiredService<HomeserverConfig>());
+        app.Use(next => context =>
+            !context.IsInternal() && documents.Find(RawPathOf(context)) is { } document ? ServeAsync(context, document) : next(context));
+        return app;
     }
 
     private static Task AdmitAsync(HttpContext context, RequestDelegate next, HomeserverConfig config)
@@ -34,7 +40,6 @@ public static class PublicEdge
         }
         if (HttpMethods.IsTrace(method) || HttpMethods.IsConnect(method)) return EdgeErrors.WriteAsync(context, EdgeError.MethodNotAllowed);
         if (IsInternal(context.Request.Path.Value)) return EdgeErrors.WriteAsync(context, EdgeError.Unrecognized);
-        if (config.Listener.XForwarded) ForwardedClient.Apply(context);
         return BodyLimits.Apply(context, RawPathOf(context), config.MaxUploadSize) ? next(context) : EdgeErrors.WriteAsync(context, EdgeError.TooLarge);
     }
 

@@ -11,15 +11,14 @@ namespace Matrix.Gateway;
 /// <summary>The gateway as a library: Program.cs and the tests build the same one. The instance directory is registered by whoever hosts it.</summary>
 public static class GatewayHost
 {
-    /// <exception cref="InvalidDataException">Configured route classes or the certificate make no sense.</exception>
+    /// <summary>On top of the service defaults.</summary>
+    /// <exception cref="InvalidDataException">Configured route classes make no sense.</exception>
     public static WebApplicationBuilder AddGateway(this WebApplicationBuilder builder, HomeserverConfig config)
     {
         var groups = new RouteGroups(config.RouteGroups);
         if (groups.Faults.Count > 0) throw new InvalidDataException(string.Join('\n', groups.Faults));
-        builder.ConfigurePublicListener(config);
         var services = builder.Services;
         services.AddMetrics();
-        services.AddRouting();
         services.AddHttpForwarder();
         services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton(GatewayOptions.Read(builder.Configuration));
@@ -34,12 +33,11 @@ public static class GatewayHost
     }
 
     /// <summary>Everything that comes through the public listener ends here; the internal listener's requests go on.</summary>
-    public static WebApplication UseGateway(this WebApplication app, HomeserverConfig config)
+    public static WebApplication UseGateway(this WebApplication app)
     {
-        PublicEdge.Use(app, config);
-        app.MapPublicEdge(config);
+        PublicEdge.Use(app).MapPublicEdge();
         var proxy = app.Services.GetRequiredService<GatewayProxy>();
-        app.Use(next => context => PublicListener.IsPublic(context) ? proxy.InvokeAsync(context) : next(context));
+        app.Use(next => context => context.IsInternal() ? next(context) : proxy.InvokeAsync(context));
         app.UseRouting();       // here, not in front: requests from outside need no route
         return app;
     }

@@ -1,4 +1,6 @@
 using Matrix.Gateway.Routing;
+using Matrix.ServiceDefaults;
+using Matrix.ServiceDefaults.Configuration;
 
 namespace Matrix.Gateway;
 
@@ -12,6 +14,14 @@ internal static class RouteTool
         if (RouteCommand.Parse(args, out var fault) is not { } command) return Fail(error, fault);
         var groups = RouteGroups.None;
         var trustForwarded = false;
+        if (command.ConfigFile is { } file)
+        {
+            var loaded = HomeserverConfigLoader.LoadFiles([file], ServiceEnvironment.Current);
+            if (loaded.Config is not { } config) return Fail(error, ConfigFault.Format(loaded.Faults));
+            groups = new(config.RouteGroups);
+            if (groups.Faults.Count > 0) return Fail(error, string.Join('\n', groups.Faults));
+            trustForwarded = config.Listener.XForwarded;
+        }
         output.WriteLine(RouteExplainer.Explain(command.Method, command.Url, command.Headers, groups, trustForwarded).ToJson());
         return 0;
     }

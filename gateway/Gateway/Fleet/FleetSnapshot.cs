@@ -32,16 +32,25 @@ internal sealed class FleetSnapshot
 
     public void Retire() => changed.TrySetResult();
 
+    /// <param name="group">A group, a service, or an instance; several stand with commas between them, as in stream_writers.</param>
     private static Backend[] Usable(string group, IReadOnlyCollection<Backend> backends)
     {
+        var names = group.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
         foreach (var health in (BackendHealth[])[BackendHealth.Up, BackendHealth.Unready])
         {
-            var alive = backends.Where(b => b.Health == health).ToArray();
-            foreach (var named in (Func<Backend, string>[])[b => b.Instance.Group, b => b.Instance.Service, b => b.Name])
-            {
-                Backend[] members = [.. alive.Where(b => named(b) == group).OrderBy(b => b.Name, StringComparer.Ordinal)];
-                if (members.Length > 0) return members;
-            }
+            Backend[] members = [.. names.SelectMany(name => Called(name, backends.Where(b => b.Health == health))).Distinct().OrderBy(b => b.Name, StringComparer.Ordinal)];
+            if (members.Length > 0) return members;
+        }
+        return [];
+    }
+
+    private static IEnumerable<Backend> Called(string name, IEnumerable<Backend> backends)
+    {
+        var alive = backends.ToList();
+        foreach (var named in (Func<Backend, string>[])[b => b.Instance.Group, b => b.Instance.Service, b => b.Name])
+        {
+            var members = alive.FindAll(b => named(b) == name);
+            if (members.Count > 0) return members;
         }
         return [];
     }

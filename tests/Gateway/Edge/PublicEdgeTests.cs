@@ -10,9 +10,6 @@ namespace Matrix.Gateway.Tests.Edge;
 
 public sealed class PublicEdgeTests
 {
-    private static HomeserverConfig With(Func<ListenerConfig, ListenerConfig> change, string? baseUrl = "https://matrix.example.org/") =>
-        TestGateway.Config with { Listener = change(TestGateway.Config.Listener), PublicBaseUrl = baseUrl };
-
     private static async Task AssertErrorAsync(HttpStatusCode status, string code, HttpResponseMessage response)
     {
         Assert.Equal(status, response.StatusCode);
@@ -35,7 +32,7 @@ public sealed class PublicEdgeTests
     [InlineData("/nothing")]
     public async Task Preflight_requests_are_answered_by_the_gateway_alone(string path)
     {
-        await using var gateway = await TestGateway.StartAsync(null, new() { WaitForInstance = TimeSpan.Zero });
+        await using var gateway = await TestGateway.StartAsync(options: new() { WaitForInstance = TimeSpan.Zero });
         using var response = await gateway.Client.SendAsync(new(HttpMethod.Options, path));
         Assert.Equal(HttpStatusCode.NoContent, response.StatusCode);
         AssertCors(response);
@@ -50,8 +47,8 @@ public sealed class PublicEdgeTests
             context.Response.StatusCode = context.Request.Path == "/_matrix/client/versions" ? 200 : 404;
             return Task.CompletedTask;
         });
-        await using var gateway = await TestGateway.StartAsync(null, new() { WaitForInstance = TimeSpan.Zero }, clientApi);
-        foreach (var path in (string[])["/_matrix/client/versions", "/_matrix/client/v3/unknown", "/_matrix/client/v3/sync", "/", "/_internal/x"])
+        await using var gateway = await TestGateway.StartAsync(options: new() { WaitForInstance = TimeSpan.Zero }, services: [clientApi]);
+        foreach (var path in (string[])["/_matrix/client/versions", "/_matrix/client/v3/unknown", "/_matrix/client/v3/sync", "/", "/%2F_internal/x"])
         {
             using var response = await gateway.Client.GetAsync(path);
             AssertCors(response);
@@ -71,7 +68,7 @@ public sealed class PublicEdgeTests
     public async Task The_internal_interface_is_never_reached_from_outside(string target)
     {
         await using var clientApi = await Service.StartAsync("clientapi-1", "clientapi");
-        await using var gateway = await TestGateway.StartAsync(null, null, clientApi);
+        await using var gateway = await TestGateway.StartAsync(services: [clientApi]);
         var answer = await RawHttp.SendAsync(gateway.Address, $"GET {target} HTTP/1.1\r\nHost: h\r\n\r\n");
         Assert.StartsWith("HTTP/1.1 404 ", answer);
         Assert.Contains("\"errcode\":\"M_UNRECOGNIZED\"", answer);
@@ -79,10 +76,21 @@ public sealed class PublicEdgeTests
     }
 
     [Fact]
+    public async Task The_internal_listener_has_health_and_no_public_edge()
+    {
+        await using var gateway = await TestGateway.StartAsync();
+        using var health = await gateway.Client.GetAsync(new Uri(gateway.InternalAddress, "/_internal/health/ready"));
+        Assert.Equal(HttpStatusCode.OK, health.StatusCode);
+        Assert.False(health.Headers.Contains("Access-Control-Allow-Origin"));
+        using var landing = await gateway.Client.GetAsync(gateway.InternalAddress);
+        Assert.Equal(HttpStatusCode.NotFound, landing.StatusCode);
+    }
+
+    [Fact]
     public async Task Ids_that_speak_of_internal_are_not_in_the_way()
     {
         await using var clientApi = await Service.StartAsync("clientapi-1", "clientapi");
-        await using var gateway = await TestGateway.StartAsync(null, null, clientApi);
+        await using var gateway = await TestGateway.StartAsync(services: [clientApi]);
         Assert.Equal("clientapi-1", await gateway.GetTextAsync("/_matrix/client/v3/user/@a:b/account_data/_internal"));
     }
 
@@ -106,7 +114,7 @@ public sealed class PublicEdgeTests
             context.Response.ContentType = "application/json";
             await context.Response.Body.WriteAsync("""{"errcode":"M_UNRECOGNIZED","error":"as it is"}"""u8.ToArray());
         });
-        await using var gateway = await TestGateway.StartAsync(null, null, clientApi);
+        await using var gateway = await TestGateway.StartAsync(services: [clientApi]);
         using var response = await gateway.Client.DeleteAsync("/_matrix/client/versions");
         Assert.Equal("""{"errcode":"M_UNRECOGNIZED","error":"as it is"}""", await response.Content.ReadAsStringAsync());
         Assert.Equal(HttpStatusCode.MethodNotAllowed, response.StatusCode);
@@ -121,7 +129,7 @@ public sealed class PublicEdgeTests
         await using var persister = await Service.StartAsync("eventpersister-1", "eventpersister");
         await using var media = await Service.StartAsync("media-1", "media");
         await using var clientApi = await Service.StartAsync("clientapi-1", "clientapi");
-        await using var gateway = await TestGateway.StartAsync(null, null, persister, media, clientApi);
+        await using var gateway = await TestGateway.StartAsync(services: [persister, media, clientApi]);
 
         foreach (var (extra, chunked) in (IEnumerable<(int, bool)>)[(0, false), (-limit / 2, true), (1, false), (1, true)])
         {
@@ -138,12 +146,12 @@ public sealed class PublicEdgeTests
     [Fact]
     public async Task Well_known_files_are_served_where_configured()
     {
-        await using var gateway = await TestGateway.StartAsync(With(l => l with
-        {
-            ServeServerWellKnown = true,
-            ExtraClientWellKnownJson = """{"org.example":{"a":1},"m.homeserver":{"base_url":"no"}}""",
-            SupportWellKnownJson = """{"contacts":[{"matrix_id":"@admin:example.org","role":"m.role.admin"}]}""",
-        }));
+        await using var gateway = await TestGateway.StartAsync("""
+            public_baseurl: https://matrix.example.org/
+            serve_server_wellknown: true
+            extra_well_known_client_content: { org.example: { a: 1 }, m.homeserver: { base_url: "no" } }
+            armada: { well_known_support: { contacts: [{ matrix_id: "@admin:example.org", role: m.role.admin }] } }
+            """);
         using var response = await gateway.Client.GetAsync("/.well-known/matrix/client");
         Assert.Equal("application/json", response.Content.Headers.ContentType!.ToString());
         AssertCors(response);
@@ -158,7 +166,7 @@ public sealed class PublicEdgeTests
     [InlineData("support")]
     public async Task Well_known_files_are_missing_where_not_configured(string file)
     {
-        await using var gateway = await TestGateway.StartAsync(With(l => l, baseUrl: null));
+        await using var gateway = await TestGateway.StartAsync();
         using var response = await gateway.Client.GetAsync("/.well-known/matrix/" + file);
         await AssertErrorAsync(HttpStatusCode.NotFound, "M_NOT_FOUND", response);
     }
@@ -166,16 +174,15 @@ public sealed class PublicEdgeTests
     [Fact]
     public async Task A_person_with_a_browser_is_greeted_without_scripts()
     {
-        var config = TestGateway.Config with { ServerName = "exa<mple.org", PublicBaseUrl = "https://matrix.example.org/" };
-        await using var gateway = await TestGateway.StartAsync(config);
+        await using var gateway = await TestGateway.StartAsync("public_baseurl: https://matrix.example.org/a&b/");
         using var response = await gateway.Client.GetAsync("/");
         var page = await response.Content.ReadAsStringAsync();
         Assert.Equal("text/html; charset=utf-8", response.Content.Headers.ContentType!.ToString());
         Assert.Contains("Armada is running", page);
-        Assert.Contains("exa&lt;mple.org", page);
-        Assert.Contains("https://matrix.example.org", page);
+        Assert.Contains("<b>example.org</b>", page);
+        Assert.Contains("https://matrix.example.org/a&amp;b", page);
         Assert.DoesNotContain("<script", page);
-        Assert.DoesNotContain("exa<mple", page);
+        Assert.DoesNotContain("a&b", page);
         Assert.Contains("default-src 'none'", Assert.Single(response.Headers.GetValues("Content-Security-Policy")));
     }
 
@@ -194,7 +201,7 @@ public sealed class PublicEdgeTests
     public async Task A_long_request_line_reaches_the_service()
     {
         await using var sync = await Service.StartAsync("sync-1", "sync");
-        await using var gateway = await TestGateway.StartAsync(null, null, sync);
+        await using var gateway = await TestGateway.StartAsync(services: [sync]);
         // The service under test here has the usual 8 KiB limit.
         Assert.Equal("sync-1", await gateway.GetTextAsync("/_matrix/client/v3/sync?since=s1&filter=" + new string('f', 7000)));
         var answer = await RawHttp.SendAsync(gateway.Address, $"GET /health?{new string('x', 60_000)} HTTP/1.1\r\nHost: h\r\n\r\n");
@@ -225,7 +232,7 @@ public sealed class PublicEdgeTests
     public async Task A_body_that_breaks_off_is_not_the_instances_fault()
     {
         await using var clientApi = await Service.StartAsync("clientapi-1", "clientapi");
-        await using var gateway = await TestGateway.StartAsync(null, null, clientApi);
+        await using var gateway = await TestGateway.StartAsync(services: [clientApi]);
         var answer = await RawHttp.SendAsync(gateway.Address, "PUT /_matrix/client/v3/user/@a:b/account_data/x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n");
         Assert.StartsWith("HTTP/1.1 400 ", answer);
         Assert.Equal("clientapi-1", await gateway.GetTextAsync("/_matrix/client/versions"));

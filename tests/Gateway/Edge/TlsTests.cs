@@ -62,8 +62,10 @@ public sealed class TlsTests : IDisposable
     {
         WriteCertificate("first.example", new(2026, 1, 1));
         await using var clientApi = await Service.StartAsync("clientapi-1", "clientapi");
-        await using var gateway = await TestGateway.StartAsync(
-            TestGateway.Config with { Listener = TestGateway.Config.Listener with { TlsCertificatePath = ChainPath, TlsPrivateKeyPath = KeyPath } }, null, clientApi);
+        await using var gateway = await TestGateway.StartAsync($"""
+            tls_certificate_path: {ChainPath}
+            tls_private_key_path: {KeyPath}
+            """, "tls: true", services: [clientApi]);
 
         Assert.Equal("https", gateway.Address.Scheme);
         var (subject, sent) = await HandshakeAsync(gateway.Address);

@@ -75,7 +75,7 @@ public sealed class AffinityTests
         await using var sync2 = await Service.StartAsync("sync-2", "sync");
         await using var persister1 = await Service.StartAsync("eventpersister-1", "eventpersister");
         await using var persister2 = await Service.StartAsync("eventpersister-2", "eventpersister");
-        await using var gateway = await TestGateway.StartAsync(null, null, sync1, sync2, persister1, persister2);
+        await using var gateway = await TestGateway.StartAsync(services: [sync1, sync2, persister1, persister2]);
 
         foreach (var user in Users[..12])
         {

@@ -88,7 +88,7 @@ public sealed class ByteFidelityTests
     public async Task A_trusted_proxy_in_front_tells_the_client_address()
     {
         await using var clientApi = new RawService("clientapi-1", "clientapi", _ => RawService.Ok);
-        await using var gateway = await TestGateway.StartAsync(TestGateway.Config with { Listener = TestGateway.Config.Listener with { XForwarded = true } });
+        await using var gateway = await TestGateway.StartAsync(listener: "x_forwarded: true");
         gateway.Directory.Set(clientApi.Instance);
 
         await RawHttp.SendAsync(gateway.Address, "GET /_matrix/client/versions HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 2001:db8::7, 10.0.0.1\r\nX-Forwarded-Proto: https\r\n\r\n");

@@ -43,7 +43,17 @@ public sealed class FleetTests
         Assert.Equal(["clientapi-2"], Members(fleet, RouteClass.Login));
         Assert.Equal(["clientapi-1"], Members(fleet, RouteClass.ClientRead));
         Assert.Equal(["eventpersister-2"], Members(fleet, RouteClass.EventSend));      // an instance may be named, too
-        Assert.Equal(["eventpersister-1", "eventpersister-2"], Members(fleet, RouteClass.CreateRoom));
+        Assert.Equal(["eventpersister-2"], Members(fleet, RouteClass.CreateRoom));     // as the documentation has it: a writer of events makes rooms, too
+    }
+
+    [Fact]
+    public void Several_names_are_one_group()
+    {
+        var groups = new RouteGroups(new Dictionary<string, string> { ["event_send"] = "eventpersister-1, eventpersister-3" });
+        var fleet = FleetOf(groups, Instance("eventpersister-1", "eventpersister"), Instance("eventpersister-2", "eventpersister"), Instance("eventpersister-3", "eventpersister"));
+        Assert.Equal(["eventpersister-1", "eventpersister-3"], Members(fleet, RouteClass.EventSend));
+        fleet.ReportUnreachable(fleet.Backends.Single(b => b.Name == "eventpersister-1"));
+        Assert.Equal(["eventpersister-3"], Members(fleet, RouteClass.DelayedEvents));
     }
 
     [Fact]
@@ -212,7 +222,7 @@ public sealed class FleetTests
     {
         var one = await Service.StartAsync("clientapi-1", "clientapi");
         await using var two = await Service.StartAsync("clientapi-2", "clientapi");
-        await using var gateway = await TestGateway.StartAsync(null, null, one, two);
+        await using var gateway = await TestGateway.StartAsync(services: [one, two]);
         await one.DisposeAsync();
         await gateway.UntilAsync(() => gateway.Fleet.Backends.Single(b => b.Name == "clientapi-1").Health == BackendHealth.Down);
         for (var i = 0; i < 5; i++) Assert.Equal("clientapi-2", await gateway.GetTextAsync("/_matrix/client/versions"));

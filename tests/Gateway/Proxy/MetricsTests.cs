@@ -11,7 +11,7 @@ public sealed class MetricsTests
     public async Task Requests_are_counted_and_timed_by_class_and_service()
     {
         await using var clientApi = await Service.StartAsync("clientapi-1", "clientapi");
-        await using var gateway = await TestGateway.StartAsync(null, new() { WaitForInstance = TimeSpan.Zero }, clientApi);
+        await using var gateway = await TestGateway.StartAsync(options: new() { WaitForInstance = TimeSpan.Zero }, services: [clientApi]);
         var measured = new System.Collections.Concurrent.ConcurrentBag<string>();
         using var listener = new MeterListener();
         var ours = gateway.Services.GetRequiredService<IMeterFactory>();

@@ -23,7 +23,7 @@ public sealed class RetryTests
         var first = new System.Runtime.CompilerServices.StrongBox<string?>();
         RawService[] both = [.. new[] { $"{service}-1", $"{service}-2" }.Select(name =>
             new RawService(name, service, _ => (Interlocked.CompareExchange(ref first.Value, name, null) ?? name) == name ? null : RawService.Ok))];
-        var gateway = await TestGateway.StartAsync(null, Impatient);
+        var gateway = await TestGateway.StartAsync(options: Impatient);
         gateway.Directory.Set([.. both.Select(b => b.Instance)]);
         await gateway.UntilAsync(() => gateway.Fleet.Backends.Count(b => b.Health == BackendHealth.Up) == 2);
         return (gateway, both);
@@ -103,7 +103,7 @@ public sealed class RetryTests
     public async Task What_could_not_be_delivered_goes_to_another_instance_whatever_the_method(string method)
     {
         await using var alive = await Service.StartAsync("eventpersister-2", "eventpersister");
-        await using var gateway = await TestGateway.StartAsync(null, Impatient);
+        await using var gateway = await TestGateway.StartAsync(options: Impatient);
         gateway.Directory.Set(Unreachable("eventpersister-1", "eventpersister"), alive.Instance);
         await gateway.UntilAsync(() => gateway.Fleet.Backends.Any(b => b.Health == BackendHealth.Up));
         var dead = gateway.Fleet.Backends.Single(b => b.Name == "eventpersister-1");
@@ -122,7 +122,7 @@ public sealed class RetryTests
     [Fact]
     public async Task Without_an_instance_the_answer_is_503_with_a_time_to_come_back()
     {
-        await using var gateway = await TestGateway.StartAsync(null, Impatient);
+        await using var gateway = await TestGateway.StartAsync(options: Impatient);
 
         using var response = await gateway.Client.GetAsync("/_matrix/client/versions");
 
@@ -135,7 +135,7 @@ public sealed class RetryTests
     [Fact]
     public async Task A_request_waits_for_an_instance_that_is_about_to_come()
     {
-        await using var gateway = await TestGateway.StartAsync(null, new() { WaitForInstance = TimeSpan.FromMinutes(1) });
+        await using var gateway = await TestGateway.StartAsync(options: new() { WaitForInstance = TimeSpan.FromMinutes(1) });
         var waiting = gateway.GetTextAsync("/_matrix/client/versions");
         await using var clientApi = await Service.StartAsync("clientapi-1", "clientapi");
         Assert.False(waiting.IsCompleted);
@@ -150,7 +150,7 @@ public sealed class RetryTests
     {
         var first = await Service.StartAsync("eventpersister-1", "eventpersister");
         var port = new Uri(first.Instance.Address).Port;
-        await using var gateway = await TestGateway.StartAsync(null, new() { WaitForInstance = TimeSpan.FromMinutes(1) }, first);
+        await using var gateway = await TestGateway.StartAsync(options: new() { WaitForInstance = TimeSpan.FromMinutes(1) }, services: [first]);
         await first.DisposeAsync();
         await gateway.UntilAsync(() => gateway.Fleet.Backends.All(b => b.Health == BackendHealth.Down));
 
@@ -173,7 +173,7 @@ public sealed class RetryTests
             arrived.SetResult();
             await cancelled.Task;
         });
-        await using var gateway = await TestGateway.StartAsync(null, null, sync);
+        await using var gateway = await TestGateway.StartAsync(services: [sync]);
         using var hangUp = new CancellationTokenSource();
 
         var polling = gateway.Client.GetAsync("/_matrix/client/v3/sync?since=s1&timeout=30000", hangUp.Token);

@@ -2,8 +2,8 @@ using Matrix.Gateway.Fleet;
 using Matrix.Replication;
 using Matrix.ServiceDefaults;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using Xunit;
 
 namespace Matrix.Gateway.Tests.Proxy;
@@ -14,41 +14,55 @@ internal sealed class TestGateway : IAsyncDisposable
     private static readonly TimeSpan Guard = TimeSpan.FromSeconds(20);
     private readonly WebApplication app;
 
-    private TestGateway(WebApplication app, FakeDirectory directory)
+    private readonly string folder;
+
+    private TestGateway(WebApplication app, FakeDirectory directory, string folder)
     {
-        (this.app, Directory) = (app, directory);
-        Address = new(app.Urls.First().Replace("[::]", "127.0.0.1", StringComparison.Ordinal));
+        (this.app, Directory, this.folder) = (app, directory, folder);
+        var addresses = app.Services.GetRequiredService<InstanceAddresses>();
+        (Address, InternalAddress) = (new(addresses.Traffic), new(addresses.Internal));
         Client = new(new SocketsHttpHandler { UseProxy = false, UseCookies = false, AllowAutoRedirect = false }) { BaseAddress = Address, Timeout = Guard };
     }
 
     public FakeDirectory Directory { get; }
     public Uri Address { get; }
+    public Uri InternalAddress { get; }
     public HttpClient Client { get; }
     public FleetState Fleet => app.Services.GetRequiredService<FleetState>();
     public IServiceProvider Services => app.Services;
 
-    public static HomeserverConfig Config { get; } = new()
-    {
-        ServerName = "example.org",
-        Database = new() { ConnectionString = "" },
-        MaxUploadSize = 2 * 1024 * 1024,
-        Listener = new() { Port = 0, BindAddresses = ["127.0.0.1"] },
-    };
+    public const string SigningKey = "ed25519 a_test AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n";
 
-    public static async Task<TestGateway> StartAsync(HomeserverConfig? config = null, GatewayOptions? options = null, params Service[] services)
+    /// <param name="yaml">Further keys of homeserver.yaml.</param>
+    /// <param name="listener">Further keys of the listener.</param>
+    public static async Task<TestGateway> StartAsync(string yaml = "", string listener = "", GatewayOptions? options = null, params Service[] services)
     {
-        config ??= Config;
+        var folder = System.IO.Directory.CreateTempSubdirectory("armada-gateway-").FullName;
+        var file = Path.Combine(folder, "homeserver.yaml");
+        await File.WriteAllTextAsync(Path.Combine(folder, "example.org.signing.key"), SigningKey);
+        await File.WriteAllTextAsync(file, $$"""
+            server_name: example.org
+            listeners:
+              - { port: 0, type: http, bind_addresses: ['127.0.0.1'], resources: [{ names: [client, federation] }] {{(listener.Length > 0 ? "," : "")}} {{listener}} }
+            database: { name: psycopg2, args: { host: localhost, database: unused } }
+            max_upload_size: 2M
+            worker_replication_secret: unused
+            registration_shared_secret: unused
+            macaroon_secret_key: unused
+            {{yaml}}
+
+            """);
+        WebApplicationBuilder builder;
+        using (ServiceEnvironment.Use(new Dictionary<string, string> { ["ARMADA_CONFIG"] = file })) builder = ServiceDefaultsExtensions.CreateService("gateway", []);
+        builder.Logging.ClearProviders();
         var directory = new FakeDirectory();
-        var builder = WebApplication.CreateEmptyBuilder(new());
-        builder.WebHost.UseKestrelCore();
-        if (config.Listener.TlsCertificatePath is not null) builder.WebHost.UseKestrelHttpsConfiguration();
         builder.Services.AddSingleton<IInstanceDirectory>(directory);
         if (options is not null) builder.Services.AddSingleton(options);
-        builder.AddGateway(config);
+        builder.AddGateway(builder.Registered<HomeserverConfig>());
         var app = builder.Build();
-        app.UseGateway(config);
+        app.UseGateway().MapServiceDefaults();
         await app.StartAsync();
-        var gateway = new TestGateway(app, directory);
+        var gateway = new TestGateway(app, directory, folder);
         if (services.Length > 0) await gateway.SetAsync(services);
         return gateway;
     }
@@ -90,5 +104,6 @@ internal sealed class TestGateway : IAsyncDisposable
         await now.CancelAsync();
         await app.StopAsync(now.Token);
         await app.DisposeAsync();
+        System.IO.Directory.Delete(folder, recursive: true);
     }
 }

@@ -79,7 +79,36 @@ public sealed class RouteCommandTests
         Assert.Equal("sync-a", Service("GET", "/_matrix/client/v3/sync?since=1"));
         Assert.Equal("sync-a", Service("GET", "/_matrix/client/v3/sync"));
         Assert.Equal("persister-bridges", Service("PUT", "/_matrix/client/v3/rooms/!r/send/a/b"));
-        Assert.Equal("eventpersister", Service("POST", "/_matrix/client/v3/createRoom"));
+        Assert.Equal("persister-bridges", Service("POST", "/_matrix/client/v3/createRoom"));
+        Assert.Equal("clientapi", Service("GET", "/_matrix/client/versions"));
+    }
+
+    [Fact]
+    public void The_groups_of_a_configuration_file_are_applied_and_its_faults_told()
+    {
+        var folder = Directory.CreateTempSubdirectory("armada-route-").FullName;
+        var file = Path.Combine(folder, "homeserver.yaml");
+        File.WriteAllText(Path.Combine(folder, "example.org.signing.key"), Proxy.TestGateway.SigningKey);
+        try
+        {
+            const string usable = "server_name: example.org\ndatabase: { name: psycopg2, args: { host: localhost, database: a } }\nmacaroon_secret_key: x\n";
+            File.WriteAllText(file, usable + "stream_writers: { typing: [clientapi-7], events: [p1, p2] }\narmada: { routes: { initial_sync: fresh } }\n");
+            Assert.Equal("""{"class":"typing","service":"clientapi-7","key":null}""", Run("PUT", "/_matrix/client/v3/rooms/!r/typing/@a:b", "--config", file).Output);
+            Assert.Equal("""{"class":"initial_sync","service":"fresh","key":null}""", Run("GET", "/_matrix/client/v3/sync", "--config=" + file).Output);
+            Assert.Equal("""{"class":"event_send","service":"p1,p2","key":"!r"}""", Run("POST", "/_matrix/client/v3/join/!r", "--config", file).Output);
+
+            File.WriteAllText(file, usable + "armada: { routes: { sink: x } }\n");
+            var (code, output, error) = Run("GET", "/_matrix/client/versions", "--config", file);
+            Assert.Equal((2, ""), (code, output));
+            Assert.Contains("'sink'", error);
+
+            File.WriteAllText(file, "database: 7\n");
+            Assert.Equal(2, Run("GET", "/_matrix/client/versions", "--config", file).Code);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
     }
 
     [Fact]
