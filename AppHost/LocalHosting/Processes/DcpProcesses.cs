@@ -26,10 +26,15 @@ internal sealed class DcpProcesses(string dcp, string folder) : IProcessRunner
             ? Directory.CreateDirectory(folder)
             : Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         var kubeconfig = Path.Combine(folder, "kubeconfig");
+        var (certificate, key) = SessionCertificate.Write(folder, TimeProvider.System.GetUtcNow());
         var start = new ProcessStartInfo(dcp)
         {
             WorkingDirectory = folder,
-            ArgumentList = { "start-apiserver", "--monitor", $"{Environment.ProcessId}", "--detach", "--kubeconfig", kubeconfig },
+            ArgumentList =
+            {
+                "start-apiserver", "--monitor", $"{Environment.ProcessId}", "--detach", "--kubeconfig", kubeconfig,
+                "--tls-cert-file", certificate, "--tls-key-file", key, "--tls-ca-file", certificate,
+            },
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
