@@ -6,6 +6,7 @@ using Matrix.EventPersister.Profiles;
 using Matrix.EventPersister.Rooms;
 using Matrix.EventPersister.Rpc;
 using Matrix.EventPersister.Sending;
+using Matrix.EventPersister.State;
 using Matrix.Replication;
 using Matrix.Rooms.Writing;
 using Matrix.Storage;
@@ -53,6 +54,9 @@ public static class EventPersisterService
         services.AddSingleton<ContentRules>();
         services.AddSingleton<Sender>();
         services.AddSingleton<RoomCreation>();
+        services.AddSingleton<SingleState>();
+        services.AddSingleton<ProfilePropagation>();
+        services.AddSingleton<ProfileChanges>();
         services.AddSingleton<LocalRoomWriter>();
         // In the monolith others have registered the remote one: here the rooms are at hand.
         services.Replace(ServiceDescriptor.Singleton<IRoomWriter>(p => p.GetRequiredService<LocalRoomWriter>()));
@@ -65,6 +69,8 @@ public static class EventPersisterService
         routes.MapRoomCreation();
         routes.MapSending();
         routes.MapMembership();
+        routes.MapState();
+        routes.MapProfiles();
         endpoints.MapRoomWriter();
         return endpoints;
     }
