@@ -1,4 +1,5 @@
 using Matrix.Replication;
+using Matrix.Storage.Instances;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
@@ -79,7 +80,7 @@ public sealed partial class DutyFollower(IFollowingDuty duty, FollowingContext c
             if (positions is not null) await HandOverAsync();
             return;
         }
-        if (!await context.Leases.TryAcquireAsync(duty.Reader, context.Instance, LeaseLife, ct))
+        if (!await context.Leases.TryTakeAsync(duty.Reader, context.Instance, LeaseLife, ct))
         {
             positions = null;
             return;
@@ -91,7 +92,7 @@ public sealed partial class DutyFollower(IFollowingDuty duty, FollowingContext c
             while (at[stream] < to)
             {
                 if (!await AdvanceAsync(at, stream, to, ct)) return;
-                await context.Leases.TryAcquireAsync(duty.Reader, context.Instance, LeaseLife, ct);
+                await context.Leases.TryTakeAsync(duty.Reader, context.Instance, LeaseLife, ct);
             }
         }
     }
