@@ -29,6 +29,9 @@ public sealed partial class Pdu
     public ReadOnlySpan<byte> ContentValue(ReadOnlySpan<byte> name) =>
         new CanonicalObject(Content.Span).TryGet(name, out var value) ? value : default;
 
+    /// <summary>This event after redaction: same id, room, references; content and other members cut as its version says.</summary>
+    public Pdu Redacted() => ReadTrusted(Redaction.Redact(Json.Span, Version), Version, EventId);
+
     private string ReadMembership()
     {
         if (Type != EventTypes.Member) return "";

@@ -1,0 +1,66 @@
+using System.Collections.Immutable;
+using Matrix.Primitives;
+
+namespace Matrix.Events;
+
+/// <summary>
+/// A filter over events. Absent lists are null and include everything; exclusion wins. The members that only filters of rooms have are at
+/// their defaults elsewhere. Spec: openapi/client-server/definitions/event_filter.yaml, room_event_filter.yaml
+/// </summary>
+public sealed record EventFilter
+{
+    /// <summary>Lets everything through.</summary>
+    public static EventFilter All { get; } = new();
+
+    /// <summary>Largest number of events wanted; the server's own maximum applies as well.</summary>
+    public int? Limit { get; init; }
+    public ImmutableArray<string>? Types { get; init; }
+    public ImmutableArray<string> NotTypes { get; init; } = [];
+    public ImmutableArray<string>? Senders { get; init; }
+    public ImmutableArray<string> NotSenders { get; init; } = [];
+    public ImmutableArray<string>? Rooms { get; init; }
+    public ImmutableArray<string> NotRooms { get; init; } = [];
+    public bool? ContainsUrl { get; init; }
+    public bool LazyLoadMembers { get; init; }
+    public bool IncludeRedundantMembers { get; init; }
+    public bool UnreadThreadNotifications { get; init; }
+
+    /// <summary>Relation types: only events that some event of such a type relates to. The caller knows relations; matching ignores it.</summary>
+    public ImmutableArray<string>? RelatedByRelTypes { get; init; }
+
+    /// <summary>Senders of those relating events.</summary>
+    public ImmutableArray<string>? RelatedBySenders { get; init; }
+
+    /// <summary>Whether the filter asks anything of an event (limits and flags apart).</summary>
+    public bool MatchesEverything =>
+        Types is null && Senders is null && Rooms is null && ContainsUrl is null && NotTypes.IsEmpty && NotSenders.IsEmpty && NotRooms.IsEmpty;
+
+    /// <summary>Whether a room event passes.</summary>
+    public bool Matches(Pdu e) =>
+        MatchesEverything || (MatchesType(e.Type) && MatchesSender(e.Sender) && MatchesRoom(e.RoomId) && MatchesUrl(e));
+
+    /// <summary>Whether something that is no PDU passes: presence, account data, ephemeral events.</summary>
+    public bool Matches(string type, string? sender = null, string? roomId = null) =>
+        MatchesType(type) && (sender is null || MatchesSender(sender)) && (roomId is null || MatchesRoom(roomId));
+
+    public bool MatchesType(string type) => !AnyGlob(NotTypes, type) && (Types is not { } types || AnyGlob(types, type));
+
+    public bool MatchesSender(string sender) => !NotSenders.Contains(sender) && (Senders is not { } senders || senders.Contains(sender));
+
+    public bool MatchesRoom(string roomId) => !NotRooms.Contains(roomId) && (Rooms is not { } rooms || rooms.Contains(roomId));
+
+    private bool MatchesUrl(Pdu e) => ContainsUrl is not { } wanted || CanonicalValue.IsString(e.ContentValue("url"u8)) == wanted;
+
+    private static bool AnyGlob(ImmutableArray<string> patterns, string text)
+    {
+        foreach (var pattern in patterns)
+        {
+            if (pattern == text || (pattern.Contains('*') && Glob.Matches(pattern, text, questionMark: false))) return true;
+        }
+        return false;
+    }
+
+    // Records compare arrays by identity; filters are compared where they are stored, as JSON.
+    public bool Equals(EventFilter? other) => ReferenceEquals(this, other);
+    public override int GetHashCode() => System.Runtime.CompilerServices.RuntimeHelpers.GetHashCode(this);
+}
