@@ -22,7 +22,7 @@ internal sealed partial class HomeserverConfigReader(
             PublicBaseUrl = ReadPublicBaseUrl(),
             Database = ReadDatabase(),
             Redis = redis,
-            Listener = ReadListener(),
+            Listener = ReadListener(ours),
             SigningKeyPath = ReadSigningKeyPath(serverName),
             MediaStorePath = FullPath(root.Text("media_store_path") ?? "media_store"),
             MaxUploadSize = root.Size("max_upload_size", 50 << 20, "50M"),
