@@ -16,6 +16,8 @@ internal static class PresenceEndpoints
     /// <summary>Characters of a status message.</summary>
     private const int MaxStatus = 4096;
 
+    private static readonly TimeSpan ReadYourWrites = TimeSpan.FromMilliseconds(500);
+
     public static void MapPresence(this ClientRoutes routes)
     {
         routes.Get(ClientVersions.ApiV1R0V3Unstable, Path, Get).AllowGuests().Named("get_presence");
@@ -41,7 +43,8 @@ internal static class PresenceEndpoints
     }
 
     private static async Task<IResult> Put(
-        UserId userId, JsonBody body, Requester requester, IStreamPublisher publisher, HomeserverConfig config, TimeProvider clock, CancellationToken ct)
+        UserId userId, JsonBody body, Requester requester, IStreamPublisher publisher, IStreamFollower follower, HomeserverConfig config, TimeProvider clock,
+        CancellationToken ct)
     {
         requester.RequireSelf(userId, "Can only set your own presence state");
         var request = body.AsObject();
@@ -51,7 +54,9 @@ internal static class PresenceEndpoints
         if (status is { Length: > MaxStatus }) throw MatrixError.InvalidParam("status_msg is too long").AsException();
         if (!config.EnablePresence) return MatrixResults.Empty;
         var row = new PresenceRow(presence, status, clock.GetUtcNow().ToUnixTimeMilliseconds(), presence == "online");
-        await publisher.PublishEphemeralAsync(Replication.Streams.Presence, userId.Value, row.Encode(), ct);
+        var position = await publisher.PublishEphemeralAsync(Replication.Streams.Presence, userId.Value, row.Encode(), ct);
+        // Who asks next, here, sees what he has set.
+        if (position > 0) await follower.WaitForAsync(Replication.Streams.Presence, position, ReadYourWrites, ct);
         return MatrixResults.Empty;
     }
 }

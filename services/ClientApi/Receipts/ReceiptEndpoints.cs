@@ -61,7 +61,7 @@ internal static class ReceiptEndpoints
     }
 
     private static string RequireEventId(string id) =>
-        EventId.TryParse(id, null, out _) ? id : throw MatrixError.InvalidParam("Not an event id.").AsException();
+        Primitives.EventId.TryParse(id, null, out _) ? id : throw MatrixError.InvalidParam("Not an event id.").AsException();
 }
 
 /// <summary>Moves receipts and markers forward and announces them.</summary>

@@ -185,7 +185,7 @@ internal sealed partial class RoomActor(string roomId, ActorTools tools)
     {
         if (command is not ITransactional { TxnId: { } txn } send) return null;
         if (transactions.TryGetValue((send.DeviceId ?? "", command.Sender, txn), out var known)) return new RoomReply(null, known, Certain: true);
-        return turn.TransactionOfTurn(send.DeviceId ?? "", command.Sender, txn) is { } id ? new RoomReply(null, id) : null;
+        return turn.TransactionOfTurn(send.DeviceId ?? "", command.Sender, txn) is { } id ? new RoomReply(null, id) : default(RoomReply?);
     }
 
     private static bool NeedsProof(List<RoomCommand> commands, List<RoomReply> replies)
