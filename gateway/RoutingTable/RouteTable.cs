@@ -4,7 +4,7 @@ using Matrix.Gateway.Routing.Rows;
 namespace Matrix.Gateway.Routing;
 
 /// <summary>What the table says of a request.</summary>
-public readonly record struct Route(RouteClass Class, AffinityKind Key);
+public readonly record struct RouteMatch(RouteClass Class, AffinityKind Key);
 
 /// <summary>
 /// The routing table: rows in order, the first that fits the method and the raw path decides; what fits none is <see cref="RouteClass.Client"/>.
@@ -28,7 +28,7 @@ public sealed class RouteTable
 
     /// <summary>The row that decides, or null.</summary>
     /// <param name="path">As the client wrote it, without the query.</param>
-    public RouteRow? FindRow(HttpMethods method, ReadOnlySpan<char> path)
+    public RouteRow? FindRow(MethodSet method, ReadOnlySpan<char> path)
     {
         foreach (ref readonly var candidate in tree.Find(path))
         {
@@ -40,7 +40,7 @@ public sealed class RouteTable
 
     /// <param name="path">As the client wrote it, without the query.</param>
     /// <param name="query">Without the question mark.</param>
-    public Route Match(HttpMethods method, ReadOnlySpan<char> path, ReadOnlySpan<char> query)
+    public RouteMatch Match(MethodSet method, ReadOnlySpan<char> path, ReadOnlySpan<char> query)
     {
         var row = FindRow(method, path);
         if (row is null) return new(RouteClass.Client, AffinityKind.None);

@@ -12,7 +12,7 @@ internal sealed partial class RoomTurn
     {
         var snapshots = new List<SnapshotRow>();
         var state = new Dictionary<long, long>();
-        var members = new Dictionary<string, MembershipChange>();
+        var members = new Dictionary<string, NewMembership>();
         var current = room.CurrentSnapshot;
         for (var i = 0; i < events.Count; i++)
         {
@@ -25,7 +25,7 @@ internal sealed partial class RoomTurn
                 current = row.SnapshotNid;
                 state[key] = e.EventNid;
                 if (e.Pdu.Type == EventTypes.Member)
-                    members[e.Pdu.StateKey!] = new MembershipChange(e.Pdu.StateKey!, e.Pdu.Membership ?? Memberships.Leave, e.Pdu.Sender, i);
+                    members[e.Pdu.StateKey!] = new NewMembership(e.Pdu.StateKey!, e.Pdu.Membership ?? Memberships.Leave, e.Pdu.Sender, i);
             }
             e.SnapshotNid = current;
         }

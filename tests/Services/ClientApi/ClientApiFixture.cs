@@ -8,6 +8,7 @@ using Matrix.Replication;
 using Matrix.ServiceDefaults;
 using Matrix.Storage;
 using Matrix.Storage.Accounts;
+using Matrix.Storage.Setup;
 using Matrix.Web.Auth;
 using Matrix.Web.Routing;
 using Microsoft.AspNetCore.Builder;
@@ -26,6 +27,8 @@ public sealed class ClientApiFixture : IAsyncLifetime
     public const string ServerName = "test.example";
     public const string SharedSecret = "shared-secret-of-the-test";
 
+    private static readonly byte[] Seed = [.. Enumerable.Range(1, 32).Select(i => (byte)i)];
+
     private WebApplication app = null!;
     private NpgsqlDataSource source = null!;
     private string databaseName = "";
@@ -41,32 +44,28 @@ public sealed class ClientApiFixture : IAsyncLifetime
         var admin = Environment.GetEnvironmentVariable("ARMADA_TEST_POSTGRES") ?? "Host=127.0.0.1;Username=postgres";
         await using (var maintenance = NpgsqlDataSource.Create(admin + ";Database=postgres"))
         await using (var create = maintenance.CreateCommand($"create database {databaseName}")) await create.ExecuteNonQueryAsync();
-        source = NpgsqlDataSource.Create(admin + $";Database={databaseName};Max Auto Prepare=50");
+        var connection = admin + $";Database={databaseName};Max Auto Prepare=50";
+        source = NpgsqlDataSource.Create(connection);
+        await Migrations.ApplyAsync(source, default);
         Database = new Database(source);
-        foreach (var name in typeof(Database).Assembly.GetManifestResourceNames().Where(n => n.EndsWith(".sql", StringComparison.Ordinal)).Order())
-        {
-            using var reader = new StreamReader(typeof(Database).Assembly.GetManifestResourceStream(name)!);
-            await using var command = source.CreateCommand(await reader.ReadToEndAsync());
-            await command.ExecuteNonQueryAsync();
-        }
 
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         var services = builder.Services;
         services.AddSingleton(TimeProvider.System);
+        services.AddMatrixStorage(new StorageOptions { ConnectionString = connection });
+        services.AddMatrixReplication(new ReplicationOptions { InstanceName = "test" });
         services.AddSingleton(new HomeserverConfig
         {
             ServerName = ServerName, Database = new DatabaseConfig { ConnectionString = "" }, PasswordHashIterations = 1,
             EnableRegistration = true, AllowGuestAccess = true, RegistrationSharedSecret = SharedSecret,
         });
-        services.AddSingleton(Database);
-        services.AddSingleton(new ServerIdentity(ServerName, new SigningKey("ed25519:t", new byte[32], new byte[32]), null!));
+        services.AddSingleton(new ServerIdentity(ServerName, new SigningKey("ed25519:t", Seed, Ed25519.Default.PublicKey(Seed)), Ed25519.Default));
         services.AddSingleton<AccessTokenStore>();
         services.AddSingleton<TokenAuthenticator>();
         services.AddSingleton<IStreamConsumer>(p => p.GetRequiredService<TokenAuthenticator>());
         services.AddSingleton<IRequestAuthenticator, UserTokenAuthenticator>();
-        services.AddSingleton<IStreamPublisher, DirectPublisher>();
         builder.AddClientApi();
         app = builder.Build();
         app.UseMatrix();
@@ -77,27 +76,9 @@ public sealed class ClientApiFixture : IAsyncLifetime
 
     public async ValueTask DisposeAsync()
     {
-        Http.Dispose();
-        await app.DisposeAsync();
-        await source.DisposeAsync();
-    }
-
-    private sealed class DirectPublisher(IServiceProvider services) : IStreamPublisher
-    {
-        private long ephemeral;
-
-        public async ValueTask PublishAsync(StreamDefinition stream, long from, long to, IReadOnlyList<StreamRow> rows, CancellationToken ct)
-        {
-            foreach (var consumer in services.GetServices<IStreamConsumer>())
-                if (consumer.Streams.Contains(stream)) await consumer.OnRowsAsync(stream, from, to, rows);
-        }
-
-        public async ValueTask<long> PublishEphemeralAsync(StreamDefinition stream, string key, ReadOnlyMemory<byte> payload, CancellationToken ct)
-        {
-            var position = Interlocked.Increment(ref ephemeral);
-            await PublishAsync(stream, position - 1, position, [new StreamRow(position, key, payload)], ct);
-            return position;
-        }
+        Http?.Dispose();
+        if (app is not null) await app.DisposeAsync();
+        if (source is not null) await source.DisposeAsync();
     }
 
     /// <summary>A name that no other test of this fixture has.</summary>

@@ -183,7 +183,7 @@ public sealed partial class StreamFollower : IStreamFollower, IHostedService, IA
         {
             track.EndCatchUp();
             // What was announced between the last look and the end of this.
-            if (done && track.Position < track.Known) BeginCatchUp(track, patience);
+            if (done && track.Position < track.Known) BeginCatchUp(track, options.PredecessorPatience);
             Interlocked.Decrement(ref catchUps);
         }
     }
@@ -212,6 +212,11 @@ public sealed partial class StreamFollower : IStreamFollower, IHostedService, IA
         {
             var from = track.Position;
             if (await bus.TryReadEphemeralAsync(track.Stream, from, options.PageSize, ct) is not { } page) return false;
+            if (page.To < from && track.VoidedAt == page.To)
+            {
+                track.NothingAfter();
+                return true;
+            }
             if (from < page.Base || page.To < from)
             {
                 if (from > 0)
@@ -219,9 +224,10 @@ public sealed partial class StreamFollower : IStreamFollower, IHostedService, IA
                     LogEphemeralReset(log, track.Stream.Name);
                     ReplicationMetrics.EphemeralResets.Add(1, ReplicationMetrics.Tag(track.Stream));
                 }
-                // An empty stream that was lost stays where it was: positions never descend.
-                if (track.IsFollowed && (from > 0 || page.To > 0)) await track.ResetAsync(page.To, page.Rows);
+                if (track.IsFollowed) await track.ResetAsync(page.To, page.Rows);
                 else await track.StartAtAsync(page.To);
+                // A bus that lost its data and was not written since stands at 0; positions here never descend.
+                track.VoidedAt = page.To < from ? page.To : null;
                 if (page.To < from) return true;
             }
             else if (page.To > from)

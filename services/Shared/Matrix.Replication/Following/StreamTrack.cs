@@ -29,6 +29,12 @@ internal sealed partial class StreamTrack(StreamDefinition stream, IReadOnlyList
     /// <summary>Highest position that is known to exist.</summary>
     public long Known => Math.Max(Volatile.Read(ref known), Position);
 
+    /// <summary>
+    /// For an ephemeral stream whose bus stands before this reader: the bus position at which everything was declared void, so that it is not done again
+    /// until something is written. Null: not so.
+    /// </summary>
+    public long? VoidedAt { get; set; }
+
     /// <summary>The first position; a later one for a stream that nobody here follows.</summary>
     public ValueTask StartAtAsync(long start)
     {
@@ -85,6 +91,8 @@ internal sealed partial class StreamTrack(StreamDefinition stream, IReadOnlyList
         await GiveAsync(0, end, rows);
         lock (gate)
         {
+            // Positions that were announced before are of the data that was lost.
+            known = end;
             MoveTo(end);
             applying = false;
         }

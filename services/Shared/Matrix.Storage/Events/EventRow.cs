@@ -76,6 +76,9 @@ public sealed record EventRow
         return buffer;
     }
 
+    /// <summary>The event's nid alone, for readers that want nothing else of most rows.</summary>
+    public static long EventNidOf(in StreamRow row) => BinaryPrimitives.ReadInt64LittleEndian(row.Payload.Span[12..]);
+
     public static EventRow Decode(in StreamRow row)
     {
         var payload = row.Payload;

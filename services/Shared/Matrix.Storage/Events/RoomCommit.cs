@@ -31,7 +31,7 @@ public sealed record NewRoom(string RoomId, string Version, bool IsPublic, strin
 
 /// <summary>Somebody's membership after the commit.</summary>
 /// <param name="EventIndex">Index of the member event in the commit's events: its position becomes the membership's.</param>
-public readonly record struct MembershipChange(string UserId, string Membership, string Sender, int EventIndex);
+public readonly record struct NewMembership(string UserId, string Membership, string Sender, int EventIndex);
 
 /// <param name="TargetNid">0: the redacted event is not here; only the fact is remembered.</param>
 /// <param name="Json">Redacted form.</param>
@@ -54,7 +54,7 @@ public sealed class RoomCommit
     /// <summary>Changes of the current state, each key once; event nid 0 removes.</summary>
     public required IReadOnlyList<KeyValuePair<long, long>> StateChanges { get; init; }
     /// <summary>Each user once.</summary>
-    public required IReadOnlyList<MembershipChange> Memberships { get; init; }
+    public required IReadOnlyList<NewMembership> Memberships { get; init; }
     public required IReadOnlyList<long> ExtremitiesGone { get; init; }
     public required IReadOnlyList<long> ExtremitiesNew { get; init; }
     public required IReadOnlyList<RedactionChange> Redactions { get; init; }

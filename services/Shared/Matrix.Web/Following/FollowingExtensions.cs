@@ -2,6 +2,7 @@ using Matrix.Replication;
 using Matrix.ServiceDefaults;
 using Matrix.Storage;
 using Matrix.Storage.Following;
+using Matrix.Storage.Instances;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;

@@ -1,0 +1,4 @@
+using BenchmarkDotNet.Running;
+using Matrix.Benchmarks;
+
+BenchmarkSwitcher.FromAssembly(typeof(CoreBenchmarks).Assembly).Run(args);
