@@ -6,6 +6,7 @@ using Matrix.FederationInbound;
 using Matrix.FederationSender;
 using Matrix.Media;
 using Matrix.Push;
+using Matrix.ServiceDefaults.Edge;
 using Matrix.Sync;
 using Matrix.UserDirectory;
 using Matrix.Web;
@@ -17,6 +18,7 @@ var builder = MatrixService.Create("monolith", args,
 builder.AddClientApi().AddSync().AddEventPersister().AddFederationInbound().AddFederationSender()
     .AddMedia().AddPush().AddUserDirectory().AddAppServices().AddBackground();
 var app = builder.Build();
+PublicEdge.Use(app).MapPublicEdge();
 app.UseMatrix();
 app.MapClientApi().MapSync().MapEventPersister().MapFederationInbound().MapFederationSender()
     .MapMedia().MapPush().MapUserDirectory().MapAppServices().MapBackground();

@@ -28,6 +28,8 @@ public static class EventBuilder
     {
         pdu = null;
         if (draft.Content.Length > 16 * Pdu.MaxBytes) return new PduFault("The event is larger than 65536 bytes.", TooLarge: true);
+        if (version.StrictCanonicalJson && (!InRange(draft.Depth) || !InRange(draft.OriginServerTs)))
+            return new PduFault("The event's depth or origin_server_ts is outside the range of canonical JSON.");
         using var content = new PooledBuffer(draft.Content.Length + 64);
         if (WriteContent(draft, version, content) is { } fault) return fault;
 
@@ -64,6 +66,8 @@ public static class EventBuilder
         var headers = new PduHeaders();
         return headers.Read(bytes, version) ?? headers.Check(version) ?? headers.ToPdu(bytes, version, eventId, out pdu);
     }
+
+    private static bool InRange(long number) => number is >= -CanonicalJson.MaxInteger and <= CanonicalJson.MaxInteger;
 
     private static PduFault? WriteContent(EventDraft draft, RoomVersion version, PooledBuffer content)
     {

@@ -4,7 +4,7 @@ using System.Text;
 namespace Matrix.UserDirectory.Index;
 
 /// <summary>
-/// What a user is found by. Text is cut into words of letters and digits, lower case, compatibility forms folded; a search finds words that begin
+/// What a user is found by. Text is cut into words of letters and digits, lower case (the database folds compatibility forms); a search finds words that begin
 /// with what was typed. Scripts that write no blanks are found from any character on.
 /// </summary>
 internal static class SearchWords
@@ -39,7 +39,7 @@ internal static class SearchWords
     private static IEnumerable<string> Split(string text)
     {
         var word = new StringBuilder();
-        foreach (var rune in Normalize(text).EnumerateRunes())
+        foreach (var rune in text.EnumerateRunes())
         {
             if (IsWordRune(rune) && word.Length < MaxWordLength)
             {
@@ -51,18 +51,6 @@ internal static class SearchWords
             if (IsWordRune(rune)) word.Append(Rune.ToLowerInvariant(rune).ToString());
         }
         if (word.Length > 0) yield return word.ToString();
-    }
-
-    private static string Normalize(string text)
-    {
-        try
-        {
-            return text.Normalize(NormalizationForm.FormKC);
-        }
-        catch (ArgumentException)
-        {
-            return text;    // lone surrogates: searched as they are
-        }
     }
 
     private static bool IsWordRune(Rune rune) => Rune.IsLetterOrDigit(rune)

@@ -73,6 +73,23 @@ public sealed class ServiceHost : IAsyncDisposable
             : throw MatrixError.UnknownToken().AsException();
     }
 
+    /// <summary>Tells the service of what a test wrote to the database, as its writer would have. Returns where each stream is now.</summary>
+    public async Task<IReadOnlyDictionary<StreamDefinition, long>> AnnounceAsync()
+    {
+        var source = Services.GetRequiredService<IStreamSource>();
+        var follower = Services.GetRequiredService<IStreamFollower>();
+        var publisher = Services.GetRequiredService<IStreamPublisher>();
+        var positions = await source.GetPositionsAsync(CancellationToken.None);
+        foreach (var (stream, to) in positions)
+        {
+            var from = follower.Position(stream);
+            if (from >= to) continue;
+            var page = await source.ReadAsync(stream, from, to, int.MaxValue, CancellationToken.None);
+            await publisher.PublishAsync(stream, from, to, page.Rows, CancellationToken.None);
+        }
+        return positions;
+    }
+
     public Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, string? user = null, HttpContent? content = null) =>
         SendAsync(new HttpRequestMessage(method, path) { Content = content }, user);
 

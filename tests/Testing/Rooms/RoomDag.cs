@@ -9,7 +9,10 @@ public sealed class RoomDag(RoomVersion version)
     private readonly Dictionary<string, Pdu> _events = [];
     private readonly Dictionary<string, ImmutableDictionary<StateKey, string>> _after = [];
     private readonly List<Pdu> _order = [];
-    private long _clock = 1_700_000_000_000;
+    private static long _rooms;
+
+    // Each room begins at a time of its own: in version 12 equal create events would be the same room.
+    private long _clock = 1_700_000_000_000 + Interlocked.Increment(ref _rooms) * 1_000_000;
 
     public RoomVersion Version { get; } = version;
 

@@ -8,8 +8,8 @@ using Xunit;
 namespace Matrix.Testing.Servers;
 
 /// <summary>
-/// A database of its own for each test class that takes this as class fixture: a copy of a migrated template, dropped afterwards. ARMADA_TEST_PG is the
-/// connection string of a superuser.
+/// A database of its own for each test class that takes this as class fixture: a copy of a migrated template. ARMADA_TEST_PG is the connection string of a
+/// superuser. Databases are dropped afterwards, unless ARMADA_TEST_PG_THROWAWAY says that the whole cluster will be: a drop waits for a checkpoint.
 /// </summary>
 public sealed class PostgresFixture : IAsyncLifetime
 {
@@ -55,8 +55,9 @@ public sealed class PostgresFixture : IAsyncLifetime
     public string NameForTest()
     {
         var name = "armada_test_" + Guid.NewGuid().ToString("N")[..16];
+        var toConnect = ConnectionStringOf(name);
         databases.Add(name);
-        return ConnectionStringOf(name);
+        return toConnect;
     }
 
     /// <summary>As superuser, outside of the databases under test.</summary>
@@ -71,6 +72,7 @@ public sealed class PostgresFixture : IAsyncLifetime
     public async ValueTask DisposeAsync()
     {
         foreach (var source in sources) await source.DisposeAsync();
+        if (Environment.GetEnvironmentVariable("ARMADA_TEST_PG_THROWAWAY") == "1") return;
         foreach (var name in databases) await ExecuteAsync($"drop database if exists {name} with (force)");
     }
 

@@ -11,7 +11,7 @@ public sealed class UserDirectoryStore(Database database)
     internal const string SqlUpsert =
         """
         insert into user_directory (user_id, display_name, avatar_url, search)
-        select u.user_id, u.display_name, u.avatar_url, array_to_tsvector(string_to_array(u.words, ' '))
+        select u.user_id, u.display_name, u.avatar_url, array_to_tsvector(string_to_array(normalize(u.words, nfkc), ' '))
         from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as u(user_id, display_name, avatar_url, words)
         on conflict (user_id) do update
         set display_name = excluded.display_name, avatar_url = excluded.avatar_url, search = excluded.search
@@ -27,7 +27,7 @@ public sealed class UserDirectoryStore(Database database)
     internal const string SqlSearch =
         """
         select d.user_id, d.display_name, d.avatar_url from user_directory d
-        where d.search @@ $2::tsquery
+        where d.search @@ normalize($2, nfkc)::tsquery
         and (exists (
                 select 1 from room_memberships m join directory_public_rooms p using (room_nid)
                 where m.user_id = d.user_id and m.membership = 'join')

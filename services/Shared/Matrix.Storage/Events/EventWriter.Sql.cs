@@ -24,7 +24,7 @@ public sealed partial class EventWriter
             update rooms r set head = u.head + u.n, current_snapshot = coalesce(u.snapshot, r.current_snapshot)
             from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[]) as u(room_nid, head, n, snapshot)
             where r.room_nid = u.room_nid and r.head = u.head returning 1)
-        select 1 / (case when (select count(*) from moved) = cardinality($1) then 1 else 0 end)
+        select 1 / (case when (select count(*) from moved) = cardinality($1::bigint[]) then 1 else 0 end)
         """;
     internal const string DivisionByZero = "22012";
 
@@ -96,7 +96,7 @@ public sealed partial class EventWriter
     internal const string SqlPositions =
         """
         with c as (
-            update stream_counters set pos = pos + cardinality($1) where stream = 'events' returning pos - cardinality($1) as base, pos),
+            update stream_counters set pos = pos + cardinality($1::bigint[]) where stream = 'events' returning pos - cardinality($1::bigint[]) as base, pos),
         rows as (
             insert into event_stream (pos, room_nid, event_nid)
             select c.base + u.ord, u.room_nid, u.event_nid
@@ -108,7 +108,7 @@ public sealed partial class EventWriter
     internal const string SqlPositionsAndMemberships =
         """
         with c as (
-            update stream_counters set pos = pos + cardinality($1) where stream = 'events' returning pos - cardinality($1) as base, pos),
+            update stream_counters set pos = pos + cardinality($1::bigint[]) where stream = 'events' returning pos - cardinality($1::bigint[]) as base, pos),
         rows as (
             insert into event_stream (pos, room_nid, event_nid)
             select c.base + u.ord, u.room_nid, u.event_nid

@@ -22,11 +22,23 @@ public sealed partial class DutyFollower(IFollowingDuty duty, FollowingContext c
     public static readonly TimeSpan Rest = TimeSpan.FromSeconds(3);
     private readonly SemaphoreSlim news = new(0, 1);
     private Dictionary<StreamDefinition, long>? positions;
+    private TaskCompletionSource progress = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public IReadOnlyCollection<StreamDefinition> Streams => duty.Streams.Where(s => !s.IsEphemeral).ToArray();
 
     /// <summary>Saved position of a stream as this instance knows it; null while another instance does the duty.</summary>
     public long? Position(StreamDefinition stream) => Volatile.Read(ref positions) is { } p && p.TryGetValue(stream, out var pos) ? pos : null;
+
+    /// <summary>Completes when this instance has saved that position; never while another one does the duty.</summary>
+    public async Task WaitForAsync(StreamDefinition stream, long position, CancellationToken ct)
+    {
+        while (true)
+        {
+            var next = Volatile.Read(ref progress).Task;
+            if (Position(stream) >= position) return;
+            await next.WaitAsync(ct);
+        }
+    }
 
     public ValueTask OnRowsAsync(StreamDefinition stream, long from, long to, IReadOnlyList<StreamRow> rows)
     {
@@ -55,7 +67,7 @@ public sealed partial class DutyFollower(IFollowingDuty duty, FollowingContext c
             {
                 break;
             }
-            catch (NpgsqlException e)
+            catch (Exception e) when (e is NpgsqlException or StreamRowsPrunedException)
             {
                 positions = null;       // the truth is in the database: read it again
                 LogSetBack(duty.Reader, e.Message);
@@ -71,8 +83,8 @@ public sealed partial class DutyFollower(IFollowingDuty duty, FollowingContext c
         await HandOverAsync();
     }
 
-    /// <summary>One round: the lease, and everything that is new. Public for tests, which drive it themselves.</summary>
-    public async Task StepAsync(CancellationToken ct)
+    /// <summary>One round: the lease, and everything that is new.</summary>
+    private async Task StepAsync(CancellationToken ct)
     {
         if (!context.Follower.IsReady) return;
         if (!duty.IsMine)
@@ -85,7 +97,12 @@ public sealed partial class DutyFollower(IFollowingDuty duty, FollowingContext c
             positions = null;
             return;
         }
-        var at = positions ??= await LoadOrRebuildAsync(ct);
+        var at = positions;
+        if (at is null)
+        {
+            at = positions = await LoadOrRebuildAsync(ct);
+            Progressed();
+        }
         foreach (var stream in duty.Streams)
         {
             var to = context.Follower.Position(stream);
@@ -130,8 +147,12 @@ public sealed partial class DutyFollower(IFollowingDuty duty, FollowingContext c
         }
         await tx.CommitAsync(ct);
         at[stream] = page.To;
+        Progressed();
         return true;
     }
+
+    private void Progressed() =>
+        Interlocked.Exchange(ref progress, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
 
     private async Task RestAsync(CancellationToken ct)
     {

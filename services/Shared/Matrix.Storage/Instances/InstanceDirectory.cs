@@ -32,6 +32,8 @@ public sealed partial class InstanceDirectory : IInstanceDirectory, IHostedServi
     private IReadOnlyList<ServiceInstance> registered = [];
     private Task watching = Task.CompletedTask;
     private Task leaving = Task.CompletedTask;
+    private Task registering = Task.CompletedTask;
+    private bool isKnown;
     private bool hasLeft;
     private bool isAway;
     private bool noticed;
@@ -63,7 +65,8 @@ public sealed partial class InstanceDirectory : IInstanceDirectory, IHostedServi
     public Task StartAsync(CancellationToken cancellationToken)
     {
         watching = WatchAsync(stopping.Token);
-        lifetime.ApplicationStarted.Register(() => _ = RegisterAsync());
+        // Not inside the callback: the one that publishes the addresses may come after it.
+        lifetime.ApplicationStarted.Register(() => registering = Task.Run(RegisterAsync, CancellationToken.None));
         lifetime.ApplicationStopping.Register(() => leaving = LeaveAsync());
         return Task.CompletedTask;
     }
@@ -71,6 +74,7 @@ public sealed partial class InstanceDirectory : IInstanceDirectory, IHostedServi
     public async Task StopAsync(CancellationToken cancellationToken)
     {
         if (stopping.IsCancellationRequested) return;
+        await registering;
         await leaving;
         if (!hasLeft) await LeaveAsync();
         await stopping.CancelAsync();
@@ -84,15 +88,16 @@ public sealed partial class InstanceDirectory : IInstanceDirectory, IHostedServi
         writing.Dispose();
     }
 
+    /// <summary>The first attempt to register; tests wait for it.</summary>
+    internal Task Registering => registering;
+
     /// <summary>At once, over a connection for this purpose: the watching one waits for notices.</summary>
     private async Task RegisterAsync()
     {
         await writing.WaitAsync(stopping.Token);
         try
         {
-            if (hasLeft) return;
-            registered = own.Get();
-            if (registered.Count == 0) return;
+            if (hasLeft || !AskOwn() || registered.Count == 0) return;
             await using var connection = await OpenAsync(stopping.Token);
             await InstanceStore.BeatAndListAsync(connection, registered, stopping.Token);
         }
@@ -104,6 +109,22 @@ public sealed partial class InstanceDirectory : IInstanceDirectory, IHostedServi
         finally
         {
             writing.Release();
+        }
+    }
+
+    /// <summary>False: not known yet. Asked again before every heartbeat until it is.</summary>
+    private bool AskOwn()
+    {
+        if (isKnown) return true;
+        try
+        {
+            registered = own.Get();
+            return isKnown = true;
+        }
+        catch (InvalidOperationException e)
+        {
+            LogNotKnown(log, e.Message);
+            return false;
         }
     }
 
@@ -166,6 +187,7 @@ public sealed partial class InstanceDirectory : IInstanceDirectory, IHostedServi
         await writing.WaitAsync(ct);
         try
         {
+            if (lifetime.ApplicationStarted.IsCancellationRequested) AskOwn();
             var read = await InstanceStore.BeatAndListAsync(connection, hasLeft ? [] : registered, ct);
             var now = time.GetTimestamp();
             if (lastReadAt != 0 && time.GetElapsedTime(lastReadAt, now) > Period * 3) graceUntil = now + (long)(Grace.TotalSeconds * time.TimestampFrequency);
@@ -209,6 +231,8 @@ public sealed partial class InstanceDirectory : IInstanceDirectory, IHostedServi
 
     [LoggerMessage(2001, LogLevel.Warning, "The table of instances cannot be reached ({Reason}); the last known list stands")]
     private static partial void LogAway(ILogger log, string reason);
+    [LoggerMessage(2006, LogLevel.Debug, "The own addresses are not known yet: {Reason}")]
+    private static partial void LogNotKnown(ILogger log, string reason);
     [LoggerMessage(2002, LogLevel.Information, "The table of instances can be reached again")]
     private static partial void LogBack(ILogger log);
     [LoggerMessage(2003, LogLevel.Warning, "This instance could not remove itself from the table ({Reason}); it is forgotten within seconds")]

@@ -58,7 +58,8 @@ public static partial class Migrations
             await turn.ExecuteNonQueryAsync(ct);
         var current = await ReadVersionAsync(connection, ct);
         if (FaultOf(current, migrations[^1].Version) is { IsWarning: false } fault) throw new DatabaseFaultException(fault);
-        if (migrations.FirstOrDefault(m => m.Version > current.Version) is not { } next) return null;
+        var done = current.Version == 0 ? [] : await ReadAppliedAsync(connection, ct);
+        if (migrations.FirstOrDefault(m => !done.Contains(m.Version)) is not { } next) return null;
         if (current.Version == 0)
         {
             await using var create = new NpgsqlCommand(CreateTable, connection, transaction);
@@ -74,6 +75,16 @@ public static partial class Migrations
         }
         await transaction.CommitAsync(ct);
         return next;
+    }
+
+    /// <summary>Numbers need not be without gaps: a file with a lower number may arrive later, from another branch.</summary>
+    private static async Task<HashSet<int>> ReadAppliedAsync(NpgsqlConnection connection, CancellationToken ct)
+    {
+        await using var read = new NpgsqlCommand(SetupSql.ReadApplied, connection);
+        await using var reader = await read.ExecuteReaderAsync(ct);
+        var applied = new HashSet<int>();
+        while (await reader.ReadAsync(ct)) applied.Add(reader.GetInt32(0));
+        return applied;
     }
 
     public static async Task<SchemaVersion> ReadVersionAsync(NpgsqlConnection connection, CancellationToken ct)
@@ -110,10 +121,8 @@ public static partial class Migrations
                 version, name.Groups[2].Value, compatible.Success ? int.Parse(compatible.Groups[1].ValueSpan, CultureInfo.InvariantCulture) : version, sql));
         }
         migrations.Sort((a, b) => a.Version.CompareTo(b.Version));
-        for (var i = 0; i < migrations.Count; i++)
-        {
-            if (migrations[i].Version != i + 1) throw new InvalidOperationException($"Migration {i + 1} is missing or there twice.");
-        }
+        if (migrations.Select(m => m.Version).Distinct().Count() != migrations.Count)
+            throw new InvalidOperationException("Two migrations have the same number.");
         return migrations;
     }
 

@@ -4,6 +4,8 @@ internal static class SetupSql
 {
     public const string ReadVersion = "select version, oldest_compatible_version from schema_version order by version desc limit 1";
 
+    public const string ReadApplied = "select version from schema_version";
+
     public const string Locale =
         """
         select pg_encoding_to_char(encoding), datcollate::text, datctype::text, current_setting('synchronous_commit'), quote_ident(datname)
