@@ -104,10 +104,10 @@ internal sealed partial class FleetWatcher(FleetState fleet, IInstanceDirectory 
         LogHealth(log, backend.Name, health);
     }
 
-    [LoggerMessage(1, LogLevel.Information, "{Instance} at {Address} takes part in {Group}")]
+    [LoggerMessage(1, LogLevel.Debug, "{Instance} at {Address} takes part in {Group}")]
     private static partial void LogCame(ILogger log, string instance, string address, string group);
 
-    [LoggerMessage(2, LogLevel.Information, "{Instance} left")]
+    [LoggerMessage(2, LogLevel.Debug, "{Instance} left")]
     private static partial void LogGone(ILogger log, string instance);
 
     [LoggerMessage(3, LogLevel.Information, "{Instance} is {Health}")]
