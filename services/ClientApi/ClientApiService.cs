@@ -18,6 +18,7 @@ using Matrix.ClientApi.Versions;
 using Matrix.ClientApi.Voip;
 using Matrix.Replication;
 using Matrix.Rooms;
+using Matrix.Rooms.Writing;
 using Matrix.Storage.AccountData;
 using Matrix.Storage.Accounts;
 using Matrix.Storage.Events;
@@ -46,6 +47,7 @@ public static class ClientApiService
         services.AddSingleton<Sessions>();
         services.AddSingleton<Registration>();
         services.AddSingleton<InteractiveAuth>();
+        services.AddSingleton<Deactivation>();
         services.AddSingleton<IUiaStage, DummyStage>();
         services.AddSingleton<IUiaStage, PasswordStage>();
         services.AddSingleton<AccountDataWriter>();
@@ -55,6 +57,8 @@ public static class ClientApiService
         services.AddSingleton<IStreamConsumer>(p => p.GetRequiredService<PresenceTracker>());
         services.AddSingleton<RoomPowers>();
         services.AddSingleton<PublicRoomList>();
+        services.AddSingleton<CanonicalAliases>();
+        services.TryAddSingleton<IRoomWriter, RemoteRoomWriter>();
         services.AddSingleton<RoomAccess>();
         services.AddSingleton<EventAnswers>();
         services.AddSingleton<EventLookup>();

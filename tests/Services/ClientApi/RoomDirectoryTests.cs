@@ -29,6 +29,21 @@ public sealed class RoomDirectoryTests(ClientApiFixture api) : IClassFixture<Cli
         (await api.DeleteAsync(alice, Alias(alias))).Require(404, "M_NOT_FOUND");
     }
 
+    [Fact]
+    public async Task An_alias_that_goes_leaves_the_canonical_alias_too()
+    {
+        var alice = await api.RegisterUserAsync();
+        var room = await api.CreateRoomAsync(alice);
+        var (one, two) = ($"#{api.NewName("one")}:test.example", $"#{api.NewName("two")}:test.example");
+        foreach (var alias in new[] { one, two }) (await api.PutAsync(alice, Alias(alias), new { room_id = room })).RequireOk();
+        await api.SetStateAsync(alice, room, "m.room.canonical_alias", new { alias = one, alt_aliases = new[] { two } });
+        (await api.DeleteAsync(alice, Alias(one))).RequireOk();
+        var state = $"/_matrix/client/v3/rooms/{Uri.EscapeDataString(room)}/state/m.room.canonical_alias";
+        Assert.Equal($$"""{"alt_aliases":["{{two}}"]}""", (await api.GetAsync(alice, state)).RequireOk().Body.GetRawText());
+        (await api.DeleteAsync(alice, Alias(two))).RequireOk();
+        Assert.Equal("""{"alt_aliases":[]}""", (await api.GetAsync(alice, state)).RequireOk().Body.GetRawText());
+    }
+
     [Theory]
     [InlineData("#x:elsewhere.example", "M_INVALID_PARAM")]
     [InlineData("#a b:test.example", "M_INVALID_PARAM")]
