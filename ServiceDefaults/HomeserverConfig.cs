@@ -34,6 +34,8 @@ public sealed record HomeserverConfig
     /// <summary>Certificates of servers outside are verified; a switch for tests only.</summary>
     public bool FederationVerifyCertificates { get; init; } = true;
     public IReadOnlyList<string> FederationCustomCaList { get; init; } = [];
+    /// <summary>Certificates of push gateways, application services and the like are verified; a switch for tests only.</summary>
+    public bool OutboundVerifyCertificates { get; init; } = true;
     public IReadOnlyList<string>? FederationDomainWhitelist { get; init; }
     public IReadOnlyList<string> IpRangeBlacklist { get; init; } = [];
     public IReadOnlyList<TrustedKeyServer> TrustedKeyServers { get; init; } = [];

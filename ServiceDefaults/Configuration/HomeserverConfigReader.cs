@@ -38,6 +38,7 @@ internal sealed partial class HomeserverConfigReader(
             RateLimitsEnabled = ours.Boolean("rate_limits_enabled", true),
             RateLimits = ReadRateLimits(),
             FederationVerifyCertificates = root.Boolean("federation_verify_certificates", true),
+            OutboundVerifyCertificates = ours.Boolean("outbound_verify_certificates", true),
             FederationCustomCaList = ReadFiles("federation_custom_ca_list", "certificate"),
             FederationDomainWhitelist = root.Texts("federation_domain_whitelist"),
             IpRangeBlacklist = ReadRanges("ip_range_blacklist") ?? ReadRanges("federation_ip_range_blacklist") ?? PrivateRanges,

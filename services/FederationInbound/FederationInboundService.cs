@@ -31,6 +31,7 @@ public static class FederationInboundService
         VerifyCertificates = config.FederationVerifyCertificates,
         CustomCaFiles = config.FederationCustomCaList,
         IpRangeBlacklist = config.IpRangeBlacklist,
+        IpRangeWhitelist = config.IpRangeWhitelist,
         DomainWhitelist = config.FederationDomainWhitelist,
     };
 

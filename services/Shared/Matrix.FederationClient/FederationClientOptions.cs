@@ -9,6 +9,8 @@ public sealed record FederationClientOptions
     public IReadOnlyList<string> CustomCaFiles { get; init; } = [];
     /// <summary>CIDR ranges that are never connected to.</summary>
     public IReadOnlyList<string> IpRangeBlacklist { get; init; } = [];
+    /// <summary>Exceptions from it.</summary>
+    public IReadOnlyList<string> IpRangeWhitelist { get; init; } = [];
     /// <summary>Servers that may be talked to; null: all.</summary>
     public IReadOnlyList<string>? DomainWhitelist { get; init; }
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(30);

@@ -26,7 +26,7 @@ public sealed class FederationHttp : IDisposable
     {
         this.options = options;
         this.identity = identity;
-        var blocked = new IpRangeList(options.IpRangeBlacklist);
+        var blocked = new IpRangeList(options.IpRangeBlacklist, options.IpRangeWhitelist);
         http = new HttpMessageInvoker(GuardedHttp.CreateHandler(blocked, options.VerifyCertificates, options.CustomCaFiles));
         var wellKnownHandler = GuardedHttp.CreateHandler(blocked, options.VerifyCertificates, options.CustomCaFiles);
         wellKnownHandler.AllowAutoRedirect = true;      // the specification wants redirects followed here; each hop is guarded too

@@ -6,20 +6,26 @@ namespace Matrix.FederationClient.Outbound;
 /// <summary>CIDR ranges, IPv4 and IPv6. An IPv4 address that comes in IPv6 clothes is judged as the IPv4 address it is.</summary>
 public sealed class IpRangeList
 {
-    private readonly List<IPNetwork> networks = [];
+    private readonly List<IPNetwork> networks;
+    private readonly List<IPNetwork> exceptions;
 
     /// <summary>Each entry a network or a single address; throws <see cref="FormatException"/> naming what is neither.</summary>
-    public IpRangeList(IEnumerable<string> ranges)
+    /// <param name="except">Ranges that are not meant, though they lie in the others.</param>
+    public IpRangeList(IEnumerable<string> ranges, IEnumerable<string>? except = null)
     {
-        foreach (var range in ranges) networks.Add(Parse(range));
+        networks = [.. ranges.Select(Parse)];
+        exceptions = [.. (except ?? []).Select(Parse)];
     }
-
-    public bool IsEmpty => networks.Count == 0;
 
     public bool Contains(IPAddress address)
     {
         var plain = Unwrap(address);
-        foreach (var network in networks) if (network.BaseAddress.AddressFamily == plain.AddressFamily && network.Contains(plain)) return true;
+        return IsIn(networks, plain) && !IsIn(exceptions, plain);
+    }
+
+    private static bool IsIn(List<IPNetwork> list, IPAddress address)
+    {
+        foreach (var network in list) if (network.BaseAddress.AddressFamily == address.AddressFamily && network.Contains(address)) return true;
         return false;
     }
 
