@@ -6,21 +6,6 @@ namespace Matrix.AppHost.Commands;
 /// <summary>Words after ./run that do something else than running.</summary>
 internal static class CommandLine
 {
-    private const string Help = """
-        ./run [fleet|monolith] [options]     starts everything on this machine and shows where it is; Ctrl-C stops it
-            fleet           every service as a process of its own, with Redis and the dashboard (this is what ./run alone does)
-            monolith        all services in one process, without Redis: for small servers and small machines
-            --config FILE   homeserver.yaml to use; without it DIR/homeserver.yaml, which is made at the first run
-            --data DIR      data folder, ./data without this
-            --port N        port for clients and servers, instead of the one in the configuration
-            --no-dashboard  (fleet) plain processes, no dashboard        --dashboard  (monolith) with dashboard
-
-        ./run user NAME [--password P] [--admin] [--config FILE] [--data DIR] [--port N]    makes an account on the running server
-        ./run route METHOD URL [--header "Name: value"]     shows which service answers a request
-        ./run key FILE                                      makes a signing key
-        ./run check [--config FILE] [--data DIR]            reads the configuration and reports all faults
-        """;
-
     /// <param name="describe">Says what a run consists of.</param>
     public static async Task<int> RunAsync(string[] args, Func<LocalRun, DistributedApplication> describe)
     {
@@ -31,7 +16,7 @@ internal static class CommandLine
                 "user" => await CreateUser.RunAsync(args[1..]),
                 "key" => MakeKey(args[1..]),
                 "check" => Check(args[1..]),
-                _ when args.Any(a => a is "--help" or "-h" or "help") => Say(Help, 0),
+                _ when args.Any(a => a is "--help" or "-h" or "help") => Say(Help(), 0),
                 _ => await StartAsync(args, describe),
             };
         }
@@ -89,6 +74,12 @@ internal static class CommandLine
         }
 
         return Say($"{run.ConfigFile} is in order: server name {run.Config.ServerName}, {(run.HasDatabase ? "its own database" : "a database that ./run brings")}", 0);
+    }
+
+    private static string Help()
+    {
+        using var text = new StreamReader(typeof(CommandLine).Assembly.GetManifestResourceStream("help.txt")!);
+        return text.ReadToEnd().TrimEnd();
     }
 
     private static int Say(string text, int code)

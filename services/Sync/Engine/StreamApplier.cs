@@ -19,7 +19,7 @@ internal sealed class StreamApplier(SyncState state, ContactNews contacts, Typin
     public IReadOnlyCollection<StreamDefinition> Streams { get; } =
     [
         Replication.Streams.Events, Replication.Streams.Receipts, Replication.Streams.AccountData, Replication.Streams.ToDevice,
-        Replication.Streams.DeviceLists, Replication.Streams.PushRules, Replication.Streams.Presence, Replication.Streams.Typing,
+        Replication.Streams.DeviceLists, Replication.Streams.Presence, Replication.Streams.Typing,
     ];
 
     public ValueTask OnRowsAsync(StreamDefinition stream, long from, long to, IReadOnlyList<StreamRow> rows)
@@ -97,8 +97,8 @@ internal sealed class StreamApplier(SyncState state, ContactNews contacts, Typin
 
     private void Join(User user, EventRow row, Membership membership)
     {
-        if (!user.Rooms.TryGetValue(row.RoomId, out var own)) user.Rooms[row.RoomId] = own = new UserRoom(row.RoomId, row.RoomNid);
-        user.Log.Add(new MembershipChange(row.Position, row.RoomId, own.Membership, membership));
+        if (!user.Rooms.TryGetValue(row.RoomId, out var own)) user.Rooms[row.RoomId] = own = new UserRoom(user.Id, row.RoomId, row.RoomNid);
+        user.Log.Add(new MembershipTurn(row.Position, row.RoomId, own.Membership, membership));
         own.Membership = membership;
         own.Position = row.Position;
         own.EventNid = row.EventNid;
@@ -185,14 +185,10 @@ internal sealed class StreamApplier(SyncState state, ContactNews contacts, Typin
                     var changed = AccountDataRow.Decode(payload.Span);
                     ForUser(user, position, stream, u => u.AccountData.Changed(position, changed.RoomId, changed.Type));
                 }
-                else if (stream == Replication.Streams.ToDevice)
+                else
                 {
                     var deviceId = ToDeviceRow.Decode(payload.Span).DeviceId;
                     ForUser(user, position, stream, u => u.Device(deviceId).Arrived(position));
-                }
-                else
-                {
-                    ForUser(user, position, stream, u => u.AccountData.PushRulesChanged(position));
                 }
                 woken.Add(user);
             }

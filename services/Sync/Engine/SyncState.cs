@@ -35,9 +35,12 @@ internal sealed class SyncState(IStreamFollower follower, TimeProvider clock) : 
 
     public void SetPosition(StreamDefinition stream, long position) => applied[stream] = position;
 
+    /// <summary>The first time only: the follower's position no longer counts for this stream.</summary>
+    public void HoldPosition(StreamDefinition stream, long position) => applied.TryAdd(stream, position);
+
     public Positions Now => new(
         Position(Streams.Events), Position(Streams.Receipts), Position(Streams.AccountData), Position(Streams.ToDevice), Position(Streams.DeviceLists),
-        Position(Streams.PushRules), Position(Streams.Presence), Position(Streams.Typing), null);
+        Position(Streams.Presence), Position(Streams.Typing), null);
 
     public long NowMs => clock.GetUtcNow().ToUnixTimeMilliseconds();
 

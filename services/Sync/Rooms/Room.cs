@@ -1,5 +1,3 @@
-using System.Text;
-using Matrix.Primitives;
 using Matrix.Storage.Streams;
 using Matrix.Sync.Users;
 
@@ -9,29 +7,17 @@ namespace Matrix.Sync.Rooms;
 /// A room that somebody here is joined to (or that is being read): how far its streams have come, who watches, and its cache while there is one.
 /// Guarded by the lock of <c>SyncState</c>.
 /// </summary>
-internal sealed class Room
+internal sealed class Room(string id, long nid, long receiptsPosition)
 {
-    public Room(string id, long nid, long receiptsPosition)
-    {
-        Id = id;
-        Nid = nid;
-        Receipts = new ReceiptLog(receiptsPosition);
-        using var json = new PooledBuffer(id.Length + 8);
-        CanonicalJson.WriteString(json, id);
-        IdJson = json.Written.ToArray();
-    }
-
-    public string Id { get; }
-    public long Nid { get; }
-    /// <summary>The id as a JSON string.</summary>
-    public byte[] IdJson { get; }
+    public string Id { get; } = id;
+    public long Nid { get; } = nid;
     /// <summary>Newest positions; complete once <see cref="IsActivityKnown"/>.</summary>
     public long LastEvent { get; set; }
     public long LastReceipt { get; set; }
     public bool IsActivityKnown { get; set; }
     /// <summary>Loaded users who are joined.</summary>
     public List<User> Watchers { get; } = [];
-    public ReceiptLog Receipts { get; }
+    public ReceiptLog Receipts { get; } = new(receiptsPosition);
     public TypingUsers Typing { get; } = new();
     /// <summary>Null: not loaded, or evicted.</summary>
     public RoomCache? Cache { get; set; }

@@ -11,11 +11,11 @@ public sealed partial class AccountStore
             insert into users (user_id, password_hash, created_ts_ms, is_admin, is_guest, appservice_id, user_type)
             values ($1, $2, $3, $4, $5, $6, $7) on conflict (user_id) do nothing returning user_id),
         new_profile as (
-            insert into profiles (user_id, displayname) select u.user_id, $8 from new_user u where $8 is not null
+            insert into profiles (user_id, displayname) select u.user_id, $8::text from new_user u where $8 is not null
             on conflict (user_id) do nothing),
         new_device as (
             insert into devices (user_id, device_id, display_name, created_ts_ms)
-            select u.user_id, $9, $10, $3 from new_user u where $9 is not null),
+            select u.user_id, $9::text, $10::text, $3 from new_user u where $9 is not null),
         new_token as (
             insert into access_tokens (token_hash, user_id, device_id, created_ts_ms)
             select $11, u.user_id, $9, $3 from new_user u where $9 is not null),

@@ -14,7 +14,7 @@ public sealed class DeviceStore(Database database)
         """
         with renamed as (
             update devices set display_name = $3 where user_id = $1 and device_id = $2 and display_name is distinct from $3 returning device_id),
-        stream_input as (select 'device_lists'::text as stream, $1 as key, $4 as payload from renamed)
+        stream_input as (select 'device_lists'::text as stream, $1 as key, $4::bytea as payload from renamed)
         """ + StreamStatement.Tail;
     /// <remarks>$2 null: all devices of the user.</remarks>
     internal const string SqlDelete =

@@ -12,6 +12,8 @@ public sealed partial class EventWriter
         from unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::boolean[]) as u(room_nid, room_id, version, created, is_public)
         """;
 
+    internal const string RoomConstraint = "rooms_room_id_key";
+
     /// <remarks>
     /// Compare and swap. A room that somebody else has moved makes the division fail, which takes the whole transaction back within its one round
     /// trip; error 22012 means nothing else here.
@@ -22,7 +24,7 @@ public sealed partial class EventWriter
             update rooms r set head = u.head + u.n, current_snapshot = coalesce(u.snapshot, r.current_snapshot)
             from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[]) as u(room_nid, head, n, snapshot)
             where r.room_nid = u.room_nid and r.head = u.head returning 1)
-        select 1 / (case when (select count(*) from moved) = cardinality($1) then 1 else 0 end)
+        select 1 / (case when (select count(*) from moved) = cardinality($1::bigint[]) then 1 else 0 end)
         """;
     internal const string DivisionByZero = "22012";
 
@@ -94,7 +96,7 @@ public sealed partial class EventWriter
     internal const string SqlPositions =
         """
         with c as (
-            update stream_counters set pos = pos + cardinality($1) where stream = 'events' returning pos - cardinality($1) as base, pos),
+            update stream_counters set pos = pos + cardinality($1::bigint[]) where stream = 'events' returning pos - cardinality($1::bigint[]) as base, pos),
         rows as (
             insert into event_stream (pos, room_nid, event_nid)
             select c.base + u.ord, u.room_nid, u.event_nid
@@ -106,7 +108,7 @@ public sealed partial class EventWriter
     internal const string SqlPositionsAndMemberships =
         """
         with c as (
-            update stream_counters set pos = pos + cardinality($1) where stream = 'events' returning pos - cardinality($1) as base, pos),
+            update stream_counters set pos = pos + cardinality($1::bigint[]) where stream = 'events' returning pos - cardinality($1::bigint[]) as base, pos),
         rows as (
             insert into event_stream (pos, room_nid, event_nid)
             select c.base + u.ord, u.room_nid, u.event_nid

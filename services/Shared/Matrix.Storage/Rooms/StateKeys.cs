@@ -11,10 +11,10 @@ public sealed class StateKeys(Database database)
     private const int MaxEntries = 500_000;
 
     internal const string SqlFind =
-        "select q.ord, k.state_key_nid from unnest($1, $2) with ordinality as q(type, state_key, ord) join state_keys k on k.type = q.type and k.state_key = q.state_key";
+        "select q.ord, k.state_key_nid from unnest($1::text[], $2::text[]) with ordinality as q(type, state_key, ord) join state_keys k on k.type = q.type and k.state_key = q.state_key";
     /// <remarks>Sorted, so that two writers with the same new keys do not wait for each other crosswise.</remarks>
     internal const string SqlAdd =
-        "insert into state_keys (type, state_key) select distinct type, state_key from unnest($1, $2) as q(type, state_key) order by 1, 2 on conflict do nothing";
+        "insert into state_keys (type, state_key) select distinct type, state_key from unnest($1::text[], $2::text[]) as q(type, state_key) order by 1, 2 on conflict do nothing";
     // A key that an event's transaction refers to was written before it in the log: whoever finds that transaction finds the key.
     internal const string SqlNoFlush = "select set_config('synchronous_commit', 'off', true)";
 

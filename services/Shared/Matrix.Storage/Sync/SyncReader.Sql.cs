@@ -14,7 +14,7 @@ public sealed partial class SyncReader
     internal const string SqlAccountData = "select room_id, type, content from account_data where user_id = $1";
     internal const string SqlAccountDataOf =
         """
-        select a.room_id, a.type, a.content from unnest($2, $3) as q(room_id, type)
+        select a.room_id, a.type, a.content from unnest($2::text[], $3::text[]) as q(room_id, type)
         join account_data a on a.user_id = $1 and a.room_id = q.room_id and a.type = q.type
         """;
     internal const string SqlToDeviceRanges =
@@ -39,14 +39,14 @@ public sealed partial class SyncReader
         select q.room_nid,
                coalesce((select max(s.pos) from event_stream s where s.room_nid = q.room_nid), 0),
                coalesce((select max(c.pos) from receipts c where c.room_id = q.room_id), 0)
-        from unnest($1, $2) as q(room_nid, room_id)
+        from unnest($1::bigint[], $2::text[]) as q(room_nid, room_id)
         """;
 
     internal const string SqlRooms = "select room_nid, version from rooms where room_nid = any($1)";
     // One more than asked for: tells whether there are older events.
     internal const string SqlLatest = Columns +
         """
-        from unnest($1) as q(room_nid)
+        from unnest($1::bigint[]) as q(room_nid)
         cross join lateral (
             select l.pos, l.event_nid from event_stream l join events le on le.event_nid = l.event_nid
             where l.room_nid = q.room_nid and le.flags & 7 = 0
@@ -94,7 +94,7 @@ public sealed partial class SyncReader
         """;
     internal const string SqlSharing =
         """
-        select q.user_id from unnest($2) as q(user_id)
+        select q.user_id from unnest($2::text[]) as q(user_id)
         where exists (
             select 1 from room_memberships a join room_memberships b on b.room_nid = a.room_nid and b.membership = 'join'
             where a.user_id = $1 and a.membership = 'join' and b.user_id = q.user_id)
@@ -106,5 +106,6 @@ public sealed partial class SyncReader
         """;
     internal const string SqlJoinedRooms =
         "select m.user_id, r.room_id from room_memberships m join rooms r using (room_nid) where m.user_id = any($1) and m.membership = 'join'";
+    internal const string SqlForgotten = "select room_nid from room_memberships where user_id = $1 and room_nid = any($2) and forgotten";
     internal const string SqlFilter = "select filter from filters where user_id = $1 and filter_id = $2";
 }

@@ -19,8 +19,8 @@ public sealed class UpkeepStore(Database database)
         "delete from registration_nonces where ctid = any(array(select ctid from registration_nonces where created_ts_ms < $1 limit $2)) and created_ts_ms < $1";
     internal const string SqlUiaSessions =
         "delete from uia_sessions where ctid = any(array(select ctid from uia_sessions where created_ts_ms < $1 limit $2)) and created_ts_ms < $1";
-    internal const string SqlStaleInstances = "delete from instances where heartbeat < now() - $1";
-    internal const string SqlStaleLeases = "delete from leases where expires < now() - $1";
+    internal const string SqlStaleInstances = "delete from instances where heartbeat < now() - $1::interval";
+    internal const string SqlStaleLeases = "delete from leases where expires < now() - $1::interval";
 
     /// <summary>Marks: where the streams were at a time. They stand among the saved positions, under names that no reader has.</summary>
     internal const string SqlMark =
