@@ -109,7 +109,7 @@ public sealed class PushTests(PostgresFixture postgres) : IClassFixture<Postgres
     [Fact]
     public async Task A_gateway_that_wants_more_gets_names_and_content()
     {
-        var room = Room.Version("11").With(alice, bob);
+        var room = Room.Version("11").With(alice, bob, Here.User(unique + "carol"));      // three: no sound
         room.Set(alice, "m.room.name", """{"name":"Harbour"}""").Set(alice, "m.room.canonical_alias", """{"alias":"#harbour:test.example"}""");
         room.Set(alice, "m.room.member", """{"membership":"join","displayname":"Alice"}""", alice.Id);
         await SaveAsync(room);
