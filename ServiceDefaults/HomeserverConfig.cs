@@ -34,6 +34,8 @@ public sealed record HomeserverConfig
     /// <summary>Certificates of servers outside are verified; a switch for tests only.</summary>
     public bool FederationVerifyCertificates { get; init; } = true;
     public IReadOnlyList<string> FederationCustomCaList { get; init; } = [];
+    /// <summary>Certificates of push gateways, application services and the like are verified; a switch for tests only.</summary>
+    public bool OutboundVerifyCertificates { get; init; } = true;
     public IReadOnlyList<string>? FederationDomainWhitelist { get; init; }
     public IReadOnlyList<string> IpRangeBlacklist { get; init; } = [];
     public IReadOnlyList<TrustedKeyServer> TrustedKeyServers { get; init; } = [];
@@ -90,6 +92,8 @@ public sealed record ListenerConfig
     /// <summary>m.homeserver base URL of /.well-known/matrix/client; PublicBaseUrl when null.</summary>
     public bool ServeServerWellKnown { get; init; }
     public string? ExtraClientWellKnownJson { get; init; }
+    /// <summary>The JSON object of /.well-known/matrix/support; null when not configured.</summary>
+    public string? SupportWellKnownJson { get; init; }
     /// <summary>Everything to listen on; the properties above describe the first plain and the first TLS one.</summary>
     public IReadOnlyList<PublicEndpoint> Endpoints { get; init; } = [new(8008, ["127.0.0.1"], false, false)];
 }

@@ -39,7 +39,15 @@ public static partial class ServiceDefaultsExtensions
         var name = environment.GetValueOrDefault("ARMADA_INSTANCE") is { Length: > 0 } given ? given : $"{service}-1";
         var group = environment.GetValueOrDefault("ARMADA_GROUP") is { Length: > 0 } named ? named : service;
         var identity = new InstanceIdentity(service, name, group);
-        var listeners = Listeners.Plan(service, config, environment);
+        Listeners listeners;
+        try
+        {
+            listeners = Listeners.Plan(service, config, environment);
+        }
+        catch (InvalidDataException e)
+        {
+            throw Leave(ConfigurationFault, e.Message);
+        }
 
         // The empty builder: nothing watches files, nothing is found by reflection, start takes half the time.
         var builder = WebApplication.CreateEmptyBuilder(new() { Args = args, ContentRootPath = AppContext.BaseDirectory });

@@ -7,7 +7,7 @@ namespace Matrix.ServiceDefaults.Configuration;
 /// <summary><c>listeners</c>, certificates and <c>.well-known</c>.</summary>
 internal sealed partial class HomeserverConfigReader
 {
-    private ListenerConfig ReadListener()
+    private ListenerConfig ReadListener(ConfigSection ours)
     {
         var certificate = root.Text("tls_certificate_path");
         var privateKey = root.Text("tls_private_key_path");
@@ -53,7 +53,8 @@ internal sealed partial class HomeserverConfigReader
             TlsPort = tls?.Port,
             XForwarded = first?.XForwarded ?? false,
             ServeServerWellKnown = root.Boolean("serve_server_wellknown", false),
-            ExtraClientWellKnownJson = ReadExtraWellKnown(),
+            ExtraClientWellKnownJson = ReadJsonObject(root, "extra_well_known_client_content"),
+            SupportWellKnownJson = ReadJsonObject(ours, "well_known_support"),
             Endpoints = endpoints,
         };
     }
@@ -113,16 +114,16 @@ internal sealed partial class HomeserverConfigReader
         }
     }
 
-    private string? ReadExtraWellKnown()
+    private static string? ReadJsonObject(ConfigSection section, string key)
     {
-        if (root.TakeWhole("extra_well_known_client_content") is not { } content)
+        if (section.TakeWhole(key) is not { } content)
         {
             return null;
         }
 
         if (content.Kind != ConfigNodeKind.Mapping)
         {
-            root.Fault("extra_well_known_client_content", "is not a section", "write its keys on lines of their own, indented by two spaces");
+            section.Fault(key, "is not a section", "write its keys on lines of their own, indented by two spaces");
             return null;
         }
 

@@ -1,3 +1,4 @@
+using Matrix.ServiceDefaults.Edge;
 using Matrix.ServiceDefaults.Hosting;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -11,7 +12,7 @@ public static class InternalPort
     public static bool IsInternal(this HttpContext context) => context.Features.Get<ListenerFeature>()?.IsInternal ?? true;
 }
 
-/// <summary>In front of everything: what comes in by the port for traffic sees nothing of <c>/_internal</c>.</summary>
+/// <summary>In front of everything: who asks is known from here on, and what comes in by the port for traffic sees nothing of <c>/_internal</c>.</summary>
 internal sealed class InternalPathGuard : IStartupFilter
 {
     private static readonly byte[] Unrecognized = """{"errcode":"M_UNRECOGNIZED","error":"Unrecognized request"}"""u8.ToArray();
@@ -20,6 +21,11 @@ internal sealed class InternalPathGuard : IStartupFilter
     {
         app.Use(following => context =>
         {
+            if (context.Features.Get<ListenerFeature>() is { TrustsForwarded: true })
+            {
+                ForwardedClient.Apply(context);
+            }
+
             // The decoded path: no spelling of it may pass.
             if (!context.Request.Path.StartsWithSegments("/_internal", StringComparison.OrdinalIgnoreCase) || context.IsInternal())
             {

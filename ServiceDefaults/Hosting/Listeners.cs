@@ -1,19 +1,22 @@
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
-using System.Security.Cryptography.X509Certificates;
+using Matrix.ServiceDefaults.Edge;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 
 namespace Matrix.ServiceDefaults.Hosting;
 
 /// <summary>Which listener a connection came in by; absent in a test server.</summary>
-internal sealed record ListenerFeature(bool IsInternal);
+/// <param name="TrustsForwarded">Who connects may say for whom: a proxy in front (x_forwarded), or the gateway.</param>
+internal sealed record ListenerFeature(bool IsInternal, bool TrustsForwarded);
 
 /// <summary>One socket to listen on.</summary>
-internal sealed record Binding(IPAddress Address, int Port, bool Tls, bool IsInternal);
+internal sealed record Binding(IPAddress Address, int Port, bool Tls, bool IsInternal, bool TrustsForwarded = false);
 
 /// <summary>What this process listens on, and the Kestrel that does it.</summary>
 internal sealed class Listeners
@@ -21,14 +24,17 @@ internal sealed class Listeners
     private readonly List<(ListenOptions Options, Binding Binding)> _bound = [];
     private readonly IReadOnlyList<Binding> _bindings;
     private readonly string? _advertisedHost;
+    private readonly CertificateFiles? _certificate;
 
-    private Listeners(IReadOnlyList<Binding> bindings, string? advertisedHost)
+    private Listeners(IReadOnlyList<Binding> bindings, string? advertisedHost, CertificateFiles? certificate)
     {
         _bindings = bindings;
         _advertisedHost = advertisedHost;
+        _certificate = certificate;
     }
 
     /// <summary>Gateway and monolith listen where the configuration says; every other service on one port of the environment.</summary>
+    /// <exception cref="InvalidDataException">The certificate cannot be used; the message says why.</exception>
     public static Listeners Plan(string service, HomeserverConfig config, IReadOnlyDictionary<string, string> environment)
     {
         var bind = ParseAddress(environment.GetValueOrDefault("ARMADA_BIND", "127.0.0.1"));
@@ -37,16 +43,20 @@ internal sealed class Listeners
         {
             foreach (var endpoint in config.Listener.Endpoints)
             {
-                bindings.AddRange(AddressesOf(endpoint.BindAddresses).Select(a => new Binding(a, endpoint.Port, endpoint.Tls, IsInternal: false)));
+                bindings.AddRange(AddressesOf(endpoint.BindAddresses).Select(a =>
+                    new Binding(a, endpoint.Port, endpoint.Tls, IsInternal: false, endpoint.XForwarded)));
             }
         }
         else
         {
-            bindings.Add(new(bind, PortOf(environment, "ARMADA_HTTP_PORT"), Tls: false, IsInternal: false));
+            bindings.Add(new(bind, PortOf(environment, "ARMADA_HTTP_PORT"), Tls: false, IsInternal: false, TrustsForwarded: true));
         }
 
         bindings.Add(new(bind, PortOf(environment, "ARMADA_INTERNAL_PORT"), Tls: false, IsInternal: true));
-        return new(bindings, environment.GetValueOrDefault("ARMADA_ADVERTISE_HOST"));
+        var certificate = bindings.Any(b => b.Tls)
+            ? new CertificateFiles(config.Listener.TlsCertificatePath!, config.Listener.TlsPrivateKeyPath!, TimeProvider.System)
+            : null;
+        return new(bindings, environment.GetValueOrDefault("ARMADA_ADVERTISE_HOST"), certificate);
     }
 
     /// <summary>Null when everything can be bound; otherwise what to tell the person who started this.</summary>
@@ -105,9 +115,14 @@ internal sealed class Listeners
             kestrel.Limits.MaxRequestHeadersTotalSize = 64 << 10;
             kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(30);
             kestrel.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(120);
+            if (_certificate is not null)
+            {
+                _certificate.Log = kestrel.ApplicationServices.GetRequiredService<ILoggerFactory>().CreateLogger("Armada.Certificate");
+            }
+
             foreach (var binding in _bindings)
             {
-                kestrel.Listen(binding.Address, binding.Port, options => Set(options, binding, config.Listener));
+                kestrel.Listen(binding.Address, binding.Port, options => Set(options, binding));
             }
         });
     }
@@ -123,11 +138,11 @@ internal sealed class Listeners
             inside.Options is null ? "http://localhost" : InstanceAddresses.AddressOf(inside.Options, _advertisedHost, tls: false));
     }
 
-    private void Set(ListenOptions options, Binding binding, ListenerConfig listener)
+    private void Set(ListenOptions options, Binding binding)
     {
         _bound.Add((options, binding));
         options.Protocols = binding.Tls ? HttpProtocols.Http1AndHttp2 : HttpProtocols.Http1;
-        var feature = new ListenerFeature(binding.IsInternal);
+        var feature = new ListenerFeature(binding.IsInternal, binding.TrustsForwarded);
         options.Use(next => connection =>
         {
             connection.Features.Set(feature);
@@ -135,8 +150,7 @@ internal sealed class Listeners
         });
         if (binding.Tls)
         {
-            var certificate = new ReloadingCertificate(listener.TlsCertificatePath!, listener.TlsPrivateKeyPath!, TimeProvider.System);
-            options.UseHttps(https => https.ServerCertificateSelector = (_, _) => certificate.Current);
+            options.UseHttps(new TlsHandshakeCallbackOptions { OnConnection = _ => ValueTask.FromResult(_certificate!.Current()) });
         }
     }
 

@@ -14,8 +14,8 @@ public sealed class RouteClass
     public static readonly RouteClass FederationIn = new("federation_in", "federationinbound");
     public static readonly RouteClass FederationSend = new("federation_send", "federationinbound");
     public static readonly RouteClass EventSend = new("event_send", "eventpersister");
-    public static readonly RouteClass CreateRoom = new("create_room", "eventpersister");
-    public static readonly RouteClass DelayedEvents = new("delayed_events", "eventpersister");
+    public static readonly RouteClass CreateRoom = new("create_room", "eventpersister") { Follows = EventSend };
+    public static readonly RouteClass DelayedEvents = new("delayed_events", "eventpersister") { Follows = EventSend };
     public static readonly RouteClass Login = new("login", "clientapi");
     public static readonly RouteClass Register = new("register", "clientapi");
     public static readonly RouteClass Sso = new("sso", "clientapi");

@@ -29,9 +29,9 @@ public static class RouteExplainer
     public static RouteExplanation Explain(string method, string url, IReadOnlyCollection<KeyValuePair<string, string>> headers, RouteGroups groups, bool trustForwarded = false)
     {
         RawQuery.Split(url, out var path, out var query);
-        var verb = HttpMethodsExtensions.Parse(method);
+        var verb = MethodSets.Parse(method);
         // Preflight requests never leave the gateway.
-        var route = verb == HttpMethods.Options ? new Route(RouteClass.OwnAnswer, AffinityKind.None) : RouteTable.Default.Match(verb, path, query);
+        var route = verb == MethodSet.Options ? new RouteMatch(RouteClass.OwnAnswer, AffinityKind.None) : RouteTable.Default.Match(verb, path, query);
         var authorization = headers.FirstOrDefault(h => h.Key.Equals("Authorization", StringComparison.OrdinalIgnoreCase)).Value;
         var forwarded = trustForwarded ? headers.FirstOrDefault(h => h.Key.Equals("X-Forwarded-For", StringComparison.OrdinalIgnoreCase)).Value : null;
         var address = forwarded?.Split(',')[0].Trim() ?? "ip";

@@ -4,7 +4,7 @@ namespace Matrix.Gateway.Routing;
 public enum AffinityKind : byte { None, User, Room, Origin, Address }
 
 [Flags]
-public enum HttpMethods : byte
+public enum MethodSet : byte
 {
     None = 0,
     /// <summary>GET and HEAD.</summary>
@@ -31,21 +31,21 @@ public enum RowSource : byte
 /// <summary>One row of the routing table.</summary>
 /// <param name="Methods">Documented methods; any where the documentation names none.</param>
 /// <param name="Pattern">Verbatim regular expression, searched in the raw path (not decoded, no query).</param>
-public sealed record RouteRow(RouteClass Class, HttpMethods Methods, string Pattern, AffinityKind Key, RowSource Source)
+public sealed record RouteRow(RouteClass Class, MethodSet Methods, string Pattern, AffinityKind Key, RowSource Source)
 {
     /// <summary>Class of the request when its query has no such parameter, or an empty one.</summary>
     public (string Parameter, RouteClass Class)? Without { get; init; }
 }
 
-public static class HttpMethodsExtensions
+public static class MethodSets
 {
-    public static HttpMethods Parse(string method) => method switch
+    public static MethodSet Parse(string method) => method switch
     {
-        "GET" or "HEAD" => HttpMethods.Get,
-        "PUT" => HttpMethods.Put,
-        "POST" => HttpMethods.Post,
-        "DELETE" => HttpMethods.Delete,
-        "OPTIONS" => HttpMethods.Options,
-        _ => HttpMethods.Other,
+        "GET" or "HEAD" => MethodSet.Get,
+        "PUT" => MethodSet.Put,
+        "POST" => MethodSet.Post,
+        "DELETE" => MethodSet.Delete,
+        "OPTIONS" => MethodSet.Options,
+        _ => MethodSet.Other,
     };
 }

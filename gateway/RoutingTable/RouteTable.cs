@@ -4,7 +4,7 @@ using Matrix.Gateway.Routing.Rows;
 namespace Matrix.Gateway.Routing;
 
 /// <summary>What the table says of a request.</summary>
-public readonly record struct Route(RouteClass Class, AffinityKind Key);
+public readonly record struct RouteMatch(RouteClass Class, AffinityKind Key);
 
 /// <summary>
 /// The routing table: rows in order, the first that fits the method and the raw path decides; what fits none is <see cref="RouteClass.Client"/>.
@@ -18,8 +18,12 @@ public sealed class RouteTable
     public RouteTable(IEnumerable<RouteRow> rows)
     {
         this.rows = [.. rows];
-        tree = new([.. this.rows.SelectMany((row, i) => GlobParser.Parse(row.Pattern).Select(glob => new PrefixTree.Candidate(i, glob)))]);
+        tree = new([.. this.rows.SelectMany((row, i) => Reachable(i) ? GlobParser.Parse(row.Pattern).Select(glob => new PrefixTree.Candidate(i, glob)) : [])]);
     }
+
+    /// <summary>The documentation repeats patterns; whose methods are all taken by an earlier row of the same pattern, that row can never decide.</summary>
+    private bool Reachable(int row) =>
+        (rows[row].Methods & ~rows[..row].Where(r => r.Pattern == rows[row].Pattern).Aggregate(MethodSet.None, (all, r) => all | r.Methods)) != 0;
 
     /// <summary>The documented rows with ours around them.</summary>
     public static RouteTable Default { get; } = new([.. FirstRows.Rows, .. Page2022Rows.Rows, .. PageNewestRows.Rows, .. LastRows.Rows]);
@@ -28,7 +32,7 @@ public sealed class RouteTable
 
     /// <summary>The row that decides, or null.</summary>
     /// <param name="path">As the client wrote it, without the query.</param>
-    public RouteRow? FindRow(HttpMethods method, ReadOnlySpan<char> path)
+    public RouteRow? FindRow(MethodSet method, ReadOnlySpan<char> path)
     {
         foreach (ref readonly var candidate in tree.Find(path))
         {
@@ -40,7 +44,7 @@ public sealed class RouteTable
 
     /// <param name="path">As the client wrote it, without the query.</param>
     /// <param name="query">Without the question mark.</param>
-    public Route Match(HttpMethods method, ReadOnlySpan<char> path, ReadOnlySpan<char> query)
+    public RouteMatch Match(MethodSet method, ReadOnlySpan<char> path, ReadOnlySpan<char> query)
     {
         var row = FindRow(method, path);
         if (row is null) return new(RouteClass.Client, AffinityKind.None);

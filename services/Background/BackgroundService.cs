@@ -1,4 +1,7 @@
-using Matrix.Web.Routing;
+using Matrix.Background.Duties;
+using Matrix.Storage.Instances;
+using Matrix.Storage.Upkeep;
+using Matrix.Web.Following;
 
 namespace Matrix.Background;
 
@@ -9,12 +12,22 @@ public static class BackgroundService
 
     public static IHostApplicationBuilder AddBackground(this IHostApplicationBuilder builder)
     {
+        var services = builder.Services;
+        services.AddFollowing();
+        services.AddSingleton<UpkeepStore>();
+        services.AddSingleton<DutyMetrics>();
+        services.AddSingleton<IBackgroundDuty, PruneStreamsDuty>();
+        services.AddSingleton<DutyRunner>(p => new DutyRunner(
+            [.. p.GetServices<IBackgroundDuty>(), .. ExpiryDuty.All(p.GetRequiredService<UpkeepStore>(), p.GetRequiredService<TimeProvider>())],
+            p.GetRequiredService<LeaseStore>(), p.GetRequiredService<ServiceDefaults.InstanceIdentity>(), p.GetRequiredService<DutyMetrics>(),
+            p.GetRequiredService<TimeProvider>(), p.GetRequiredService<ILogger<DutyRunner>>()));
+        services.AddHostedService(p => p.GetRequiredService<DutyRunner>());
         return builder;
     }
 
     public static IEndpointRouteBuilder MapBackground(this IEndpointRouteBuilder endpoints)
     {
-        var routes = new ClientRoutes(endpoints, Name);
+        // No routes yet: what long jobs of the admin API will ask for.
         return endpoints;
     }
 }

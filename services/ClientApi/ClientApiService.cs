@@ -1,4 +1,35 @@
+using Matrix.ClientApi.Account;
+using Matrix.ClientApi.AccountData;
+using Matrix.ClientApi.Admin;
+using Matrix.ClientApi.Capabilities;
+using Matrix.ClientApi.Devices;
+using Matrix.ClientApi.OpenId;
+using Matrix.ClientApi.Presence;
+using Matrix.ClientApi.Pushers;
+using Matrix.ClientApi.PushRules;
+using Matrix.ClientApi.Receipts;
+using Matrix.ClientApi.RoomDirectory;
+using Matrix.ClientApi.Rooms;
+using Matrix.ClientApi.ThirdParty;
+using Matrix.ClientApi.ToDevice;
+using Matrix.ClientApi.Typing;
+using Matrix.ClientApi.Uia;
+using Matrix.ClientApi.Versions;
+using Matrix.ClientApi.Voip;
+using Matrix.Replication;
+using Matrix.Rooms;
+using Matrix.Rooms.Writing;
+using Matrix.Storage.AccountData;
+using Matrix.Storage.Accounts;
+using Matrix.Storage.Events;
+using Matrix.Storage.Pushers;
+using Matrix.Storage.Receipts;
+using Matrix.Storage.RoomDirectory;
+using Matrix.Storage.Rooms;
+using Matrix.Storage.ToDevice;
+using Matrix.Web.Auth;
 using Matrix.Web.Routing;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Matrix.ClientApi;
 
@@ -9,12 +40,82 @@ public static class ClientApiService
 
     public static IHostApplicationBuilder AddClientApi(this IHostApplicationBuilder builder)
     {
+        var services = builder.Services;
+        AddStores(services);
+        services.AddSingleton<PasswordHasher>();
+        services.AddSingleton<PasswordLogin>();
+        services.AddSingleton<Sessions>();
+        services.AddSingleton<Registration>();
+        services.AddSingleton<InteractiveAuth>();
+        services.AddSingleton<Deactivation>();
+        services.AddSingleton<IUiaStage, DummyStage>();
+        services.AddSingleton<IUiaStage, PasswordStage>();
+        services.AddSingleton<AccountDataWriter>();
+        services.AddSingleton<ReceiptWriter>();
+        services.AddSingleton<PushRuleBook>();
+        services.AddSingleton<PresenceTracker>();
+        services.AddSingleton<IStreamConsumer>(p => p.GetRequiredService<PresenceTracker>());
+        services.AddSingleton<RoomPowers>();
+        services.AddSingleton<PublicRoomList>();
+        services.AddSingleton<CanonicalAliases>();
+        services.TryAddSingleton<IRoomWriter, RemoteRoomWriter>();
+        services.AddSingleton<RoomAccess>();
+        services.AddSingleton<EventAnswers>();
+        services.AddSingleton<EventLookup>();
+        services.AddSingleton<RoomPager>();
+        services.AddSingleton<MemberLists>();
+        services.TryAddSingleton<EventVisibility>();
+        services.TryAddSingleton<OpenIdTokens>();
         return builder;
+    }
+
+    private static void AddStores(IServiceCollection services)
+    {
+        services.TryAddSingleton<AccountStore>();
+        services.TryAddSingleton<DeviceStore>();
+        services.TryAddSingleton<RegistrationNonceStore>();
+        services.TryAddSingleton<UiaSessionStore>();
+        services.TryAddSingleton<AccountDataStore>();
+        services.TryAddSingleton<FilterStore>();
+        services.TryAddSingleton<ReceiptStore>();
+        services.TryAddSingleton<ToDeviceStore>();
+        services.TryAddSingleton<PusherSettingsStore>();
+        services.TryAddSingleton<RoomDirectoryStore>();
+        services.TryAddSingleton<MembershipStore>();
+        services.TryAddSingleton<RoomReader>();
+        services.TryAddSingleton<StateReader>();
+        services.TryAddSingleton<EventReader>();
     }
 
     public static IEndpointRouteBuilder MapClientApi(this IEndpointRouteBuilder endpoints)
     {
         var routes = new ClientRoutes(endpoints, Name);
+        routes.MapVersions();
+        routes.MapCapabilities();
+        routes.MapLogin();
+        routes.MapRegister();
+        routes.MapWhoAmI();
+        routes.MapPassword();
+        routes.MapDevices();
+        routes.MapSharedSecretRegistration();
+        routes.MapAccountData();
+        routes.MapTags();
+        routes.MapFilters();
+        routes.MapReceipts();
+        routes.MapTyping();
+        routes.MapPresence();
+        routes.MapSendToDevice();
+        routes.MapPushRules();
+        routes.MapPushers();
+        routes.MapAliases();
+        routes.MapPublishing();
+        routes.MapPublicRooms();
+        routes.MapRoomState();
+        routes.MapRoomEvents();
+        routes.MapMessages();
+        routes.MapOpenId();
+        routes.MapTurnServer();
+        routes.MapThirdParty();
         return endpoints;
     }
 }

@@ -1,4 +1,20 @@
+using Matrix.Crypto;
+using Matrix.EventPersister.Actors;
+using Matrix.EventPersister.Commit;
+using Matrix.EventPersister.Membership;
+using Matrix.EventPersister.Profiles;
+using Matrix.EventPersister.Rooms;
+using Matrix.EventPersister.Rpc;
+using Matrix.EventPersister.Sending;
+using Matrix.EventPersister.State;
+using Matrix.Replication;
+using Matrix.Rooms.Writing;
+using Matrix.Storage;
+using Matrix.Storage.Events;
+using Matrix.Storage.Profiles;
+using Matrix.Storage.Rooms;
 using Matrix.Web.Routing;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Matrix.EventPersister;
 
@@ -9,12 +25,53 @@ public static class EventPersisterService
 
     public static IHostApplicationBuilder AddEventPersister(this IHostApplicationBuilder builder)
     {
+        var services = builder.Services;
+        services.TryAddSingleton<EventReader>();
+        services.TryAddSingleton<RoomReader>();
+        services.TryAddSingleton<StateReader>();
+        services.TryAddSingleton<RoomLoader>();
+        services.TryAddSingleton<StateKeys>();
+        services.TryAddSingleton<ProfileStore>();
+        services.AddSingleton(p =>
+        {
+            var database = p.GetRequiredService<Database>();
+            return new Numbers(NidBlocks.OfEvents(database), NidBlocks.OfSnapshots(database), NidBlocks.OfRooms(database));
+        });
+        services.AddSingleton<RoomStorage>();
+        services.AddSingleton<RoomHeads>();
+        services.AddSingleton<GroupCommitter>();
+        services.AddHostedService(p => p.GetRequiredService<GroupCommitter>());
+        services.AddSingleton(p => new ActorTools(
+            p.GetRequiredService<RoomStorage>(), p.GetRequiredService<ServerIdentity>(), p.GetRequiredService<GroupCommitter>(),
+            p.GetRequiredService<RoomHeads>(), p.GetRequiredService<TimeProvider>(), p.GetRequiredService<ILogger<RoomActor>>()));
+        services.AddSingleton<RoomActors>();
+        services.AddSingleton<IStreamConsumer>(p => p.GetRequiredService<RoomActors>());
+        services.AddSingleton<ProfileCache>();
+        services.AddSingleton<IStreamConsumer>(p => p.GetRequiredService<ProfileCache>());
+
+        services.AddSingleton<RoomAddresses>();
+        services.AddSingleton<MembershipChanges>();
+        services.AddSingleton<ContentRules>();
+        services.AddSingleton<Sender>();
+        services.AddSingleton<RoomCreation>();
+        services.AddSingleton<SingleState>();
+        services.AddSingleton<ProfilePropagation>();
+        services.AddSingleton<ProfileChanges>();
+        services.AddSingleton<LocalRoomWriter>();
+        // In the monolith others have registered the remote one: here the rooms are at hand.
+        services.Replace(ServiceDescriptor.Singleton<IRoomWriter>(p => p.GetRequiredService<LocalRoomWriter>()));
         return builder;
     }
 
     public static IEndpointRouteBuilder MapEventPersister(this IEndpointRouteBuilder endpoints)
     {
         var routes = new ClientRoutes(endpoints, Name);
+        routes.MapRoomCreation();
+        routes.MapSending();
+        routes.MapMembership();
+        routes.MapState();
+        routes.MapProfiles();
+        endpoints.MapRoomWriter();
         return endpoints;
     }
 }

@@ -1,4 +1,13 @@
-using Matrix.Web.Routing;
+using Matrix.Push.Delivery;
+using Matrix.Push.Evaluation;
+using Matrix.Replication;
+using Matrix.ServiceDefaults;
+using Matrix.Storage.Events;
+using Matrix.Storage.Push;
+using Matrix.Storage.Pushers;
+using Matrix.Storage.Rooms;
+using Matrix.Web.Following;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Matrix.Push;
 
@@ -9,12 +18,32 @@ public static class PushService
 
     public static IHostApplicationBuilder AddPush(this IHostApplicationBuilder builder)
     {
+        var services = builder.Services;
+        services.TryAddSingleton<RoomReader>();
+        services.TryAddSingleton<EventReader>();
+        services.TryAddSingleton<PusherSettingsStore>();
+        services.AddSingleton<PusherStore>();
+        services.AddSingleton<PushMetrics>();
+        services.AddSingleton<PushGatewayClient>();
+        services.AddSingleton<DeliveryLimit>();
+        services.AddSingleton(p => new DeliveryContext(
+            p.GetRequiredService<PushGatewayClient>(), p.GetRequiredService<DeliveryLimit>(), p.GetRequiredService<PushMetrics>(),
+            p.GetRequiredService<TimeProvider>(), Random.Shared, p.GetRequiredService<ILoggerFactory>().CreateLogger("Matrix.Push.Delivery")));
+        services.AddSingleton<EventFeed>();
+        services.AddSingleton<PushInbox>();
+        services.AddSingleton<IStreamConsumer>(p => p.GetRequiredService<PushInbox>());
+        services.AddSingleton<RoomAudiences>();
+        services.AddSingleton<UserSettingsCache>();
+        services.AddSingleton<UnreadRooms>();
+        services.AddSingleton<EventEvaluator>();
+        services.AddSingleton<PusherBoard>();
+        services.AddSingleton<PushSources>();
+        services.AddSingleton(p => ActivatorUtilities.CreateInstance<PushEngine>(p, new Shard(
+            Name, p.GetRequiredService<InstanceIdentity>(), p.GetRequiredService<IInstanceDirectory>())));
+        services.AddHostedService(p => p.GetRequiredService<PushEngine>());
         return builder;
     }
 
-    public static IEndpointRouteBuilder MapPush(this IEndpointRouteBuilder endpoints)
-    {
-        var routes = new ClientRoutes(endpoints, Name);
-        return endpoints;
-    }
+    /// <summary>No routes: pushers are set through ClientApi.</summary>
+    public static IEndpointRouteBuilder MapPush(this IEndpointRouteBuilder endpoints) => endpoints;
 }

@@ -10,7 +10,7 @@ internal static class LastRows
     {
         // Sync
         { Sync, User, @"^/_matrix/client/(unstable/org\.matrix\.simplified_msc3575|v4)/sync$" },
-        new RouteRow(Sync, HttpMethods.Any, @"^/_matrix/client/unstable/sync$", User, RowSource.Own) { Without = ("since", InitialSync) },
+        new RouteRow(Sync, MethodSet.Any, @"^/_matrix/client/unstable/sync$", User, RowSource.Own) { Without = ("since", InitialSync) },
         { Sync, User, @"^/_matrix/client/unstable/events$" },
         { InitialSync, User, @"^/_matrix/client/unstable/(initialSync|rooms/[^/]+/initialSync)$" },
 

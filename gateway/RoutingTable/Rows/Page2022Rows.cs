@@ -12,7 +12,7 @@ internal static class Page2022Rows
     public static readonly RowList Rows = new(RowSource.Page2022)
     {
         // generic_worker > Sync requests
-        new RouteRow(Sync, HttpMethods.Any, @"^/_matrix/client/(r0|v3)/sync$", User, RowSource.Page2022) { Without = ("since", InitialSync) },
+        new RouteRow(Sync, MethodSet.Any, @"^/_matrix/client/(r0|v3)/sync$", User, RowSource.Page2022) { Without = ("since", InitialSync) },
         { Sync, User, @"^/_matrix/client/(api/v1|r0|v3)/events$" },
         { InitialSync, User, @"^/_matrix/client/(api/v1|r0|v3)/initialSync$" },
         { InitialSync, User, @"^/_matrix/client/(api/v1|r0|v3)/rooms/[^/]+/initialSync$" },
@@ -92,7 +92,7 @@ internal static class Page2022Rows
         { UserDirectory, @"^/_matrix/client/(r0|v3|unstable)/user_directory/search$" },
 
         // generic_worker > [GET only]
-        { PushRules, User, HttpMethods.Get, @"^/_matrix/client/(api/v1|r0|v3|unstable)/pushrules/" },
+        { PushRules, User, MethodSet.Get, @"^/_matrix/client/(api/v1|r0|v3|unstable)/pushrules/" },
 
         // generic_worker > Pagination
         { Pagination, Room, @"^/_matrix/client/(api/v1|r0|v3|unstable)/rooms/.*/messages$" },

@@ -23,7 +23,7 @@ internal static class PageNewestRows
         { ClientRead, @"^/_matrix/client/v1/room_summary/.*$" },
         { ClientRead, @"^/_matrix/client/(r0|v3|unstable)/account/deactivate$" },
         { DeviceLists, User, @"^/_matrix/client/(r0|v3)/delete_devices$" },
-        { ClientRead, None, HttpMethods.Get, @"^/_matrix/client/(api/v1|r0|v3|unstable)/devices(/|$)" },
+        { ClientRead, None, MethodSet.Get, @"^/_matrix/client/(api/v1|r0|v3|unstable)/devices(/|$)" },
         { ClientRead, @"^/_matrix/client/v1/rooms/.*/timestamp_to_event$" },
         { ClientRead, @"^/_matrix/client/(api/v1|r0|v3|unstable/.*)/rooms/.*/aliases" },
         { ClientRead, @"^/_matrix/client/(r0|v3|unstable)/user/.*/filter(/|$)" },
@@ -49,7 +49,7 @@ internal static class PageNewestRows
         { DelayedEvents, User, @"^/_matrix/client/unstable/org.matrix.msc4140/delayed_events(/.*/restart)?$" },
 
         // generic_worker > [GET only] Admin API requests
-        { Admin, None, HttpMethods.Get, @"^/_synapse/admin/v2/users/[^/]+$" },
+        { Admin, None, MethodSet.Get, @"^/_synapse/admin/v2/users/[^/]+$" },
 
         // generic_worker > Stream writers > The `push_rules` stream
         { PushRules, User, @"^/_matrix/client/(api/v1|r0|v3|unstable)/pushrules/" },

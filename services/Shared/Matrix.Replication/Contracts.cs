@@ -3,6 +3,18 @@ namespace Matrix.Replication;
 /// <summary>Rows of a stream as the database holds them; To is the last position covered, which may be short of what was asked.</summary>
 public sealed record StreamPage(long To, IReadOnlyList<StreamRow> Rows);
 
+/// <summary>
+/// What an ephemeral stream holds: the newest row of each key, ascending, as far as it was kept. Positions of an ephemeral stream start at the
+/// clock (microseconds since the epoch), so they go on ascending when the bus lost its data.
+/// </summary>
+/// <param name="Base">Where the stream began. A reader that stood before it holds what is void: the data was lost in between.</param>
+/// <param name="To">Last position covered; short of the stream's position when there is more to read.</param>
+public sealed record EphemeralPage(long Base, long To, IReadOnlyList<StreamRow> Rows);
+
+/// <summary>The rows that a reader needs are no longer kept; it must start anew from the present.</summary>
+public sealed class StreamRowsPrunedException(StreamDefinition stream, long from, long retained)
+    : Exception($"Stream {stream}: rows after {from} were asked for, those up to {retained} are no longer kept. Restart this reader.");
+
 /// <summary>The truth behind the bus. Implemented by Matrix.Storage over <c>stream_counters</c>.</summary>
 public interface IStreamSource
 {
@@ -21,10 +33,15 @@ public interface IReplicationBus
     ValueTask PublishAsync(StreamFrame frame, CancellationToken ct);
     /// <summary>Frames of one stream arrive one at a time, in the order the transport had them.</summary>
     IAsyncDisposable Subscribe(IReadOnlyCollection<StreamDefinition> streams, Func<StreamFrame, ValueTask> onFrame);
-    /// <summary>Takes the next position of an ephemeral stream and publishes, atomically. Returns the position.</summary>
+    /// <summary>
+    /// Takes the next position of an ephemeral stream and publishes, atomically; the row is kept for a while as the newest of its key. Returns the
+    /// position; 0 when the transport is away and nothing was published.
+    /// </summary>
     ValueTask<long> PublishEphemeralAsync(StreamDefinition stream, string key, ReadOnlyMemory<byte> payload, CancellationToken ct);
-    /// <summary>Current position of an ephemeral stream (0 when never written or lost).</summary>
+    /// <summary>Current position of an ephemeral stream (0 when never written, lost, or the transport is away).</summary>
     ValueTask<long> GetEphemeralPositionAsync(StreamDefinition stream, CancellationToken ct);
+    /// <summary>The newest rows after <paramref name="from"/>, at most <paramref name="limit"/>; null while the transport is away.</summary>
+    ValueTask<EphemeralPage?> TryReadEphemeralAsync(StreamDefinition stream, long from, int limit, CancellationToken ct);
 }
 
 /// <summary>A part of a service that follows streams. Called in position order per stream, never twice for a position, never with a gap.</summary>

@@ -16,12 +16,17 @@ namespace Matrix.Web;
 public static class MatrixService
 {
     /// <summary>Configuration, telemetry, database, replication, identity, authentication: all that is the same everywhere.</summary>
-    public static WebApplicationBuilder Create(string service, string[] args)
+    /// <param name="duties">Names of the services that this process does; itself when empty. The monolith does all.</param>
+    public static WebApplicationBuilder Create(string service, string[] args, params string[] duties)
     {
         var builder = ServiceDefaultsExtensions.CreateService(service, args);
-        builder.Services.AddMatrixFoundation();
+        builder.Services.AddMatrixFoundation(Registered<HomeserverConfig>(builder), Registered<InstanceIdentity>(builder), duties);
         return builder;
     }
+
+    /// <summary>What the service defaults have put there as an instance: it decides what is registered next.</summary>
+    private static T Registered<T>(WebApplicationBuilder builder) =>
+        (T)builder.Services.Last(d => d.ServiceType == typeof(T)).ImplementationInstance!;
 
     /// <summary>Maps health and metrics and runs; returns the exit code.</summary>
     public static async Task<int> RunMatrixAsync(this WebApplication app)
@@ -31,9 +36,25 @@ public static class MatrixService
         return 0;
     }
 
-    private static void AddMatrixFoundation(this IServiceCollection services)
+    private static void AddMatrixFoundation(
+        this IServiceCollection services, HomeserverConfig config, InstanceIdentity identity, string[] duties)
     {
         services.TryAddSingleton(TimeProvider.System);
+        services.AddMatrixStorage(
+            new StorageOptions
+            {
+                ConnectionString = config.Database.ConnectionString,
+                MinPoolSize = config.Database.MinPoolSize,
+                MaxPoolSize = config.Database.MaxPoolSize,
+                ApplicationName = identity.Name,
+            },
+            provider => Instances(provider, identity, duties));
+        services.AddMatrixReplication(new ReplicationOptions
+        {
+            InstanceName = identity.Name,
+            Redis = config.Redis.Enabled && duties.Length == 0 ? new(config.Redis.ConnectionString, config.Redis.ChannelPrefix) : null,
+            Secret = config.WorkerReplicationSecret,
+        });
         services.AddSingleton(p => new ServerIdentity(
             p.GetRequiredService<HomeserverConfig>().ServerName,
             SigningKeyFile.Read(p.GetRequiredService<HomeserverConfig>().SigningKeyPath),
@@ -42,5 +63,15 @@ public static class MatrixService
         services.AddSingleton<TokenAuthenticator>();
         services.AddSingleton<IStreamConsumer>(p => p.GetRequiredService<TokenAuthenticator>());
         services.AddSingleton<IRequestAuthenticator, UserTokenAuthenticator>();
+    }
+
+    private static IReadOnlyList<ServiceInstance> Instances(IServiceProvider provider, InstanceIdentity identity, string[] duties)
+    {
+        var addresses = provider.GetRequiredService<InstanceAddresses>();
+        var started = provider.GetRequiredService<TimeProvider>().GetUtcNow().ToUnixTimeMilliseconds();
+        ServiceInstance As(string name, string service, string group) => new(name, service, group, addresses.Traffic, addresses.Internal, started);
+        return duties.Length == 0
+            ? [As(identity.Name, identity.Service, identity.Group)]
+            : [.. duties.Select(duty => As($"{identity.Name}/{duty}", duty, duty))];
     }
 }

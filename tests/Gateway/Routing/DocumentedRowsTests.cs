@@ -40,7 +40,7 @@ public sealed class DocumentedRowsTests
     [Fact]
     public void Rows_of_one_pattern_agree_on_class_and_key_wherever_they_stand()
     {
-        foreach (var same in RouteTable.Default.Rows.Where(r => r.Methods == HttpMethods.Any).GroupBy(r => r.Pattern))
+        foreach (var same in RouteTable.Default.Rows.Where(r => r.Methods == MethodSet.Any).GroupBy(r => r.Pattern))
             Assert.Single(same.Select(r => (r.Class, r.Key)).Distinct());
     }
 
@@ -52,5 +52,5 @@ public sealed class DocumentedRowsTests
     [InlineData("DELETE", "/_matrix/client/v3/devices/ABC", "device_lists")]
     [InlineData("GET", "/_synapse/admin/v2/users/@a:b", "admin")]
     public void Methods_decide_where_the_documentation_names_them(string method, string path, string expected) =>
-        Assert.Equal(expected, RouteTable.Default.Match(HttpMethodsExtensions.Parse(method), path, "").Class.Name);
+        Assert.Equal(expected, RouteTable.Default.Match(MethodSets.Parse(method), path, "").Class.Name);
 }

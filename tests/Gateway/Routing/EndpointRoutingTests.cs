@@ -7,7 +7,7 @@ namespace Matrix.Gateway.Tests.Routing;
 
 public sealed class EndpointRoutingTests
 {
-    private static Route RouteOf(string method, string path) => RouteTable.Default.Match(HttpMethodsExtensions.Parse(method), path, "");
+    private static RouteMatch RouteOf(string method, string path) => RouteTable.Default.Match(MethodSets.Parse(method), path, "");
 
     [Fact]
     public void Every_endpoint_goes_where_the_golden_list_says() =>
@@ -59,8 +59,8 @@ public sealed class EndpointRoutingTests
     [InlineData("/_matrix/client/v3/rooms/a%2Fsend%2Fb")]
     public void What_matches_no_row_goes_to_the_client_API(string path)
     {
-        Assert.Null(RouteTable.Default.FindRow(HttpMethods.Get, path));
-        Assert.Equal(new Route(RouteClass.Client, AffinityKind.None), RouteOf("GET", path));
+        Assert.Null(RouteTable.Default.FindRow(MethodSet.Get, path));
+        Assert.Equal(new RouteMatch(RouteClass.Client, AffinityKind.None), RouteOf("GET", path));
         Assert.Equal("clientapi", RouteClass.Client.Service);
     }
 
@@ -72,5 +72,5 @@ public sealed class EndpointRoutingTests
     [InlineData("since=s1", "sync")]
     [InlineData("timeout=0&since=s1_2&filter=0", "sync")]
     public void A_sync_without_since_is_an_initial_sync(string query, string expected) =>
-        Assert.Equal(expected, RouteTable.Default.Match(HttpMethods.Get, "/_matrix/client/v3/sync", query).Class.Name);
+        Assert.Equal(expected, RouteTable.Default.Match(MethodSet.Get, "/_matrix/client/v3/sync", query).Class.Name);
 }

@@ -26,8 +26,8 @@ public sealed class MatcherTests
     private static readonly Gen<string> Damaged = FromRow.SelectMany(path => Gen.Choose(0, path.Length).SelectMany(at => Gen.Elements("", "/", "x", "/rooms/", "send", "%2F")
         .SelectMany(insert => Gen.Choose(0, 2).Select(cut => path[..at] + insert + path[Math.Min(path.Length, at + cut)..]))));
 
-    private static readonly Gen<(HttpMethods, string)> Requests =
-        Gen.Elements(HttpMethods.Get, HttpMethods.Put, HttpMethods.Post, HttpMethods.Delete).SelectMany(m => Gen.OneOf(Stitched, FromRow, Damaged).Select(p => (m, p)));
+    private static readonly Gen<(MethodSet, string)> Requests =
+        Gen.Elements(MethodSet.Get, MethodSet.Put, MethodSet.Post, MethodSet.Delete).SelectMany(m => Gen.OneOf(Stitched, FromRow, Damaged).Select(p => (m, p)));
 
     private static string Instance(Glob glob, string fill, string tail) =>
         glob.Prefix + string.Concat(glob.Parts.Select(p => p.Kind switch
@@ -37,7 +37,7 @@ public sealed class MatcherTests
             _ => fill,
         })) + (glob.Closed ? "" : tail);
 
-    private static RouteRow? FirstByRegex(HttpMethods method, string path) =>
+    private static RouteRow? FirstByRegex(MethodSet method, string path) =>
         Array.Find(Plain, r => (r.Row.Methods & method) != 0 && r.Regex.IsMatch(path)).Row;
 
     [Fact]
@@ -57,7 +57,7 @@ public sealed class MatcherTests
     public void Finds_the_same_row_for_every_endpoint_of_the_specification()
     {
         foreach (var (method, path) in Endpoints.All)
-            Assert.Same(FirstByRegex(HttpMethodsExtensions.Parse(method), path), RouteTable.Default.FindRow(HttpMethodsExtensions.Parse(method), path));
+            Assert.Same(FirstByRegex(MethodSets.Parse(method), path), RouteTable.Default.FindRow(MethodSets.Parse(method), path));
     }
 
     [Theory]
@@ -69,15 +69,15 @@ public sealed class MatcherTests
     [InlineData("^/[^/]+x")]
     [InlineData(@"^/\d")]
     public void A_pattern_beyond_what_the_matcher_knows_is_refused_when_the_table_is_built(string pattern) =>
-        Assert.Throws<NotSupportedException>(() => new RouteTable([new(RouteClass.Client, HttpMethods.Any, pattern, AffinityKind.None, RowSource.Own)]));
+        Assert.Throws<NotSupportedException>(() => new RouteTable([new(RouteClass.Client, MethodSet.Any, pattern, AffinityKind.None, RowSource.Own)]));
 
     [Fact]
     public void Matching_allocates_nothing()
     {
         const string path = "/_matrix/client/v3/user/%40alice%3Aexample.org/rooms/!abc/account_data/m.fully_read";
-        RouteTable.Default.Match(HttpMethods.Put, path, "");
+        RouteTable.Default.Match(MethodSet.Put, path, "");
         var before = GC.GetAllocatedBytesForCurrentThread();
-        for (var i = 0; i < 100; i++) RouteTable.Default.Match(HttpMethods.Put, path, "");
+        for (var i = 0; i < 100; i++) RouteTable.Default.Match(MethodSet.Put, path, "");
         Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
     }
 }

@@ -14,7 +14,7 @@ public sealed partial class EventReader
         "where s.room_nid = $1 and s.pos > $2 and s.pos <= $3 and e.flags & 7 = 0 order by s.pos desc limit $4";
     internal const string SqlLatestOfRooms = Columns +
         """
-        from unnest($1) as q(room_nid)
+        from unnest($1::bigint[]) as q(room_nid)
         cross join lateral (
             select l.pos, l.event_nid from event_stream l join events le on le.event_nid = l.event_nid
             where l.room_nid = q.room_nid and l.pos > $2 and l.pos <= $3 and le.flags & 7 = 0

@@ -4,8 +4,9 @@ using Matrix.Replication;
 
 namespace Matrix.Storage.Events;
 
+/// <summary>Of an event. Superseded: a state event that did not become current state when it entered the stream, because another fork won.</summary>
 [Flags]
-public enum EventFlags : short { None = 0, Outlier = 1, Rejected = 2, SoftFailed = 4, Redacted = 8 }
+public enum EventFlags : short { None = 0, Outlier = 1, Rejected = 2, SoftFailed = 4, Redacted = 8, Superseded = 16 }
 
 /// <summary>
 /// Payload of stream events: everything a reader needs to show an event without asking the database. The row's position is its stream
@@ -74,6 +75,9 @@ public sealed record EventRow
         }
         return buffer;
     }
+
+    /// <summary>The event's nid alone, for readers that want nothing else of most rows.</summary>
+    public static long EventNidOf(in StreamRow row) => BinaryPrimitives.ReadInt64LittleEndian(row.Payload.Span[12..]);
 
     public static EventRow Decode(in StreamRow row)
     {

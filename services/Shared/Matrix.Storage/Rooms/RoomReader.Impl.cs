@@ -19,11 +19,11 @@ public sealed partial class RoomReader
     internal const string SqlCurrentStateAtKeys = Columns + FromCurrent + Joins +
         """
         where c.room_nid = any($1) and c.state_key_nid in (
-            select k.state_key_nid from unnest($2, $3) as q(type, state_key) join state_keys k on k.type = q.type and k.state_key = q.state_key)
+            select k.state_key_nid from unnest($2::text[], $3::text[]) as q(type, state_key) join state_keys k on k.type = q.type and k.state_key = q.state_key)
         """;
     internal const string SqlMembership = MemberColumns + "where r.room_id = $1 and m.user_id = $2";
     internal const string SqlMembershipsOfUser = MemberColumns + "where m.user_id = $1";
-    internal const string SqlMembers = MemberColumns + "where m.room_nid = $1 and (cardinality($2) = 0 or m.membership = any($2))";
+    internal const string SqlMembers = MemberColumns + "where m.room_nid = $1 and (cardinality($2::text[]) = 0 or m.membership = any($2))";
     internal const string SqlJoinedMembers = "select room_nid, user_id from room_memberships where room_nid = any($1) and membership = 'join'";
     internal const string SqlUsersSharingRooms =
         """

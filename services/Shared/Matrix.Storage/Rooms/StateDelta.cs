@@ -8,11 +8,19 @@ namespace Matrix.Storage.Rooms;
 /// </summary>
 public static partial class StateDelta
 {
-    public static byte[] Encode(IEnumerable<KeyValuePair<long, long>> changes)
+    public static byte[] Encode(IEnumerable<KeyValuePair<long, long>> changes) => Encode([.. changes]);
+
+    public static byte[] Encode(ReadOnlySpan<KeyValuePair<long, long>> changes)
     {
-        var output = new ArrayBufferWriter<byte>();
+        if (changes.Length > 1)
+        {
+            var sorted = changes.ToArray();
+            Array.Sort(sorted, static (a, b) => a.Key.CompareTo(b.Key));
+            changes = sorted;
+        }
+        var output = new ArrayBufferWriter<byte>(Math.Max(16, changes.Length * 6));
         long last = 0;
-        foreach (var (key, value) in changes.OrderBy(c => c.Key))
+        foreach (var (key, value) in changes)
         {
             Write(output, key - last);
             Write(output, value);
@@ -31,6 +39,17 @@ public static partial class StateDelta
             var value = Read(ref delta);
             if (value == 0) map.Remove(key);
             else map[key] = value;
+        }
+    }
+
+    /// <summary>As <see cref="Apply(ReadOnlySpan{byte}, Dictionary{long, long})"/>.</summary>
+    public static void Apply(ReadOnlySpan<byte> delta, StateMap map)
+    {
+        long key = 0;
+        while (!delta.IsEmpty)
+        {
+            key += Read(ref delta);
+            map.Set(key, Read(ref delta));
         }
     }
 

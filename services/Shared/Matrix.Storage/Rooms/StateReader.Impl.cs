@@ -11,7 +11,7 @@ public sealed partial class StateReader
     internal const string SqlEventsByNids = Columns + "from events e left join event_stream s on s.event_nid = e.event_nid" + Joins +
         "where e.event_nid = any($1) order by e.event_nid";
     internal const string SqlKeys =
-        "select k.state_key_nid from unnest($1, $2) as q(type, state_key) join state_keys k on k.type = q.type and k.state_key = q.state_key";
+        "select k.state_key_nid from unnest($1::text[], $2::text[]) as q(type, state_key) join state_keys k on k.type = q.type and k.state_key = q.state_key";
 
     public async partial Task<Dictionary<long, long>> LoadAsync(long snapshotNid, CancellationToken ct)
     {

@@ -9,7 +9,7 @@ public sealed partial class StateReader
     internal const string SqlFindMany = "select snapshot_nid, chain, number from state_snapshots where snapshot_nid = any($1)";
     internal const string SqlPathsOfMany =
         """
-        select s.chain, s.number, s.delta from (select distinct chain, number from unnest($1, $2) as u(chain, number)) q
+        select s.chain, s.number, s.delta from (select distinct chain, number from unnest($1::bigint[], $2::int[]) as u(chain, number)) q
         join state_snapshots s on s.chain = q.chain and s.number = q.number
         """;
 

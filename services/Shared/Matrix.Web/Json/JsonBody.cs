@@ -79,7 +79,15 @@ public static class JsonElementExtensions
     public static string? StringOrNull(this JsonElement o, string name)
     {
         if (!o.TryGetProperty(name, out var v) || v.ValueKind == JsonValueKind.Null) return null;
-        return v.ValueKind == JsonValueKind.String ? v.GetString() : throw MatrixError.BadJson($"'{name}' must be a string").AsException();
+        if (v.ValueKind != JsonValueKind.String) throw MatrixError.BadJson($"'{name}' must be a string").AsException();
+        try
+        {
+            return v.GetString();
+        }
+        catch (InvalidOperationException)
+        {
+            throw MatrixError.BadJson($"'{name}' holds half of a surrogate pair").AsException();
+        }
     }
 
     public static string RequiredString(this JsonElement o, string name) =>

@@ -1,0 +1,4 @@
+namespace Matrix.AppHost.Fleet;
+
+/// <summary>Something that the person at the terminal can mend; the message says how.</summary>
+internal sealed class RunFault(string message) : Exception(message);

@@ -1,0 +1,51 @@
+using Matrix.Replication;
+
+namespace Matrix.Gateway.Fleet;
+
+internal enum BackendHealth
+{
+    /// <summary>Answers, or has not been asked yet, but does not call itself ready: takes traffic when no other does.</summary>
+    Unready,
+    Up,
+    /// <summary>Cannot be reached: no traffic.</summary>
+    Down,
+}
+
+/// <summary>An instance as this gateway sees it.</summary>
+internal sealed class Backend(ServiceInstance instance)
+{
+    private volatile BackendHealth health;
+    private volatile TaskCompletionSource poke = NewSignal();
+    private volatile TaskCompletionSource used = NewSignal();
+
+    public ServiceInstance Instance { get; } = instance;
+    public string Name => Instance.Name;
+    /// <summary>Scheme and authority, no slash at the end.</summary>
+    public string Origin { get; } = instance.Address.TrimEnd('/');
+    public BackendHealth Health { get => health; set => health = value; }
+
+    /// <summary>Completes when a request could not reach the instance: look at once.</summary>
+    public Task Poked => poke.Task;
+
+    public void Poke() => poke.TrySetResult();
+
+    public void ForgetPoke()
+    {
+        if (poke.Task.IsCompleted) poke = NewSignal();
+    }
+
+    /// <summary>Completes when a request goes there.</summary>
+    public Task Used => used.Task;
+
+    public void MarkUsed()
+    {
+        if (!used.Task.IsCompleted) used.TrySetResult();
+    }
+
+    public void ForgetUse()
+    {
+        if (used.Task.IsCompleted) used = NewSignal();
+    }
+
+    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+}

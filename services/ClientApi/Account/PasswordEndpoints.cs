@@ -1,0 +1,72 @@
+using System.Text;
+using System.Text.Json;
+using Matrix.ClientApi.Uia;
+using Matrix.Primitives;
+using Matrix.Replication;
+using Matrix.Storage.Accounts;
+using Matrix.Storage.Streams;
+using Matrix.Web.Auth;
+using Matrix.Web.Json;
+using Matrix.Web.Routing;
+
+namespace Matrix.ClientApi.Account;
+
+/// <summary>Changing the password and ending the account. Spec: client-server-api/#account-management</summary>
+internal static class PasswordEndpoints
+{
+    private const int MaxPassword = 512;
+    private static readonly UiaFlow[] Flows = [new(PasswordStage.Name)];
+
+    public static void MapPassword(this ClientRoutes routes)
+    {
+        routes.Post(ClientVersions.R0V3Unstable, "/account/password", ChangePassword).Named("change_password");
+        routes.Post(ClientVersions.R0V3Unstable, "/account/deactivate", Deactivate).Named("deactivate_account");
+    }
+
+    private static async Task<IResult> ChangePassword(
+        JsonBody body, Requester requester, InteractiveAuth uia, PasswordHasher hasher, AccountStore accounts, IStreamPublisher publisher,
+        CancellationToken ct)
+    {
+        var request = body.AsObject();
+        if (request.StringOrNull("new_password") is { Length: > MaxPassword or 0 }) throw MatrixError.InvalidParam("Invalid password").AsException();
+        var outcome = await uia.CheckAsync(request, new UiaDemand
+        {
+            Operation = "change_password",
+            Flows = Flows,
+            User = requester.UserId,
+            Remember = c => RememberAsync(request, hasher, c),
+        }, ct);
+        if (outcome.Challenge is { } challenge) return challenge;
+        var hash = outcome.Remembered.StringOrNull("password_hash") ?? await hasher.HashAsync(request.RequiredString("new_password"), ct);
+        var logOutOthers = request.BoolOrNull("logout_devices") ?? outcome.Remembered.BoolOrNull("logout_devices") ?? true;
+        await publisher.PublishAllAsync(await accounts.SetPasswordAsync(requester.UserId.Value, hash, requester.DeviceId, logOutOthers, ct));
+        return MatrixResults.Empty;
+    }
+
+    private static async ValueTask<byte[]> RememberAsync(JsonElement request, PasswordHasher hasher, CancellationToken ct)
+    {
+        var hash = request.StringOrNull("new_password") is { } password ? await hasher.HashAsync(password, ct) : null;
+        var logOut = request.BoolOrNull("logout_devices") ?? true;
+        // Both values hold nothing that JSON would have to escape.
+        return Encoding.UTF8.GetBytes(hash is null
+            ? $$"""{"logout_devices":{{(logOut ? "true" : "false")}}}"""
+            : $$"""{"password_hash":"{{hash}}","logout_devices":{{(logOut ? "true" : "false")}}}""");
+    }
+
+    private static async Task<IResult> Deactivate(
+        JsonBody body, Requester requester, InteractiveAuth uia, Deactivation deactivation, CancellationToken ct)
+    {
+        var request = body.AsObjectOrEmpty();
+        var outcome = await uia.CheckAsync(request, new UiaDemand
+        {
+            Operation = "deactivate",
+            Flows = Flows,
+            User = requester.UserId,
+            Remember = _ => new(InteractiveAuth.WithoutAuth(request)),
+        }, ct);
+        if (outcome.Challenge is { } challenge) return challenge;
+        var erase = request.BoolOrNull("erase") ?? outcome.Remembered.BoolOrNull("erase") ?? false;
+        await deactivation.DeactivateAsync(requester.UserId, erase, ct);
+        return MatrixResults.Object(w => w.WriteString("id_server_unbind_result"u8, "success"));
+    }
+}

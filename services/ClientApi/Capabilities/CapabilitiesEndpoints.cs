@@ -1,0 +1,38 @@
+using System.Text.Json;
+using Matrix.Events;
+using Matrix.ServiceDefaults;
+using Matrix.Web.Json;
+using Matrix.Web.Routing;
+
+namespace Matrix.ClientApi.Capabilities;
+
+/// <summary>Spec: client-server-api/#capabilities-negotiation</summary>
+internal static class CapabilitiesEndpoints
+{
+    public static void MapCapabilities(this ClientRoutes routes) =>
+        routes.Get(ClientVersions.R0V3Unstable, "/capabilities", Get).AllowGuests().Named("get_capabilities");
+
+    private static IResult Get(HomeserverConfig config) => MatrixResults.Object(w =>
+    {
+        w.WriteStartObject("capabilities"u8);
+        w.WriteStartObject("m.room_versions"u8);
+        w.WriteString("default"u8, config.DefaultRoomVersion);
+        w.WriteStartObject("available"u8);
+        foreach (var version in RoomVersions.All) w.WriteString(version.Id, version.Stable ? "stable"u8 : "unstable"u8);
+        w.WriteEndObject();
+        w.WriteEndObject();
+        Switch(w, "m.change_password", true);
+        Switch(w, "m.set_displayname", true);
+        Switch(w, "m.set_avatar_url", true);
+        Switch(w, "m.3pid_changes", false);
+        Switch(w, "m.get_login_token", false);
+        w.WriteEndObject();
+    });
+
+    private static void Switch(Utf8JsonWriter w, string capability, bool enabled)
+    {
+        w.WriteStartObject(capability);
+        w.WriteBoolean("enabled"u8, enabled);
+        w.WriteEndObject();
+    }
+}

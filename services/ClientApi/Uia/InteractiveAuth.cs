@@ -1,0 +1,139 @@
+using System.Buffers;
+using System.Security.Cryptography;
+using System.Text.Json;
+using Matrix.Primitives;
+using Matrix.Storage.Accounts;
+using Matrix.Web.Json;
+
+namespace Matrix.ClientApi.Uia;
+
+/// <summary>What must be proved, for what.</summary>
+internal sealed record UiaDemand
+{
+    /// <summary>Names the operation with all that the user agrees to (such as the device to be removed): a session serves this alone.</summary>
+    public required string Operation { get; init; }
+    public required IReadOnlyList<UiaFlow> Flows { get; init; }
+    /// <summary>Who must prove it; null at registration.</summary>
+    public UserId? User { get; init; }
+    /// <summary>
+    /// What of the request is kept while the session lasts, for clients that send nothing but <c>auth</c> later. It is stored: no secrets.
+    /// </summary>
+    public required Func<CancellationToken, ValueTask<byte[]>> Remember { get; init; }
+}
+
+/// <summary>How far a client has come.</summary>
+/// <param name="Challenge">The 401 to answer; null: all is proved.</param>
+/// <param name="Session">The session, when there is one.</param>
+/// <param name="Remembered">What <see cref="UiaDemand.Remember"/> gave when the session began; an empty object without a session.</param>
+internal readonly record struct UiaOutcome(IResult? Challenge, string? Session, JsonElement Remembered);
+
+/// <summary>
+/// User-interactive authentication as a state machine over stages. Sessions are in the database, so that any instance continues them; a request
+/// that proves everything at once makes none. Spec: client-server-api/#user-interactive-authentication-api
+/// </summary>
+internal sealed class InteractiveAuth(UiaSessionStore sessions, IEnumerable<IUiaStage> stages, TimeProvider clock)
+{
+    private static readonly TimeSpan Lifetime = TimeSpan.FromHours(48);
+    private readonly Dictionary<string, IUiaStage> stages = stages.ToDictionary(s => s.Type, StringComparer.Ordinal);
+
+    /// <param name="keepSession">True: the caller removes the finished session together with what it writes.</param>
+    public async Task<UiaOutcome> CheckAsync(JsonElement body, UiaDemand demand, CancellationToken ct, bool keepSession = false)
+    {
+        if (body.ObjectOrNull("auth") is not { } auth) return await BeginAsync(demand, [], null, ct);
+        var type = auth.StringOrNull("type");
+        if (auth.StringOrNull("session") is not { Length: > 0 } id)
+        {
+            if (type is null) return await BeginAsync(demand, [], null, ct);
+            var fault = await CheckStageAsync(type, auth, demand, ct);
+            string[] proved = fault is null ? [type] : [];
+            return IsComplete(demand, proved) ? new UiaOutcome(null, null, JsonBody.EmptyObject) : await BeginAsync(demand, proved, fault, ct);
+        }
+        return await ContinueAsync(id, type, auth, demand, keepSession, ct);
+    }
+
+    private async Task<UiaOutcome> ContinueAsync(
+        string id, string? type, JsonElement auth, UiaDemand demand, bool keepSession, CancellationToken ct)
+    {
+        var session = await sessions.FindAsync(id, ct) ?? throw MatrixError.Unknown(400, "Unknown session ID").AsException();
+        if (session.Operation != Operation(demand))
+            throw MatrixError.Forbidden("Requested operation has changed during the UI authentication session.").AsException();
+        var completed = session.Completed;
+        MatrixError? fault = null;
+        // Without a type the client asks how far it is: a stage may have been completed elsewhere, such as in a browser.
+        if (type is not null)
+        {
+            fault = await CheckStageAsync(type, auth, demand, ct);
+            if (fault is null)
+            {
+                completed = [.. completed, type];
+                if (!IsComplete(demand, completed)) completed = await sessions.CompleteAsync(id, type, ct);
+            }
+        }
+        if (!IsComplete(demand, completed)) return Challenge(demand, id, completed, fault);
+        if (!keepSession) await sessions.DeleteAsync(id, ct);
+        using var remembered = JsonDocument.Parse(session.Request);
+        return new UiaOutcome(null, id, remembered.RootElement.Clone());
+    }
+
+    private ValueTask<MatrixError?> CheckStageAsync(string type, JsonElement auth, UiaDemand demand, CancellationToken ct) =>
+        demand.Flows.Any(f => f.Stages.Contains(type)) && stages.TryGetValue(type, out var stage)
+            ? stage.CheckAsync(auth, demand.User, ct)
+            : new(MatrixError.Unrecognized("Unknown authentication stage."));
+
+    private static bool IsComplete(UiaDemand demand, IReadOnlyList<string> completed) =>
+        demand.Flows.Any(f => f.Stages.All(completed.Contains));
+
+    private static string Operation(UiaDemand demand) => demand.User is { } user ? $"{user.Value} {demand.Operation}" : demand.Operation;
+
+    private async Task<UiaOutcome> BeginAsync(UiaDemand demand, string[] proved, MatrixError? fault, CancellationToken ct)
+    {
+        var id = RandomNumberGenerator.GetString("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", 24);
+        var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
+        var session = new UiaSession(id, Operation(demand), proved, await demand.Remember(ct));
+        await sessions.CreateAsync(session, now, now - (long)Lifetime.TotalMilliseconds, ct);
+        return Challenge(demand, id, proved, fault);
+    }
+
+    private static UiaOutcome Challenge(UiaDemand demand, string id, IReadOnlyList<string> completed, MatrixError? fault)
+    {
+        var answer = MatrixResults.Object(w =>
+        {
+            w.WriteString("session"u8, id);
+            w.WriteStartArray("flows"u8);
+            foreach (var flow in demand.Flows)
+            {
+                w.WriteStartObject();
+                w.WriteStartArray("stages"u8);
+                foreach (var stage in flow.Stages) w.WriteStringValue(stage);
+                w.WriteEndArray();
+                w.WriteEndObject();
+            }
+            w.WriteEndArray();
+            w.WriteStartObject("params"u8);
+            w.WriteEndObject();
+            if (completed.Count > 0)
+            {
+                w.WriteStartArray("completed"u8);
+                foreach (var stage in completed) w.WriteStringValue(stage);
+                w.WriteEndArray();
+            }
+            if (fault is null) return;
+            w.WriteString("errcode"u8, fault.Code);
+            w.WriteString("error"u8, fault.Message);
+        }, 401);
+        return new UiaOutcome(answer, id, JsonBody.EmptyObject);
+    }
+
+    /// <summary>For <see cref="UiaDemand.Remember"/>: the members of the request but <c>auth</c>; for requests that hold no secrets.</summary>
+    public static byte[] WithoutAuth(JsonElement body)
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        using (var writer = new Utf8JsonWriter(buffer, MatrixResults.WriterOptions))
+        {
+            writer.WriteStartObject();
+            foreach (var member in body.EnumerateObject().Where(m => !m.NameEquals("auth"u8))) member.WriteTo(writer);
+            writer.WriteEndObject();
+        }
+        return buffer.WrittenSpan.ToArray();
+    }
+}

@@ -1,0 +1,54 @@
+using System.Text.Json;
+using Matrix.Crypto;
+using Matrix.EventPersister.Actors;
+using Matrix.EventPersister.Profiles;
+using Matrix.Primitives;
+using Matrix.Web.Auth;
+using Matrix.Web.Json;
+
+namespace Matrix.EventPersister.Membership;
+
+/// <summary>Changes memberships on behalf of users of this server.</summary>
+internal sealed class MembershipChanges(RoomActors actors, ProfileCache profiles, ServerIdentity server)
+{
+    /// <summary>Id of the member event, and its position (0: it was there already). Throws what the client hears.</summary>
+    public async Task<(string EventId, long Position)> ChangeAsync(string roomId, MembershipRequest request, CancellationToken ct)
+    {
+        if (!server.IsMine(request.Target) && request.Action is MembershipAction.Invite)
+            throw MatrixError.Custom(400, "M_UNSUPPORTED", "Users of other servers cannot be invited yet.").AsException();
+        var command = new MembershipCommand(request, ct);
+        var reply = await actors.RunAsync(roomId, command);
+        return reply.Error is { } error ? throw error.AsException() : (reply.EventId!, command.Position);
+    }
+
+    public async Task<string> ChangeAsync(
+        string roomId, Requester requester, MembershipAction action, string target, JsonElement body, CancellationToken ct)
+    {
+        var request = new MembershipRequest(action, requester.UserId.Value, target, await profiles.GetAsync(target, ct))
+        {
+            DeviceId = requester.DeviceId, IsGuest = requester.IsGuest, Reason = body.StringOrNull("reason"),
+        };
+        return (await ChangeAsync(roomId, request, ct)).EventId;
+    }
+
+    /// <summary>A member event that a client writes itself. Synapse: it is taken for the action that it amounts to.</summary>
+    public async Task<string> SetAsync(string roomId, Requester requester, string target, JsonElement content, CancellationToken ct)
+    {
+        if (!UserId.TryParse(target, null, out _)) throw MatrixError.BadJson("The state key of a member event is a user id").AsException();
+        var action = content.StringOrNull("membership") switch
+        {
+            "join" => MembershipAction.Join,
+            "invite" => MembershipAction.Invite,
+            "ban" => MembershipAction.Ban,
+            "knock" => MembershipAction.Knock,
+            "leave" => target == requester.UserId.Value ? MembershipAction.Leave : MembershipAction.Kick,
+            null => throw MatrixError.BadJson("A member event needs a membership").AsException(),
+            _ => throw MatrixError.BadJson("Invalid membership").AsException(),
+        };
+        var request = new MembershipRequest(action, requester.UserId.Value, target, await profiles.GetAsync(target, ct))
+        {
+            DeviceId = requester.DeviceId, IsGuest = requester.IsGuest, Content = content,
+        };
+        return (await ChangeAsync(roomId, request, ct)).EventId;
+    }
+}

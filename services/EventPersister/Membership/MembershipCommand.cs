@@ -1,0 +1,96 @@
+using System.Text.Json;
+using Matrix.EventPersister.Actors;
+using Matrix.EventPersister.Sending;
+using Matrix.Events;
+using Matrix.Primitives;
+using Matrix.Storage.Profiles;
+
+namespace Matrix.EventPersister.Membership;
+
+internal enum MembershipAction { Join, Invite, Leave, Kick, Ban, Unban, Knock }
+
+/// <summary>A change of somebody's membership that a client asks for.</summary>
+internal sealed record MembershipRequest(MembershipAction Action, string Sender, string Target, Profile Profile)
+{
+    public string? DeviceId { get; init; }
+    public string? Reason { get; init; }
+    public bool IsGuest { get; init; }
+    public bool IsDirect { get; init; }
+    /// <summary>Members of the event that the client gave itself (by way of the state); undefined: none.</summary>
+    public JsonElement Content { get; init; }
+
+    public string Membership => Action switch
+    {
+        MembershipAction.Join => Memberships.Join,
+        MembershipAction.Invite => Memberships.Invite,
+        MembershipAction.Ban => Memberships.Ban,
+        MembershipAction.Knock => Memberships.Knock,
+        _ => Memberships.Leave,
+    };
+
+    /// <summary>Content of the member event. Profiles go with those who are, or come, in.</summary>
+    public byte[] ToContent(string? authoriser) => EventContent.Write(w =>
+    {
+        var hasContent = Content.ValueKind == JsonValueKind.Object;
+        w.WriteString("membership", Membership);
+        if (hasContent) EventContent.CopyMembers(w, Content, "membership", "join_authorised_via_users_server");
+        if (authoriser is not null) w.WriteString("join_authorised_via_users_server", authoriser);
+        if (IsGuest && Action is MembershipAction.Join) w.WriteString("kind", "guest");
+        if (Reason is not null && !(hasContent && Content.TryGetProperty("reason", out _))) w.WriteString("reason", Reason);
+        if (IsDirect) w.WriteBoolean("is_direct", true);
+        if (Action is not (MembershipAction.Join or MembershipAction.Invite or MembershipAction.Knock)) return;
+        if (Profile.DisplayName is { } name && !(hasContent && Content.TryGetProperty("displayname", out _))) w.WriteString("displayname", name);
+        if (Profile.AvatarUrl is { } avatar && !(hasContent && Content.TryGetProperty("avatar_url", out _))) w.WriteString("avatar_url", avatar);
+    });
+}
+
+/// <summary>Joins, invites, removes. Spec: client-server-api/#room-membership</summary>
+internal sealed class MembershipCommand(MembershipRequest request, CancellationToken cancelled) : RoomCommand(request.Sender, cancelled)
+{
+    public override StateKey? FurtherKey => new StateKey(EventTypes.Member, request.Target);
+
+    // Synapse: nobody here is in that room and nobody said who is.
+    public override MatrixError UnknownRoom => request.Action is MembershipAction.Join or MembershipAction.Knock
+        ? MatrixError.NotFound("No known servers are in the room") : base.UnknownRoom;
+
+    public override async ValueTask<RoomReply> RunAsync(RoomTurn turn, CancellationToken ct)
+    {
+        var member = await turn.GetAsync(new StateKey(EventTypes.Member, request.Target), ct);
+        var membership = member?.Membership;
+        if (Refusal(membership) is { } refusal) return refusal;
+        // Who is in already need not come in again, whatever his profile says by now.
+        if (request.Action == MembershipAction.Join && membership == Memberships.Join && request.Content.ValueKind == JsonValueKind.Undefined)
+            return new RoomReply(null, member!.EventId);
+
+        string? authoriser = null;
+        if (request.Action == MembershipAction.Join && membership is not (Memberships.Join or Memberships.Invite))
+        {
+            if (request.IsGuest && !await GuestsMayJoinAsync(turn, ct)) return MatrixError.Custom(403, "M_GUEST_ACCESS_FORBIDDEN", "Guest access not allowed");
+            var (error, by) = await RestrictedJoin.AuthoriseAsync(turn, request.Target, ct);
+            if (error is not null) return error;
+            authoriser = by;
+        }
+        return RoomReply.Of(await turn.AppendAsync(
+            new EventIntent(EventTypes.Member, request.Target, request.Sender, request.ToContent(authoriser)) { DeviceId = request.DeviceId }, ct));
+    }
+
+    /// <summary>What the client hears better than from the room's rules. Synapse: the same codes.</summary>
+    private MatrixError? Refusal(string? membership) => request.Action switch
+    {
+        MembershipAction.Join when request.Sender != request.Target => MatrixError.Forbidden("Nobody joins for somebody else."),
+        MembershipAction.Join when membership == Memberships.Ban => MatrixError.Forbidden("You are banned from this room"),
+        MembershipAction.Unban when membership != Memberships.Ban => Bad($"Cannot unban user who was not banned (membership={membership ?? "none"})"),
+        MembershipAction.Invite when membership == Memberships.Ban => Bad("Cannot invite user who was banned"),
+        MembershipAction.Invite when membership == Memberships.Join => MatrixError.Forbidden($"{request.Target} is already in the room."),
+        MembershipAction.Kick when membership == Memberships.Ban => Bad("Cannot kick user who was banned"),
+        MembershipAction.Kick when membership is not (Memberships.Join or Memberships.Invite or Memberships.Knock) =>
+            MatrixError.Forbidden("The target user is not in the room"),
+        MembershipAction.Leave when membership == Memberships.Ban => MatrixError.Forbidden("You are banned from this room"),
+        _ => null,
+    };
+
+    private static MatrixError Bad(string message) => MatrixError.BadState(message) with { Status = 403 };
+
+    private static async ValueTask<bool> GuestsMayJoinAsync(RoomTurn turn, CancellationToken ct) =>
+        (await turn.GetAsync(new StateKey(EventTypes.GuestAccess, ""), ct))?.ContentString("guest_access"u8) == "can_join";
+}

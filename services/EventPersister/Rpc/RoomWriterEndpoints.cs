@@ -1,0 +1,39 @@
+using System.Text.Json;
+using Matrix.Primitives;
+using Matrix.Replication;
+using Matrix.Replication.Rpc;
+using Matrix.Rooms.Writing;
+using Matrix.Web.Json;
+
+namespace Matrix.EventPersister.Rpc;
+
+/// <summary>The other end of <see cref="RemoteRoomWriter"/>.</summary>
+internal static class RoomWriterEndpoints
+{
+    public static void MapRoomWriter(this IEndpointRouteBuilder endpoints)
+    {
+        endpoints.MapPost(RemoteRoomWriter.SendPath, (RequestDelegate)(context => HandleAsync(context, static async (writer, body, ct) =>
+            await writer.SendAsync((JsonSerializer.Deserialize(body, RoomWriteJson.Default.RoomWriteBody) ?? throw Bad()).ToWrite(), ct)))).RequireInternalSecret();
+        endpoints.MapPost(RemoteRoomWriter.MembershipPath, (RequestDelegate)(context => HandleAsync(context, static async (writer, body, ct) =>
+            await writer.ChangeMembershipAsync(JsonSerializer.Deserialize(body, RoomWriteJson.Default.MembershipWrite) ?? throw Bad(), ct)))).RequireInternalSecret();
+    }
+
+    private static async Task HandleAsync(HttpContext context, Func<IRoomWriter, byte[], CancellationToken, Task<RoomWriteResult>> run)
+    {
+        var ct = context.RequestAborted;
+        var body = await JsonBody.BindAsync(context);
+        RoomWriteResult result;
+        try
+        {
+            result = await run(context.RequestServices.GetRequiredService<LocalRoomWriter>(), body.Bytes.ToArray(), ct);
+        }
+        catch (JsonException)
+        {
+            throw Bad();
+        }
+        if (result.Position > 0) context.Response.AddPosition(Streams.Events, result.Position);
+        await MatrixResults.Json(result, RoomWriteJson.Default.RoomWriteResult).ExecuteAsync(context);
+    }
+
+    private static MatrixException Bad() => MatrixError.BadJson("Not what a persister is asked with.").AsException();
+}

@@ -1,0 +1,32 @@
+using Matrix.EventPersister.Actors;
+using Matrix.Events;
+using Matrix.Primitives;
+
+namespace Matrix.EventPersister.Sending;
+
+/// <summary>A redaction, and what it empties. Spec: client-server-api/#redactions</summary>
+internal sealed class RedactCommand(EventIntent intent, CancellationToken cancelled) : RoomCommand(intent.Sender, cancelled), ITransactional
+{
+    public string? DeviceId => intent.DeviceId;
+    public string? TxnId => intent.TxnId;
+
+    public override async ValueTask<RoomReply> RunAsync(RoomTurn turn, CancellationToken ct)
+    {
+        var targetId = intent.Redacts!;
+        var target = turn.EventOfTurn(targetId) ?? (await turn.Storage.Events.ByIdsAsync([targetId], ct)).FirstOrDefault();
+        if (target is not null)
+        {
+            if (target.RoomNid != turn.Room.RoomNid) return MatrixError.InvalidParam("Cannot redact an event of another room.");
+            // Synapse: the two events that a room cannot do without.
+            if (target.Pdu.Type == EventTypes.Create) return MatrixError.Forbidden("Redacting create events is not permitted.");
+            if (target.Pdu.Type == EventTypes.ServerAcl) return MatrixError.Forbidden("Redacting server ACL events is not permitted.");
+        }
+        var levels = turn.PowerLevels;
+        if (levels.Of(intent.Sender) < levels.Redact)
+        {
+            if (target is null) return MatrixError.NotFound($"Could not find event {targetId}");
+            if (target.Pdu.Sender != intent.Sender) return MatrixError.Forbidden("You don't have permission to redact events of others.");
+        }
+        return RoomReply.Of(await turn.AppendAsync(intent with { RedactionTarget = target }, ct));
+    }
+}

@@ -1,0 +1,20 @@
+using Matrix.FederationClient.Keys;
+using Matrix.FederationClient.Outbound;
+using Matrix.Storage.Federation;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
+namespace Matrix.FederationClient;
+
+public static class FederationClientExtensions
+{
+    /// <summary>Once a process, whichever of its services asks first.</summary>
+    public static IServiceCollection AddFederationClient(this IServiceCollection services, Func<IServiceProvider, FederationClientOptions> options)
+    {
+        services.TryAddSingleton(p => options(p));
+        services.TryAddSingleton<FederationHttp>();
+        services.TryAddSingleton<ServerKeyStore>();
+        services.TryAddSingleton<KeyRing>();
+        return services;
+    }
+}

@@ -1,0 +1,26 @@
+namespace Matrix.Rooms.Writing;
+
+/// <summary>An event that a user of this server sends.</summary>
+/// <param name="StateKey">Null: no state event.</param>
+/// <param name="Content">A JSON object.</param>
+public sealed record EventToSend(string Type, string? StateKey, ReadOnlyMemory<byte> Content);
+
+/// <summary>Events of one sender for one room: all are written, in this order and without others between them, or none.</summary>
+public sealed record RoomWrite(string RoomId, string Sender, IReadOnlyList<EventToSend> Events);
+
+/// <summary>A change of somebody's membership.</summary>
+/// <param name="Action">join, invite, leave, kick, ban, unban, knock.</param>
+public sealed record MembershipWrite(string RoomId, string Sender, string Target, string Action, string? Reason = null);
+
+/// <param name="Position">Position in stream events of the last event; 0: nothing had to be written.</param>
+public sealed record RoomWriteResult(IReadOnlyList<string> EventIds, long Position);
+
+/// <summary>
+/// Creates events in rooms, for whoever is not an endpoint of the persister. In a persister it works in process; elsewhere
+/// <see cref="RemoteRoomWriter"/> calls one. What the room refuses is a <c>MatrixException</c>.
+/// </summary>
+public interface IRoomWriter
+{
+    Task<RoomWriteResult> SendAsync(RoomWrite write, CancellationToken ct);
+    Task<RoomWriteResult> ChangeMembershipAsync(MembershipWrite write, CancellationToken ct);
+}

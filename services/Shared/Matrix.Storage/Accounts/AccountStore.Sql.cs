@@ -1,0 +1,82 @@
+using Matrix.Storage.Streams;
+
+namespace Matrix.Storage.Accounts;
+
+public sealed partial class AccountStore
+{
+    /// <remarks>Nothing at all is written when the user id is taken. A null device id: no login.</remarks>
+    internal const string SqlRegister =
+        """
+        with new_user as (
+            insert into users (user_id, password_hash, created_ts_ms, is_admin, is_guest, appservice_id, user_type)
+            values ($1, $2, $3, $4, $5, $6, $7) on conflict (user_id) do nothing returning user_id),
+        new_profile as (
+            insert into profiles (user_id, displayname) select u.user_id, $8::text from new_user u where $8 is not null
+            on conflict (user_id) do nothing),
+        new_device as (
+            insert into devices (user_id, device_id, display_name, created_ts_ms)
+            select u.user_id, $9::text, $10::text, $3 from new_user u where $9 is not null),
+        new_token as (
+            insert into access_tokens (token_hash, user_id, device_id, created_ts_ms)
+            select $11, u.user_id, $9, $3 from new_user u where $9 is not null),
+        uia_done as (delete from uia_sessions where session_id = $12),
+        stream_input as (select 'user_directory'::text as stream, u.user_id as key, ''::bytea as payload from new_user u)
+        """ + StreamStatement.Tail;
+
+    internal const string SqlExists = "select exists (select 1 from users where user_id = $1)";
+
+    /// <remarks>The exact id is preferred to the one in lower case.</remarks>
+    internal const string SqlFindForLogin =
+        """
+        select user_id, password_hash, deactivated, locked from users where user_id = $1 or user_id = $2
+        order by user_id = $1 desc limit 1
+        """;
+
+    /// <remarks>
+    /// An existing device keeps its name and loses its older tokens (client-server-api: relationship between access tokens and devices).
+    /// </remarks>
+    internal const string SqlLogIn =
+        """
+        with old_tokens as (delete from access_tokens where user_id = $1 and device_id = $2 returning token_hash),
+        new_device as (
+            insert into devices (user_id, device_id, display_name, created_ts_ms) values ($1, $2, $3, $4)
+            on conflict (user_id, device_id) do nothing returning device_id),
+        new_token as (insert into access_tokens (token_hash, user_id, device_id, created_ts_ms) values ($5, $1, $2, $4)),
+        stream_input as (
+            select 'caches'::text as stream, 'token:' || encode(o.token_hash, 'hex') as key, ''::bytea as payload from old_tokens o
+            union all select 'device_lists', $1, $6 from new_device)
+        """ + StreamStatement.Tail;
+
+    /// <remarks>$3: device id whose tokens survive; null: all go.</remarks>
+    internal const string SqlSetPassword =
+        """
+        with changed as (update users set password_hash = $2 where user_id = $1 returning user_id),
+        gone as (
+            delete from devices where user_id = $1 and $4 and device_id is distinct from $3 returning device_id),
+        gone_tokens as (
+            delete from access_tokens where user_id = $1 and $4 and device_id is distinct from $3 returning token_hash),
+        gone_messages as (delete from to_device_messages where user_id = $1 and $4 and device_id is distinct from $3),
+        gone_pushers as (
+            delete from pushers where user_id = $1 and $4 and device_id is distinct from $3 returning pushkey),
+        stream_input as (
+            select 'caches'::text as stream, 'token:' || encode(t.token_hash, 'hex') as key, ''::bytea as payload from gone_tokens t
+            union all select 'device_lists', $1, $5 from (select count(*) as n from gone) d where d.n > 0
+            union all select 'pushers', $1, ''::bytea from (select count(*) as n from gone_pushers) p where p.n > 0)
+        """ + StreamStatement.Tail;
+
+    internal const string SqlDeactivate =
+        """
+        with changed as (update users set deactivated = true, erased = erased or $2, password_hash = null where user_id = $1 returning user_id),
+        gone as (delete from devices where user_id = $1 returning device_id),
+        gone_tokens as (delete from access_tokens where user_id = $1),
+        gone_messages as (delete from to_device_messages where user_id = $1),
+        gone_pushers as (delete from pushers where user_id = $1 returning pushkey),
+        gone_data as (delete from account_data where user_id = $1),
+        gone_filters as (delete from filters where user_id = $1),
+        stream_input as (
+            select 'caches'::text as stream, 'user:' || $1 as key, ''::bytea as payload
+            union all select 'user_directory', $1, ''::bytea
+            union all select 'device_lists', $1, $3 from (select count(*) as n from gone) d where d.n > 0
+            union all select 'pushers', $1, ''::bytea from (select count(*) as n from gone_pushers) p where p.n > 0)
+        """ + StreamStatement.Tail;
+}

@@ -1,0 +1,114 @@
+using Matrix.Storage.Streams;
+using Npgsql;
+
+namespace Matrix.Storage.Accounts;
+
+/// <summary>An account to create, with its first login unless <see cref="DeviceId"/> is null.</summary>
+public sealed record NewAccount
+{
+    public required string UserId { get; init; }
+    /// <summary>Null: no password login.</summary>
+    public string? PasswordHash { get; init; }
+    public bool IsAdmin { get; init; }
+    public bool IsGuest { get; init; }
+    public string? AppServiceId { get; init; }
+    public string? UserType { get; init; }
+    /// <summary>First display name of the profile; null: no profile row.</summary>
+    public string? DisplayName { get; init; }
+    public string? DeviceId { get; init; }
+    public string? DeviceDisplayName { get; init; }
+    /// <summary>SHA-256 of the access token; given when <see cref="DeviceId"/> is.</summary>
+    public byte[]? TokenHash { get; init; }
+    /// <summary>Interactive-auth session that this registration completes; it is removed.</summary>
+    public string? UiaSession { get; init; }
+}
+
+/// <summary>What a login needs to know of an account.</summary>
+public sealed record LoginRecord(string UserId, string? PasswordHash, bool Deactivated, bool Locked);
+
+/// <summary>Accounts: users with their first device, passwords, deactivation. Every write is one statement.</summary>
+public sealed partial class AccountStore(Database database)
+{
+    /// <summary>What to publish; null when the user id is taken (nothing was written then).</summary>
+    public async Task<IReadOnlyList<StreamBatch>?> RegisterAsync(NewAccount account, long nowMs, CancellationToken ct)
+    {
+        await using var command = database.Source.CreateCommand(SqlRegister);
+        var p = command.Parameters;
+        p.AddWithValue(account.UserId);
+        p.Add(StoreParameters.Text(account.PasswordHash));
+        p.AddWithValue(nowMs);
+        p.AddWithValue(account.IsAdmin);
+        p.AddWithValue(account.IsGuest);
+        p.Add(StoreParameters.Text(account.AppServiceId));
+        p.Add(StoreParameters.Text(account.UserType));
+        p.Add(StoreParameters.Text(account.DisplayName));
+        p.Add(StoreParameters.Text(account.DeviceId));
+        p.Add(StoreParameters.Text(account.DeviceDisplayName));
+        p.Add(StoreParameters.Bytes(account.TokenHash));
+        p.Add(StoreParameters.Text(account.UiaSession));
+        var batches = await ReadAsync(command, ct);
+        return batches.Count == 0 ? null : batches;
+    }
+
+    public async Task<bool> ExistsAsync(string userId, CancellationToken ct)
+    {
+        await using var command = database.Source.CreateCommand(SqlExists);
+        command.Parameters.AddWithValue(userId);
+        return (bool)(await command.ExecuteScalarAsync(ct))!;
+    }
+
+    /// <summary>The account with this id, else the one with the id in lower case; null: none.</summary>
+    public async Task<LoginRecord?> FindForLoginAsync(string userId, string lowerUserId, CancellationToken ct)
+    {
+        await using var command = database.Source.CreateCommand(SqlFindForLogin);
+        command.Parameters.AddWithValue(userId);
+        command.Parameters.AddWithValue(lowerUserId);
+        await using var r = await command.ExecuteReaderAsync(ct);
+        return await r.ReadAsync(ct) ? new(r.GetString(0), r.IsDBNull(1) ? null : r.GetString(1), r.GetBoolean(2), r.GetBoolean(3)) : null;
+    }
+
+    /// <summary>Adds the device unless it exists and gives it this token alone.</summary>
+    public async Task<IReadOnlyList<StreamBatch>> LogInAsync(
+        string userId, string deviceId, string? displayName, byte[] tokenHash, long nowMs, CancellationToken ct)
+    {
+        await using var command = database.Source.CreateCommand(SqlLogIn);
+        var p = command.Parameters;
+        p.AddWithValue(userId);
+        p.AddWithValue(deviceId);
+        p.Add(StoreParameters.Text(displayName));
+        p.AddWithValue(nowMs);
+        p.AddWithValue(tokenHash);
+        p.AddWithValue(new DeviceListRow(deviceId).Encode());
+        return await ReadAsync(command, ct);
+    }
+
+    /// <summary>Sets the password; with <paramref name="logOutOthers"/> every device but <paramref name="keepDeviceId"/> is removed.</summary>
+    public async Task<IReadOnlyList<StreamBatch>> SetPasswordAsync(
+        string userId, string passwordHash, string? keepDeviceId, bool logOutOthers, CancellationToken ct)
+    {
+        await using var command = database.Source.CreateCommand(SqlSetPassword);
+        var p = command.Parameters;
+        p.AddWithValue(userId);
+        p.AddWithValue(passwordHash);
+        p.Add(StoreParameters.Text(keepDeviceId));
+        p.AddWithValue(logOutOthers);
+        p.AddWithValue(new DeviceListRow(null).Encode());
+        return await ReadAsync(command, ct);
+    }
+
+    /// <summary>Ends the account: no password, no devices, no tokens, no pushers, no account data. Its rooms are the caller's to leave.</summary>
+    public async Task<IReadOnlyList<StreamBatch>> DeactivateAsync(string userId, bool erase, CancellationToken ct)
+    {
+        await using var command = database.Source.CreateCommand(SqlDeactivate);
+        command.Parameters.AddWithValue(userId);
+        command.Parameters.AddWithValue(erase);
+        command.Parameters.AddWithValue(new DeviceListRow(null).Encode());
+        return await ReadAsync(command, ct);
+    }
+
+    private static async Task<List<StreamBatch>> ReadAsync(NpgsqlCommand command, CancellationToken ct)
+    {
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        return await StreamStatement.ReadAsync(reader, ct);
+    }
+}

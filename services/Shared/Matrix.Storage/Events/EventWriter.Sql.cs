@@ -1,0 +1,135 @@
+namespace Matrix.Storage.Events;
+
+public sealed partial class EventWriter
+{
+    /// <remarks>Several rooms: their rows are locked in one order everywhere.</remarks>
+    internal const string SqlLock = "select 1 from rooms where room_nid = any($1) order by room_nid for no key update";
+
+    internal const string SqlNewRooms =
+        """
+        insert into rooms (room_nid, room_id, version, head, created_ts_ms, is_public)
+        select room_nid, room_id, version, 0, created, is_public
+        from unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::boolean[]) as u(room_nid, room_id, version, created, is_public)
+        """;
+
+    internal const string RoomConstraint = "rooms_room_id_key";
+
+    /// <remarks>
+    /// Compare and swap. A room that somebody else has moved makes the division fail, which takes the whole transaction back within its one round
+    /// trip; error 22012 means nothing else here.
+    /// </remarks>
+    internal const string SqlMoveHeads =
+        """
+        with moved as (
+            update rooms r set head = u.head + u.n, current_snapshot = coalesce(u.snapshot, r.current_snapshot)
+            from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[]) as u(room_nid, head, n, snapshot)
+            where r.room_nid = u.room_nid and r.head = u.head returning 1)
+        select 1 / (case when (select count(*) from moved) = cardinality($1::bigint[]) then 1 else 0 end)
+        """;
+    internal const string DivisionByZero = "22012";
+
+    internal const string SqlEvents =
+        """
+        insert into events (event_nid, event_id, room_nid, type, state_key_nid, sender, depth, origin_server_ts, received_ts_ms, flags,
+                            snapshot_nid, replaces_nid, prev_nids, auth_nids, redacts, json)
+        select u.event_nid, u.event_id, u.room_nid, u.type, u.state_key_nid, u.sender, u.depth, u.ts, u.received, u.flags,
+               u.snapshot_nid, u.replaces_nid, u.prev::bigint[], u.auth::bigint[], u.redacts, u.json
+        from unnest($1::bigint[], $2::text[], $3::bigint[], $4::text[], $5::bigint[], $6::text[], $7::bigint[], $8::bigint[], $9::bigint[],
+                    $10::smallint[], $11::bigint[], $12::bigint[], $13::text[], $14::text[], $15::text[], $16::bytea[])
+             as u(event_nid, event_id, room_nid, type, state_key_nid, sender, depth, ts, received, flags,
+                  snapshot_nid, replaces_nid, prev, auth, redacts, json)
+        """;
+
+    /// <remarks>A key that is there already fails: the send was a repetition.</remarks>
+    internal const string SqlTransactions =
+        """
+        insert into event_txns (user_id, device_id, txn_id, event_id, room_id, created_ts_ms)
+        select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[])
+        """;
+    internal const string TransactionsConstraint = "event_txns_pkey";
+
+    internal const string SqlSnapshots =
+        """
+        insert into state_snapshots (snapshot_nid, room_nid, chain, number, delta)
+        select * from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::int[], $5::bytea[])
+        """;
+
+    internal const string SqlCurrentState =
+        """
+        with gone as (
+            delete from current_state c using unnest($1::bigint[], $2::bigint[], $3::bigint[]) as u(room_nid, state_key_nid, event_nid)
+            where u.event_nid = 0 and c.room_nid = u.room_nid and c.state_key_nid = u.state_key_nid)
+        insert into current_state (room_nid, state_key_nid, event_nid)
+        select u.room_nid, u.state_key_nid, u.event_nid from unnest($1::bigint[], $2::bigint[], $3::bigint[]) as u(room_nid, state_key_nid, event_nid)
+        where u.event_nid <> 0
+        on conflict (room_nid, state_key_nid) do update set event_nid = excluded.event_nid
+        """;
+
+    internal const string SqlExtremities =
+        """
+        with gone as (
+            delete from forward_extremities f using unnest($1::bigint[], $2::bigint[]) as u(room_nid, event_nid)
+            where f.room_nid = u.room_nid and f.event_nid = u.event_nid)
+        insert into forward_extremities (room_nid, event_nid) select * from unnest($3::bigint[], $4::bigint[])
+        """;
+
+    internal const string SqlRedact =
+        """
+        update events e set json = u.json, flags = e.flags | 8
+        from unnest($1::bigint[], $2::bytea[]) as u(event_nid, json) where e.event_nid = u.event_nid
+        """;
+
+    internal const string SqlRedactions =
+        """
+        insert into redactions (event_id, redacted_by, room_nid)
+        select * from unnest($1::text[], $2::text[], $3::bigint[]) on conflict do nothing
+        """;
+
+    internal const string SqlAliases =
+        """
+        insert into room_aliases (alias, room_id, creator, created_ts_ms)
+        select * from unnest($1::text[], $2::text[], $3::text[], $4::bigint[])
+        """;
+    internal const string AliasConstraint = "room_aliases_pkey";
+
+    /// <remarks>The last statement: the counter's row lock orders commits and is held for no longer than the commit takes.</remarks>
+    internal const string SqlPositions =
+        """
+        with c as (
+            update stream_counters set pos = pos + cardinality($1::bigint[]) where stream = 'events' returning pos - cardinality($1::bigint[]) as base, pos),
+        rows as (
+            insert into event_stream (pos, room_nid, event_nid)
+            select c.base + u.ord, u.room_nid, u.event_nid
+            from c, unnest($1::bigint[], $2::bigint[]) with ordinality as u(room_nid, event_nid, ord))
+        select pos from c
+        """;
+
+    /// <remarks>As above; $8 is the place of the member event among the events, from 1. Who forgot a room stays so while he is only kept out of it.</remarks>
+    internal const string SqlPositionsAndMemberships =
+        """
+        with c as (
+            update stream_counters set pos = pos + cardinality($1::bigint[]) where stream = 'events' returning pos - cardinality($1::bigint[]) as base, pos),
+        rows as (
+            insert into event_stream (pos, room_nid, event_nid)
+            select c.base + u.ord, u.room_nid, u.event_nid
+            from c, unnest($1::bigint[], $2::bigint[]) with ordinality as u(room_nid, event_nid, ord)),
+        members as (
+            insert into room_memberships (room_nid, user_id, membership, event_nid, pos, sender)
+            select u.room_nid, u.user_id, u.membership, u.event_nid, c.base + u.place, u.sender
+            from c, unnest($3::bigint[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::bigint[])
+                 as u(room_nid, user_id, membership, event_nid, sender, place)
+            on conflict (room_nid, user_id) do update set
+                membership = excluded.membership, event_nid = excluded.event_nid, pos = excluded.pos, sender = excluded.sender,
+                forgotten = room_memberships.forgotten and excluded.membership in ('leave', 'ban'))
+        select pos from c
+        """;
+
+    internal const string SqlHeads = "select room_nid, head from rooms where room_nid = any($1)";
+
+    internal const string SqlKnownTransactions =
+        """
+        select t.user_id, t.device_id, t.room_id, t.txn_id, t.event_id
+        from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as q(user_id, device_id, room_id, txn_id)
+        join event_txns t using (user_id, device_id, room_id, txn_id)
+        """;
+}

@@ -1,0 +1,128 @@
+using Npgsql;
+
+namespace Matrix.Storage.Push;
+
+/// <summary>A pusher as who pushes needs it.</summary>
+/// <param name="Data">JSON object, as its user gave it.</param>
+/// <param name="LastPos">Position in stream events up to which was pushed.</param>
+/// <param name="FailingSinceMs">Null: the last delivery succeeded.</param>
+public sealed record PusherState(
+    string UserId, string AppId, string Pushkey, byte[] Data, long CreatedTsMs, long LastPos, long? FailingSinceMs);
+
+/// <summary>A user whom an event of a room may concern.</summary>
+/// <param name="JoinedPos">Position of his membership event in stream events.</param>
+/// <param name="MemberJson">That event.</param>
+/// <param name="BeforeJson">The member event that it replaced; null: none.</param>
+public sealed record JoinedUser(string UserId, long JoinedPos, byte[] MemberJson, byte[]? BeforeJson);
+
+/// <summary>What service Push reads and saves: pushers, who is where, what is unread.</summary>
+public sealed class PusherStore(Database database)
+{
+    internal const string SqlLoad =
+        """
+        select user_id, app_id, pushkey, data, created_ts_ms, last_pos, failing_since_ts_ms from pushers
+        where kind = 'http' and enabled and (user_id = any($1) or $1::text[] is null)
+        """;
+    internal const string SqlSave =
+        """
+        update pushers p set last_pos = greatest(p.last_pos, s.pos), failing_since_ts_ms = s.failing
+        from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[]) as s(app_id, pushkey, user_id, pos, failing)
+        where p.app_id = s.app_id and p.pushkey = s.pushkey and p.user_id = s.user_id
+        """;
+    internal const string SqlJoined =
+        """
+        select m.user_id, m.pos, e.json, b.json
+        from room_memberships m join events e on e.event_nid = m.event_nid left join events b on b.event_nid = e.replaces_nid
+        where m.room_nid = $1 and m.membership = 'join' and m.user_id = any($2)
+        """;
+    internal const string SqlCountJoined = "select count(*) from room_memberships where room_nid = $1 and membership = 'join'";
+    internal const string SqlAccountData =
+        "select user_id, type, content from account_data where room_id = '' and user_id = any($1) and type in ('m.push_rules', 'm.ignored_user_list')";
+
+    // The newest events of others in each room of the user after what he has read there: enough to say whether a room is unread.
+    internal const string SqlUnread =
+        """
+        select l.pos, l.room_nid, l.event_nid
+        from room_memberships m
+        join rooms r on r.room_nid = m.room_nid
+        cross join lateral (
+            select coalesce((
+                select max(c.event_pos) from receipts c
+                where c.room_id = r.room_id and c.user_id = $1 and c.receipt_type in ('m.read', 'm.read.private')), m.pos) as pos) as read
+        cross join lateral (
+            select s.pos, s.room_nid, s.event_nid from event_stream s join events e on e.event_nid = s.event_nid
+            where s.room_nid = m.room_nid and s.pos > read.pos and s.pos <= $2 and e.sender <> $1 and e.flags & 7 = 0 and e.state_key_nid is null
+            order by s.pos desc limit $3) as l
+        where m.user_id = $1 and m.membership = 'join'
+        """;
+
+    /// <summary>HTTP pushers that are switched on; of all users when <paramref name="userIds"/> is null.</summary>
+    public async Task<List<PusherState>> LoadAsync(IReadOnlyCollection<string>? userIds, CancellationToken ct)
+    {
+        await using var command = database.Source.CreateCommand(SqlLoad);
+        command.Parameters.Add(new NpgsqlParameter { Value = (object?)userIds?.ToArray() ?? DBNull.Value, NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Array | NpgsqlTypes.NpgsqlDbType.Text });
+        var pushers = new List<PusherState>();
+        await using var r = await command.ExecuteReaderAsync(ct);
+        while (await r.ReadAsync(ct))
+            pushers.Add(new(r.GetString(0), r.GetString(1), r.GetString(2), r.GetFieldValue<byte[]>(3), r.GetInt64(4), r.GetInt64(5),
+                r.IsDBNull(6) ? null : r.GetInt64(6)));
+        return pushers;
+    }
+
+    /// <summary>Saves positions (never back) and failures. Pushers that are gone are left alone.</summary>
+    public async Task SaveAsync(IReadOnlyList<PusherState> states, CancellationToken ct)
+    {
+        if (states.Count == 0) return;
+        await using var command = database.Source.CreateCommand(SqlSave);
+        command.Parameters.AddWithValue(states.Select(s => s.AppId).ToArray());
+        command.Parameters.AddWithValue(states.Select(s => s.Pushkey).ToArray());
+        command.Parameters.AddWithValue(states.Select(s => s.UserId).ToArray());
+        command.Parameters.AddWithValue(states.Select(s => s.LastPos).ToArray());
+        command.Parameters.AddWithValue(states.Select(s => s.FailingSinceMs).ToArray());
+        await command.ExecuteNonQueryAsync(ct);
+    }
+
+    /// <summary>Those of some users who are joined to a room.</summary>
+    public async Task<List<JoinedUser>> JoinedAsync(long roomNid, IReadOnlyCollection<string> userIds, CancellationToken ct)
+    {
+        await using var command = database.Source.CreateCommand(SqlJoined);
+        command.Parameters.AddWithValue(roomNid);
+        command.Parameters.AddWithValue(userIds.ToArray());
+        var joined = new List<JoinedUser>();
+        await using var r = await command.ExecuteReaderAsync(ct);
+        while (await r.ReadAsync(ct))
+            joined.Add(new(r.GetString(0), r.GetInt64(1), r.GetFieldValue<byte[]>(2), r.IsDBNull(3) ? null : r.GetFieldValue<byte[]>(3)));
+        return joined;
+    }
+
+    public async Task<long> CountJoinedAsync(long roomNid, CancellationToken ct)
+    {
+        await using var command = database.Source.CreateCommand(SqlCountJoined);
+        command.Parameters.AddWithValue(roomNid);
+        return (long)(await command.ExecuteScalarAsync(ct))!;
+    }
+
+    /// <summary>Global account data that decides about pushing: user, type, content. What nobody set is omitted.</summary>
+    public async Task<List<(string UserId, string Type, byte[] Content)>> AccountDataAsync(IReadOnlyCollection<string> userIds, CancellationToken ct)
+    {
+        await using var command = database.Source.CreateCommand(SqlAccountData);
+        command.Parameters.AddWithValue(userIds.ToArray());
+        var found = new List<(string, string, byte[])>();
+        await using var r = await command.ExecuteReaderAsync(ct);
+        while (await r.ReadAsync(ct)) found.Add((r.GetString(0), r.GetString(1), r.GetFieldValue<byte[]>(2)));
+        return found;
+    }
+
+    /// <summary>Newest events that a user has not read, at most <paramref name="perRoom"/> of each of his rooms: position, room, event.</summary>
+    public async Task<List<(long Pos, long RoomNid, long EventNid)>> UnreadAsync(string userId, long upTo, int perRoom, CancellationToken ct)
+    {
+        await using var command = database.Source.CreateCommand(SqlUnread);
+        command.Parameters.AddWithValue(userId);
+        command.Parameters.AddWithValue(upTo);
+        command.Parameters.AddWithValue(perRoom);
+        var unread = new List<(long, long, long)>();
+        await using var r = await command.ExecuteReaderAsync(ct);
+        while (await r.ReadAsync(ct)) unread.Add((r.GetInt64(0), r.GetInt64(1), r.GetInt64(2)));
+        return unread;
+    }
+}

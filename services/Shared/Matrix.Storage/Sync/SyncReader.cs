@@ -1,0 +1,282 @@
+using System.Data;
+using System.Text.Json;
+using Matrix.Replication;
+using Matrix.Storage.Events;
+using Matrix.Storage.Streams;
+using Npgsql;
+
+namespace Matrix.Storage.Sync;
+
+/// <summary>
+/// What /sync reads: whole users and whole rooms as of one known stream position, so that rows of the streams can be applied on top of them exactly.
+/// Missing things are omitted; nothing here authorises or hides.
+/// </summary>
+public sealed partial class SyncReader(Database database)
+{
+    public async Task<Dictionary<StreamDefinition, long>> PositionsAsync(CancellationToken ct)
+    {
+        await using var command = database.Source.CreateCommand(SqlPositions);
+        await using var r = await command.ExecuteReaderAsync(ct);
+        return await ReadPositionsAsync(r, ct);
+    }
+
+    private static async Task<Dictionary<StreamDefinition, long>> ReadPositionsAsync(NpgsqlDataReader r, CancellationToken ct)
+    {
+        var positions = new Dictionary<StreamDefinition, long>();
+        while (await r.ReadAsync(ct)) if (Replication.Streams.Find(r.GetString(0)) is { } stream) positions[stream] = r.GetInt64(1);
+        return positions;
+    }
+
+    /// <summary>One snapshot of the database for several statements: what they return belongs to exactly the positions that the first one reads.</summary>
+    private async Task<T> InSnapshotAsync<T>(Func<NpgsqlBatch, Task<T>> read, CancellationToken ct)
+    {
+        await using var connection = await database.Source.OpenConnectionAsync(ct);
+        await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, ct);
+        await using var batch = new NpgsqlBatch(connection, transaction);
+        var result = await read(batch);
+        await transaction.CommitAsync(ct);
+        return result;
+    }
+
+    private static void Add(NpgsqlBatch batch, string sql, params ReadOnlySpan<object> parameters)
+    {
+        var command = new NpgsqlBatchCommand(sql);
+        foreach (var p in parameters) command.Parameters.AddWithValue(p);
+        batch.BatchCommands.Add(command);
+    }
+
+    public Task<UserLoad> LoadUserAsync(string userId, CancellationToken ct) => InSnapshotAsync(async batch =>
+    {
+        Add(batch, SqlPositions);
+        Add(batch, SqlMemberships, userId);
+        Add(batch, SqlAccountData, userId);
+        Add(batch, SqlToDeviceRanges, userId);
+        Add(batch, SqlOwnReceipts, userId);
+        await using var r = await batch.ExecuteReaderAsync(ct);
+        var positions = await ReadPositionsAsync(r, ct);
+        await r.NextResultAsync(ct);
+        var memberships = new List<MembershipRecord>();
+        while (await r.ReadAsync(ct))
+            memberships.Add(new(r.GetInt64(0), r.GetString(1), r.GetString(2), r.GetString(3), r.GetInt64(4), r.GetInt64(5), r.GetString(6), r.GetBoolean(7)));
+        await r.NextResultAsync(ct);
+        var accountData = await ReadAccountDataAsync(r, ct);
+        await r.NextResultAsync(ct);
+        var toDevice = new List<ToDeviceRange>();
+        while (await r.ReadAsync(ct)) toDevice.Add(new(r.GetString(0), r.GetInt64(1), r.GetInt64(2)));
+        await r.NextResultAsync(ct);
+        return new UserLoad(positions, memberships, accountData, toDevice, await ReadReceiptsAsync(r, ct));
+    }, ct);
+
+    private static async Task<List<AccountDatum>> ReadAccountDataAsync(NpgsqlDataReader r, CancellationToken ct)
+    {
+        var data = new List<AccountDatum>();
+        while (await r.ReadAsync(ct)) data.Add(new(r.GetString(0), r.GetString(1), r.GetFieldValue<byte[]>(2)));
+        return data;
+    }
+
+    private static async Task<List<StoredReceipt>> ReadReceiptsAsync(NpgsqlDataReader r, CancellationToken ct)
+    {
+        var receipts = new List<StoredReceipt>();
+        while (await r.ReadAsync(ct))
+            receipts.Add(new(r.GetString(0), r.GetInt64(1),
+                new ReceiptRow(r.GetString(2), r.GetString(3), r.GetString(4), r.GetString(5), r.IsDBNull(6) ? null : r.GetInt64(6), r.GetInt64(7))));
+        return receipts;
+    }
+
+    /// <summary>Contents of some account data, by room id (empty: global) and type.</summary>
+    public async Task<List<AccountDatum>> AccountDataAsync(string userId, IReadOnlyCollection<(string RoomId, string Type)> keys, CancellationToken ct)
+    {
+        if (keys.Count == 0) return [];
+        await using var command = Command(SqlAccountDataOf, userId, keys.Select(k => k.RoomId).ToArray(), keys.Select(k => k.Type).ToArray());
+        await using var r = await command.ExecuteReaderAsync(ct);
+        return await ReadAccountDataAsync(r, ct);
+    }
+
+    /// <summary>Account data that changed in (after, upTo], by room id and type; null: the stream's rows do not go back that far.</summary>
+    public async Task<List<(string RoomId, string Type)>?> AccountDataChangesAsync(string userId, long after, long upTo, CancellationToken ct)
+    {
+        if (await RetainedAsync(Replication.Streams.AccountData, ct) > after) return null;
+        var changes = new List<(string, string)>();
+        await using var command = Command(SqlChangedKeys, Replication.Streams.AccountData.Name, userId, after, upTo);
+        await using var r = await command.ExecuteReaderAsync(ct);
+        while (await r.ReadAsync(ct))
+        {
+            var row = AccountDataRow.Decode(r.GetFieldValue<byte[]>(2));
+            changes.Add((row.RoomId, row.Type));
+        }
+        return changes;
+    }
+
+    private async Task<long> RetainedAsync(StreamDefinition stream, CancellationToken ct)
+    {
+        await using var command = Command(SqlRetained, stream.Name);
+        return await command.ExecuteScalarAsync(ct) is long min ? min : long.MinValue;
+    }
+
+    /// <summary>Newest positions of rooms. All of them are in the answer.</summary>
+    public async Task<List<RoomActivity>> ActivityAsync(IReadOnlyList<(long Nid, string Id)> rooms, CancellationToken ct)
+    {
+        var activity = new List<RoomActivity>(rooms.Count);
+        if (rooms.Count == 0) return activity;
+        await using var command = Command(SqlActivity, rooms.Select(r => r.Nid).ToArray(), rooms.Select(r => r.Id).ToArray());
+        await using var r = await command.ExecuteReaderAsync(ct);
+        while (await r.ReadAsync(ct)) activity.Add(new(r.GetInt64(0), r.GetInt64(1), r.GetInt64(2)));
+        return activity;
+    }
+
+    /// <summary>Whole rooms with their newest <paramref name="timeline"/> events, as of one position of stream events.</summary>
+    public Task<RoomsLoad> LoadRoomsAsync(IReadOnlyCollection<long> roomNids, int timeline, CancellationToken ct) => InSnapshotAsync(async batch =>
+    {
+        var nids = roomNids as long[] ?? [.. roomNids];
+        Add(batch, SqlEventsPosition);
+        Add(batch, SqlRooms, nids);
+        Add(batch, SqlLatest, nids, timeline + 1);
+        Add(batch, SqlState, nids);
+        Add(batch, SqlMembers, nids);
+        var rooms = new Dictionary<long, RoomLoad>(nids.Length);
+        await using var r = await batch.ExecuteReaderAsync(ct);
+        await r.ReadAsync(ct);
+        var position = r.GetInt64(0);
+        await r.NextResultAsync(ct);
+        while (await r.ReadAsync(ct)) rooms[r.GetInt64(0)] = new(r.GetString(1), [], true, [], []);
+        await r.NextResultAsync(ct);
+        while (await r.ReadAsync(ct)) Place(rooms, StoredEventSql.Read(r), static (room, e) => room.Timeline.Add(e));
+        await r.NextResultAsync(ct);
+        while (await r.ReadAsync(ct)) Place(rooms, StoredEventSql.Read(r), static (room, e) => room.State.Add(e));
+        await r.NextResultAsync(ct);
+        while (await r.ReadAsync(ct))
+            if (rooms.TryGetValue(r.GetInt64(0), out var room)) room.Members.Add(new(r.GetString(1), r.GetString(2), r.GetInt64(3), r.GetInt64(4)));
+        foreach (var (nid, room) in rooms)
+        {
+            if (room.Timeline.Count <= timeline) continue;
+            room.Timeline.RemoveAt(0);
+            rooms[nid] = room with { IsWhole = false };
+        }
+        return new RoomsLoad(position, rooms);
+    }, ct);
+
+    private static void Place(Dictionary<long, RoomLoad> rooms, StoredEvent e, Action<RoomLoad, StoredEvent> add)
+    {
+        if (rooms.TryGetValue(e.RoomNid, out var room)) add(room, e);
+    }
+
+    /// <summary>Receipts of those rooms with positions in (after, upTo], ascending; of a user, type and thread only the newest exists.</summary>
+    public async Task<List<StoredReceipt>> ReceiptsAsync(IReadOnlyCollection<string> roomIds, long after, long upTo, CancellationToken ct)
+    {
+        if (roomIds.Count == 0) return [];
+        await using var command = Command(SqlReceipts, roomIds as string[] ?? [.. roomIds], after, upTo);
+        await using var r = await command.ExecuteReaderAsync(ct);
+        return await ReadReceiptsAsync(r, ct);
+    }
+
+    /// <summary>Messages for a device with positions in (after, upTo], ascending, at most <paramref name="limit"/>.</summary>
+    public async Task<List<ToDeviceMessage>> ToDeviceAsync(string userId, string deviceId, long after, long upTo, int limit, CancellationToken ct)
+    {
+        var messages = new List<ToDeviceMessage>();
+        await using var command = Command(SqlToDevice, userId, deviceId, after, upTo, limit);
+        await using var r = await command.ExecuteReaderAsync(ct);
+        while (await r.ReadAsync(ct)) messages.Add(new(r.GetInt64(0), r.GetString(1), r.GetString(2), r.GetFieldValue<byte[]>(3)));
+        return messages;
+    }
+
+    /// <summary>Forgets what the device has acknowledged.</summary>
+    public async Task DeleteToDeviceAsync(string userId, string deviceId, long upTo, CancellationToken ct)
+    {
+        await using var command = Command(SqlDeleteToDevice, userId, deviceId, upTo);
+        await command.ExecuteNonQueryAsync(ct);
+    }
+
+    /// <summary>Snapshot of the state after the newest timeline event at or before that position; null: none.</summary>
+    public async Task<long?> SnapshotAtAsync(long roomNid, long position, CancellationToken ct)
+    {
+        await using var command = Command(SqlSnapshotAt, roomNid, position);
+        return await command.ExecuteScalarAsync(ct) is long nid ? nid : null;
+    }
+
+    /// <summary>
+    /// The user's memberships of those rooms with positions after <paramref name="after"/>, and the one before them of each room; ascending by
+    /// room and position.
+    /// </summary>
+    public async Task<List<MembershipStep>> MembershipHistoryAsync(string userId, IReadOnlyCollection<long> roomNids, long after, CancellationToken ct)
+    {
+        var steps = new List<MembershipStep>();
+        if (roomNids.Count == 0) return steps;
+        await using var command = Command(SqlMembershipHistory, userId, roomNids as long[] ?? [.. roomNids], after);
+        await using var r = await command.ExecuteReaderAsync(ct);
+        while (await r.ReadAsync(ct)) steps.Add(new(r.GetInt64(0), r.GetInt64(1), MembershipOf(r.GetFieldValue<byte[]>(2)), r.GetInt64(3)));
+        return steps;
+    }
+
+    private static string MembershipOf(ReadOnlySpan<byte> pdu)
+    {
+        var reader = new Utf8JsonReader(pdu);
+        while (reader.Read())
+        {
+            if (reader.TokenType != JsonTokenType.PropertyName) continue;
+            var depth = reader.CurrentDepth;
+            var content = depth == 1 && reader.ValueTextEquals("content"u8);
+            var membership = depth == 2 && reader.ValueTextEquals("membership"u8);
+            reader.Read();
+            if (membership) return reader.TokenType == JsonTokenType.String ? reader.GetString()! : "leave";
+            if (!content) reader.Skip();
+        }
+        return "leave";
+    }
+
+    /// <summary>Users whose device lists changed in (after, upTo] and who share a room with that user, himself included.</summary>
+    public async Task<List<string>> DeviceListChangesAsync(string userId, long after, long upTo, CancellationToken ct)
+    {
+        // Rows that old are gone: whoever shares a room may have changed.
+        if (await RetainedAsync(Replication.Streams.DeviceLists, ct) > after) return await UsersAsync(Command(SqlContacts, userId), ct);
+        return await UsersAsync(Command(SqlDeviceListChanges, userId, after, upTo), ct);
+    }
+
+    /// <summary>Those of <paramref name="others"/> who share a room with the user, both joined.</summary>
+    public async Task<List<string>> SharingAsync(string userId, IReadOnlyCollection<string> others, CancellationToken ct) =>
+        others.Count == 0 ? [] : await UsersAsync(Command(SqlSharing, userId, others as string[] ?? [.. others]), ct);
+
+    private static async Task<List<string>> UsersAsync(NpgsqlCommand query, CancellationToken ct)
+    {
+        await using var command = query;
+        var users = new List<string>();
+        await using var r = await command.ExecuteReaderAsync(ct);
+        while (await r.ReadAsync(ct)) users.Add(r.GetString(0));
+        return users;
+    }
+
+    /// <summary>Rooms that those users are joined to: pairs of user and room id.</summary>
+    public async Task<List<(string UserId, string RoomId)>> JoinedRoomsAsync(IReadOnlyCollection<string> userIds, CancellationToken ct)
+    {
+        var pairs = new List<(string, string)>();
+        if (userIds.Count == 0) return pairs;
+        await using var command = Command(SqlJoinedRooms, [userIds as string[] ?? [.. userIds]]);
+        await using var r = await command.ExecuteReaderAsync(ct);
+        while (await r.ReadAsync(ct)) pairs.Add((r.GetString(0), r.GetString(1)));
+        return pairs;
+    }
+
+    /// <summary>Those rooms that the user has forgotten.</summary>
+    public async Task<HashSet<long>> ForgottenAsync(string userId, IReadOnlyCollection<long> roomNids, CancellationToken ct)
+    {
+        var forgotten = new HashSet<long>();
+        if (roomNids.Count == 0) return forgotten;
+        await using var command = Command(SqlForgotten, userId, roomNids as long[] ?? [.. roomNids]);
+        await using var r = await command.ExecuteReaderAsync(ct);
+        while (await r.ReadAsync(ct)) forgotten.Add(r.GetInt64(0));
+        return forgotten;
+    }
+
+    /// <summary>A stored filter, JSON; null: the user has none with that id.</summary>
+    public async Task<byte[]?> FilterAsync(string userId, long filterId, CancellationToken ct)
+    {
+        await using var command = Command(SqlFilter, userId, filterId);
+        return (byte[]?)await command.ExecuteScalarAsync(ct);
+    }
+
+    private NpgsqlCommand Command(string sql, params ReadOnlySpan<object> parameters)
+    {
+        var command = database.Source.CreateCommand(sql);
+        foreach (var p in parameters) command.Parameters.AddWithValue(p);
+        return command;
+    }
+}

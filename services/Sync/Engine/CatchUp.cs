@@ -1,0 +1,26 @@
+using Matrix.Primitives;
+using Matrix.Replication;
+
+namespace Matrix.Sync.Engine;
+
+/// <summary>Waiting, for a bounded time, until this process has come as far as somebody has seen.</summary>
+internal sealed class CatchUp(IStreamFollower follower)
+{
+    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(10);
+
+    /// <summary>False: this process did not come that far in time.</summary>
+    public async ValueTask<bool> TryReachAsync(IEnumerable<(StreamDefinition Stream, long Position)> positions, CancellationToken ct)
+    {
+        foreach (var (stream, position) in positions)
+        {
+            if (follower.Position(stream) >= position) continue;
+            if (!await follower.WaitForAsync(stream, position, Longest, ct)) return false;
+        }
+        return true;
+    }
+
+    public async ValueTask ReachAsync(IEnumerable<(StreamDefinition Stream, long Position)> positions, CancellationToken ct)
+    {
+        if (!await TryReachAsync(positions, ct)) throw MatrixError.Unavailable("This instance is behind its database.").AsException();
+    }
+}

@@ -1,0 +1,130 @@
+using Matrix.Storage.Streams;
+using Matrix.Sync.Users;
+
+namespace Matrix.Sync.Rooms;
+
+/// <summary>
+/// A room that somebody here is joined to (or that is being read): how far its streams have come, who watches, and its cache while there is one.
+/// Guarded by the lock of <c>SyncState</c>.
+/// </summary>
+internal sealed class Room(string id, long nid, long receiptsPosition, TypingUsers typing)
+{
+    public string Id { get; } = id;
+    public long Nid { get; } = nid;
+    /// <summary>Newest positions; complete once <see cref="IsActivityKnown"/>.</summary>
+    public long LastEvent { get; set; }
+    public long LastReceipt { get; set; }
+    public bool IsActivityKnown { get; set; }
+    /// <summary>Loaded users who are joined.</summary>
+    public List<User> Watchers { get; } = [];
+    public ReceiptLog Receipts { get; } = new(receiptsPosition);
+    public TypingUsers Typing { get; } = typing;
+    /// <summary>Null: not loaded, or evicted.</summary>
+    public RoomCache? Cache { get; set; }
+    /// <summary>Events that arrived while the room is being loaded; null: it is not.</summary>
+    public List<(CachedEvent Event, bool IsCurrentState)>? Arriving { get; set; }
+
+    public override string ToString() => Id;
+}
+
+/// <summary>The newest receipts of a room in the order of the stream. Everything after <see cref="Floor"/> is here.</summary>
+internal sealed class ReceiptLog(long floor)
+{
+    private const int Max = 256, TrimBy = 64;
+    private readonly List<(long Position, ReceiptRow Receipt)> rows = [];
+
+    public long Floor { get; private set; } = floor;
+
+    public void Add(long position, ReceiptRow receipt)
+    {
+        if (rows.Count >= Max)
+        {
+            Floor = rows[TrimBy - 1].Position;
+            rows.RemoveRange(0, TrimBy);
+        }
+        rows.Add((position, receipt));
+    }
+
+    /// <summary>Receipts in (after, upTo], newest first.</summary>
+    public IEnumerable<ReceiptRow> Between(long after, long upTo)
+    {
+        for (var i = rows.Count - 1; i >= 0 && rows[i].Position > after; i--)
+            if (rows[i].Position <= upTo) yield return rows[i].Receipt;
+    }
+}
+
+/// <summary>Who is typing where: of every room, watched or not, since nobody could be asked later.</summary>
+internal sealed class TypingTable
+{
+    private readonly Dictionary<string, TypingUsers> rooms = new(StringComparer.Ordinal);
+
+    public TypingUsers Of(string roomId)
+    {
+        if (!rooms.TryGetValue(roomId, out var users)) rooms[roomId] = users = new TypingUsers();
+        return users;
+    }
+
+    public void Reset()
+    {
+        foreach (var users in rooms.Values) users.Reset();
+    }
+
+    /// <summary>Forgets rooms in which nobody types and that nobody watches.</summary>
+    public void Prune(long nowMs, Func<string, bool> isWatched)
+    {
+        foreach (var (roomId, users) in rooms)
+        {
+            users.Prune(nowMs);
+            if (users.IsEmpty && !isWatched(roomId)) rooms.Remove(roomId);
+        }
+    }
+}
+
+/// <summary>Who is typing in a room. Users stop by a row, or by running out of time without one.</summary>
+internal sealed class TypingUsers
+{
+    private readonly Dictionary<string, long> until = new(StringComparer.Ordinal);
+
+    /// <summary>Position of the newest row; 0: none.</summary>
+    public long Position { get; private set; }
+
+    public void Apply(long position, string userId, bool typing, long expiresTsMs, long nowMs)
+    {
+        Position = position;
+        Prune(nowMs);
+        if (typing) until[userId] = expiresTsMs;
+        else until.Remove(userId);
+    }
+
+    /// <summary>Forgets who stopped so long ago that all clients have been told.</summary>
+    public void Prune(long nowMs)
+    {
+        foreach (var (user, at) in until) if (at < nowMs - 60_000) until.Remove(user);
+    }
+
+    public void Reset()
+    {
+        until.Clear();
+        Position = 0;
+    }
+
+    public bool IsEmpty => until.Count == 0;
+
+    /// <summary>Whether somebody ran out of time in (after, upTo].</summary>
+    public bool HasExpired(long afterMs, long upToMs)
+    {
+        foreach (var at in until.Values) if (at > afterMs && at <= upToMs) return true;
+        return false;
+    }
+
+    public bool Anybody(long nowMs)
+    {
+        foreach (var at in until.Values) if (at > nowMs) return true;
+        return false;
+    }
+
+    public IEnumerable<string> Now(long nowMs)
+    {
+        foreach (var (user, at) in until) if (at > nowMs) yield return user;
+    }
+}

@@ -1,0 +1,74 @@
+using Matrix.Events;
+using Matrix.Primitives;
+using Matrix.Replication;
+using Matrix.Rooms;
+using Matrix.Storage.Events;
+using Matrix.Storage.Rooms;
+using Matrix.Storage.Sync;
+
+namespace Matrix.Sync.Store;
+
+internal sealed class DatabaseSyncStore(SyncReader sync, EventReader events, RoomReader rooms, StateReader states, EventVisibility visibility) : ISyncStore
+{
+    public Task<Dictionary<StreamDefinition, long>> PositionsAsync(CancellationToken ct) => sync.PositionsAsync(ct);
+
+    public Task<UserLoad> LoadUserAsync(string userId, CancellationToken ct) => sync.LoadUserAsync(userId, ct);
+
+    public Task<List<RoomActivity>> ActivityAsync(IReadOnlyList<(long Nid, string Id)> rooms, CancellationToken ct) => sync.ActivityAsync(rooms, ct);
+
+    public Task<RoomsLoad> LoadRoomsAsync(IReadOnlyCollection<long> roomNids, int timeline, CancellationToken ct) =>
+        sync.LoadRoomsAsync(roomNids, timeline, ct);
+
+    public Task<List<StoredEvent>> EventsByNidsAsync(IReadOnlyCollection<long> nids, CancellationToken ct) => events.ByNidsAsync(nids, ct);
+
+    public Task<List<StoredEvent>> EventsByIdsAsync(IReadOnlyCollection<string> ids, CancellationToken ct) => events.ByIdsAsync(ids, ct);
+
+    public Task<List<StoredEvent>> TimelineAsync(long roomNid, long after, long upTo, int limit, CancellationToken ct) =>
+        events.TimelineAsync(roomNid, after, upTo, backwards: true, limit, ct);
+
+    public Task<List<StoredEvent>> CurrentStateAsync(IReadOnlyCollection<long> roomNids, IReadOnlyCollection<StateKey> keys, CancellationToken ct) =>
+        rooms.CurrentStateAsync(roomNids, keys, ct);
+
+    public Task<Dictionary<long, List<string>>> JoinedMembersAsync(IReadOnlyCollection<long> roomNids, CancellationToken ct) =>
+        rooms.JoinedMembersAsync(roomNids, ct);
+
+    public Task<HashSet<long>> ForgottenAsync(string userId, IReadOnlyCollection<long> roomNids, CancellationToken ct) =>
+        sync.ForgottenAsync(userId, roomNids, ct);
+
+    public async Task<Dictionary<long, long>> StateAtAsync(long roomNid, long position, CancellationToken ct) =>
+        await sync.SnapshotAtAsync(roomNid, position, ct) is { } snapshot ? await states.LoadAsync(snapshot, ct) : [];
+
+    public async Task<HashSet<long>> VisibleAsync(string userId, IReadOnlyCollection<long> nids, CancellationToken ct)
+    {
+        var stored = await events.ByNidsAsync(nids, ct);
+        return [.. (await visibility.FilterAsync(new UserId(userId), stored, ct)).Select(e => e.EventNid)];
+    }
+
+    public Task<List<StoredReceipt>> ReceiptsAsync(IReadOnlyCollection<string> roomIds, long after, long upTo, CancellationToken ct) =>
+        sync.ReceiptsAsync(roomIds, after, upTo, ct);
+
+    public Task<List<AccountDatum>> AccountDataAsync(string userId, IReadOnlyCollection<(string RoomId, string Type)> keys, CancellationToken ct) =>
+        sync.AccountDataAsync(userId, keys, ct);
+
+    public Task<List<(string RoomId, string Type)>?> AccountDataChangesAsync(string userId, long after, long upTo, CancellationToken ct) =>
+        sync.AccountDataChangesAsync(userId, after, upTo, ct);
+
+    public Task<List<ToDeviceMessage>> ToDeviceAsync(string userId, string deviceId, long after, long upTo, int limit, CancellationToken ct) =>
+        sync.ToDeviceAsync(userId, deviceId, after, upTo, limit, ct);
+
+    public Task DeleteToDeviceAsync(string userId, string deviceId, long upTo, CancellationToken ct) =>
+        sync.DeleteToDeviceAsync(userId, deviceId, upTo, ct);
+
+    public Task<List<MembershipStep>> MembershipHistoryAsync(string userId, IReadOnlyCollection<long> roomNids, long after, CancellationToken ct) =>
+        sync.MembershipHistoryAsync(userId, roomNids, after, ct);
+
+    public Task<List<string>> DeviceListChangesAsync(string userId, long after, long upTo, CancellationToken ct) =>
+        sync.DeviceListChangesAsync(userId, after, upTo, ct);
+
+    public Task<List<string>> SharingAsync(string userId, IReadOnlyCollection<string> others, CancellationToken ct) => sync.SharingAsync(userId, others, ct);
+
+    public Task<List<(string UserId, string RoomId)>> JoinedRoomsAsync(IReadOnlyCollection<string> userIds, CancellationToken ct) =>
+        sync.JoinedRoomsAsync(userIds, ct);
+
+    public Task<byte[]?> FilterAsync(string userId, long filterId, CancellationToken ct) => sync.FilterAsync(userId, filterId, ct);
+}

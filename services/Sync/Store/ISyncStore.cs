@@ -1,0 +1,41 @@
+using Matrix.Events;
+using Matrix.Replication;
+using Matrix.Storage.Events;
+using Matrix.Storage.Sync;
+
+namespace Matrix.Sync.Store;
+
+/// <summary>
+/// Everything that sync asks the database for; tests count the calls. In the steady state there are none. Missing things are omitted.
+/// </summary>
+internal interface ISyncStore
+{
+    Task<Dictionary<StreamDefinition, long>> PositionsAsync(CancellationToken ct);
+    Task<UserLoad> LoadUserAsync(string userId, CancellationToken ct);
+    Task<List<RoomActivity>> ActivityAsync(IReadOnlyList<(long Nid, string Id)> rooms, CancellationToken ct);
+    Task<RoomsLoad> LoadRoomsAsync(IReadOnlyCollection<long> roomNids, int timeline, CancellationToken ct);
+    Task<List<StoredEvent>> EventsByNidsAsync(IReadOnlyCollection<long> nids, CancellationToken ct);
+    Task<List<StoredEvent>> EventsByIdsAsync(IReadOnlyCollection<string> ids, CancellationToken ct);
+    /// <summary>Timeline events with positions in (after, upTo], newest first.</summary>
+    Task<List<StoredEvent>> TimelineAsync(long roomNid, long after, long upTo, int limit, CancellationToken ct);
+    /// <summary>Current state of those rooms at those keys.</summary>
+    Task<List<StoredEvent>> CurrentStateAsync(IReadOnlyCollection<long> roomNids, IReadOnlyCollection<StateKey> keys, CancellationToken ct);
+    Task<Dictionary<long, List<string>>> JoinedMembersAsync(IReadOnlyCollection<long> roomNids, CancellationToken ct);
+    /// <summary>Those rooms that the user has forgotten.</summary>
+    Task<HashSet<long>> ForgottenAsync(string userId, IReadOnlyCollection<long> roomNids, CancellationToken ct);
+    /// <summary>Nids of the state after the newest timeline event at or before that position, by state key nid; empty: none.</summary>
+    Task<Dictionary<long, long>> StateAtAsync(long roomNid, long position, CancellationToken ct);
+    /// <summary>Those events that the user may see.</summary>
+    Task<HashSet<long>> VisibleAsync(string userId, IReadOnlyCollection<long> nids, CancellationToken ct);
+    Task<List<StoredReceipt>> ReceiptsAsync(IReadOnlyCollection<string> roomIds, long after, long upTo, CancellationToken ct);
+    Task<List<AccountDatum>> AccountDataAsync(string userId, IReadOnlyCollection<(string RoomId, string Type)> keys, CancellationToken ct);
+    /// <summary>Null: it is not known any more what changed.</summary>
+    Task<List<(string RoomId, string Type)>?> AccountDataChangesAsync(string userId, long after, long upTo, CancellationToken ct);
+    Task<List<ToDeviceMessage>> ToDeviceAsync(string userId, string deviceId, long after, long upTo, int limit, CancellationToken ct);
+    Task DeleteToDeviceAsync(string userId, string deviceId, long upTo, CancellationToken ct);
+    Task<List<MembershipStep>> MembershipHistoryAsync(string userId, IReadOnlyCollection<long> roomNids, long after, CancellationToken ct);
+    Task<List<string>> DeviceListChangesAsync(string userId, long after, long upTo, CancellationToken ct);
+    Task<List<string>> SharingAsync(string userId, IReadOnlyCollection<string> others, CancellationToken ct);
+    Task<List<(string UserId, string RoomId)>> JoinedRoomsAsync(IReadOnlyCollection<string> userIds, CancellationToken ct);
+    Task<byte[]?> FilterAsync(string userId, long filterId, CancellationToken ct);
+}

@@ -1,0 +1,56 @@
+using System.Collections.Concurrent;
+using Matrix.Replication;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Logging;
+
+namespace Matrix.Gateway.Tests.Proxy;
+
+internal sealed record Received(string Method, string Target, string Body, IHeaderDictionary Headers);
+
+/// <summary>An instance behind the gateway: a real server that notes what it gets and answers with its name.</summary>
+internal sealed class Service : IAsyncDisposable
+{
+    private static long starts;
+    private readonly WebApplication app;
+
+    private Service(WebApplication app, string name, string service, string group)
+    {
+        this.app = app;
+        var address = app.Urls.Single();
+        Instance = new(name, service, group, address, address, Interlocked.Increment(ref starts));
+    }
+
+    public ServiceInstance Instance { get; }
+    public ConcurrentQueue<Received> Requests { get; } = [];
+
+    /// <param name="answer">After the request was read; null: 200 with the instance's name.</param>
+    public static async Task<Service> StartAsync(string name, string service, string? group = null, Func<HttpContext, Task>? answer = null, int port = 0)
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new());
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(k => k.Limits.MaxRequestBodySize = null).UseUrls($"http://127.0.0.1:{port}");
+        var app = builder.Build();
+        Service? self = null;
+        app.Run(async context =>
+        {
+            if (context.Request.Path == "/_internal/health/ready") return;
+            using var body = new StreamReader(context.Request.Body);
+            var target = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
+            self!.Requests.Enqueue(new(context.Request.Method, target, await body.ReadToEndAsync(), new HeaderDictionary(context.Request.Headers.ToDictionary())));
+            if (answer is not null) await answer(context);
+            else await context.Response.WriteAsync(name);
+        });
+        await app.StartAsync();
+        return self = new(app, name, service, group ?? service);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        using var now = new CancellationTokenSource();
+        await now.CancelAsync();
+        await app.StopAsync(now.Token);
+        await app.DisposeAsync();
+    }
+}

@@ -1,0 +1,4 @@
+using BenchmarkDotNet.Running;
+using Matrix.Gateway.Benchmarks;
+
+BenchmarkSwitcher.FromAssembly(typeof(RoutingBenchmarks).Assembly).Run(args);
