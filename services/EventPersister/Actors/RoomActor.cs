@@ -108,6 +108,7 @@ internal sealed partial class RoomActor(string roomId, ActorTools tools)
 
     private async Task WorkAsync(List<RoomCommand> commands)
     {
+        using var span = Diagnostics.StartShared("room turn", commands, static c => c.Trace);
         for (var attempt = 0; attempt < MaxAttempts && commands.Count > 0; attempt++)
         {
             if (stale) (stale, room) = (false, null);
@@ -144,6 +145,7 @@ internal sealed partial class RoomActor(string roomId, ActorTools tools)
         if (await tools.Storage.Loader.LoadAsync(roomId, keys, CancellationToken.None) is { } loaded)
         {
             room = new RoomState(loaded);
+            Diagnostics.Loaded.Add(1);
             // What was looked for and not found is known to be absent, unless somebody moves the room.
             foreach (var key in RoomState.CoreKeys) if (!room.TryGetEntry(key, out _)) room.SetEntry(key, null);
             return true;
@@ -208,6 +210,7 @@ internal sealed partial class RoomActor(string roomId, ActorTools tools)
                 return true;
             case CommitKind.HeadMoved:
                 room = null;
+                Diagnostics.Rebuilt.Add(1);
                 LogMoved(tools.Log, roomId);
                 return false;
             case CommitKind.TransactionKnown:

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Threading.Channels;
 using Matrix.Primitives;
 using Matrix.Replication;
@@ -25,6 +26,7 @@ internal sealed partial class GroupCommitter(Database database, IStreamPublisher
     private sealed class Pending(RoomCommit commit)
     {
         public RoomCommit Commit { get; } = commit;
+        public ActivityContext Trace { get; } = Activity.Current?.Context ?? default;
         public TaskCompletionSource<CommitOutcome> Outcome { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 
@@ -63,7 +65,7 @@ internal sealed partial class GroupCommitter(Database database, IStreamPublisher
             }
             // Rows of rooms are locked in this order everywhere.
             group.Sort(static (a, b) => a.Commit.RoomNid.CompareTo(b.Commit.RoomNid));
-            await CommitGroupAsync(writer, group);
+            using (Diagnostics.StartShared("commit", group, static p => p.Trace)) await CommitGroupAsync(writer, group);
             group.Clear();
         }
     }
@@ -73,6 +75,7 @@ internal sealed partial class GroupCommitter(Database database, IStreamPublisher
         while (group.Count > 0)
         {
             CommitResult result;
+            var began = Stopwatch.GetTimestamp();
             try
             {
                 result = await writer.CommitAsync([.. group.Select(p => p.Commit)], CancellationToken.None);
@@ -87,6 +90,7 @@ internal sealed partial class GroupCommitter(Database database, IStreamPublisher
             switch (result.Kind)
             {
                 case CommitKind.Committed:
+                    Diagnostics.CommitSeconds.Record(Stopwatch.GetElapsedTime(began).TotalSeconds);
                     await AnnounceAsync(group, result.To);
                     return;
                 case CommitKind.HeadMoved:
@@ -132,6 +136,8 @@ internal sealed partial class GroupCommitter(Database database, IStreamPublisher
     {
         var count = 0;
         foreach (var p in group) count += p.Commit.Events.Count;
+        Diagnostics.Events.Add(count);
+        Diagnostics.CommitEvents.Record(count);
         var from = to - count;
         var rows = new List<StreamRow>(count);
         foreach (var p in group)
