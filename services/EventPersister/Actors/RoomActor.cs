@@ -128,6 +128,8 @@ internal sealed partial class RoomActor(string roomId, ActorTools tools)
                 return;
             }
             if (await CommitAsync(turn, commands, replies)) return;
+            // Two persisters that keep step with each other would keep each other from writing.
+            if (attempt > 0) await Task.Delay(TimeSpan.FromMilliseconds(Random.Shared.Next(1, 4 * attempt + 2)), tools.Clock);
         }
         foreach (var command in commands)
             command.Complete(MatrixError.Unavailable("The room is changed by others all the time."));

@@ -65,7 +65,16 @@ internal sealed partial class GroupCommitter(Database database, IStreamPublisher
             }
             // Rows of rooms are locked in this order everywhere.
             group.Sort(static (a, b) => a.Commit.RoomNid.CompareTo(b.Commit.RoomNid));
-            using (Diagnostics.StartShared("commit", group, static p => p.Trace)) await CommitGroupAsync(writer, group);
+            try
+            {
+                using (Diagnostics.StartShared("commit", group, static p => p.Trace)) await CommitGroupAsync(writer, group);
+            }
+            catch (Exception e)
+            {
+                // Whatever it was, those who wait hear of it and the next group is written.
+                LogFailed(log, e, group.Count);
+                foreach (var p in group) p.Outcome.TrySetException(e);
+            }
             group.Clear();
         }
     }
@@ -82,9 +91,13 @@ internal sealed partial class GroupCommitter(Database database, IStreamPublisher
             }
             catch (Exception e)
             {
-                if (group.Count > 1 && DatabaseFaults.IsOfContent(e)) await OneByOneAsync(writer, group);
-                else foreach (var p in group) p.Outcome.TrySetException(e);
-                if (group.Count == 1) LogFailed(log, e, group[0].Commit.RoomId);
+                if (group.Count > 1 && DatabaseFaults.IsOfContent(e))
+                {
+                    await OneByOneAsync(writer, group);
+                    return;
+                }
+                LogFailed(log, e, group.Count);
+                foreach (var p in group) p.Outcome.TrySetException(e);
                 return;
             }
             switch (result.Kind)
@@ -158,8 +171,8 @@ internal sealed partial class GroupCommitter(Database database, IStreamPublisher
         }
     }
 
-    [LoggerMessage(5010, LogLevel.Error, "The events of room {RoomId} could not be written")]
-    private static partial void LogFailed(ILogger log, Exception e, string roomId);
+    [LoggerMessage(5010, LogLevel.Error, "The events of {Rooms} rooms could not be written")]
+    private static partial void LogFailed(ILogger log, Exception e, int rooms);
     [LoggerMessage(5011, LogLevel.Error, "Events {From} to {To} were written but not published")]
     private static partial void LogNotPublished(ILogger log, Exception e, long from, long to);
 }
