@@ -146,8 +146,15 @@ public sealed record SyncUser(SyncFixture Fixture, string Id, string Device)
         PostAsync($"/rooms/{E(room)}/receipt/{E(type)}/{E(id)}", thread is null ? new { } : new { thread_id = thread });
     public Task SetAccountDataAsync(string type, object content) => PutAsync($"/user/{E(Id)}/account_data/{E(type)}", content);
     public Task SetRoomDataAsync(string room, string type, object content) => PutAsync($"/user/{E(Id)}/rooms/{E(room)}/account_data/{E(type)}", content);
-    public Task SendToDeviceAsync(SyncUser to, string type, object content) =>
-        PutAsync($"/sendToDevice/{E(type)}/{NewTxn()}", new { messages = new Dictionary<string, object> { [to.Id] = new Dictionary<string, object> { [to.Device] = content } } });
+    public async Task SendToDeviceAsync(SyncUser to, string type, object content)
+    {
+        await using var device = Fixture.Postgres.Source.CreateCommand("insert into devices (user_id, device_id, created_ts_ms) values ($1, $2, 0) on conflict do nothing");
+        device.Parameters.AddWithValue(to.Id);
+        device.Parameters.AddWithValue(to.Device);
+        await device.ExecuteNonQueryAsync();
+        await PutAsync($"/sendToDevice/{E(type)}/{NewTxn()}", new { messages = new Dictionary<string, object> { [to.Id] = new Dictionary<string, object> { [to.Device] = content } } });
+    }
+
     public async Task<string> NewFilterAsync(object filter) => (await PostAsync($"/user/{E(Id)}/filter", filter)).Text("filter_id");
     public static string NewTxn() => $"t{Interlocked.Increment(ref transactions)}";
 
