@@ -41,8 +41,7 @@ public static class HomeserverConfigLoader
             return new(null, faults, warnings);
         }
 
-        var folder = paths.Count > 0 ? Path.GetDirectoryName(Path.GetFullPath(paths[0])) ?? "/" : Environment.CurrentDirectory;
-        return Read(root, folder, environment, faults, warnings);
+        return Read(root, FolderOf(paths), environment, faults, warnings);
     }
 
     /// <summary>Reads a text, for tests and for whoever checks a configuration before writing it.</summary>
@@ -69,6 +68,18 @@ public static class HomeserverConfigLoader
             NamesDatabase = reader.NamesDatabase,
             NamesRedis = reader.NamesRedis,
         };
+    }
+
+    /// <summary>Of the first file: what its relative paths are relative to.</summary>
+    private static string FolderOf(IReadOnlyList<string> paths)
+    {
+        if (paths.Count == 0)
+        {
+            return Environment.CurrentDirectory;
+        }
+
+        var first = Path.GetFullPath(paths[0]);
+        return Directory.Exists(first) ? first : Path.GetDirectoryName(first) ?? "/";
     }
 
     private static IEnumerable<string> FilesOf(string path, List<ConfigFault> faults)

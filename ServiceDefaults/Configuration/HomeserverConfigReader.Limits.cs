@@ -76,7 +76,7 @@ internal sealed partial class HomeserverConfigReader
         {
             if (!IPNetwork.TryParse(range, out _) && !IPAddress.TryParse(range, out _))
             {
-                root.Fault(key, $"contains {range}, which is no range of addresses", $"{key}: ['10.0.0.0/8', 'fc00::/7']   (host bits zero)");
+                root.Fault(key, $"contains {range}, which is no range of addresses", $"{key}: ['10.0.0.0/8', 'fc00::/7']");
             }
         }
 

@@ -18,8 +18,12 @@ public sealed class RouteTable
     public RouteTable(IEnumerable<RouteRow> rows)
     {
         this.rows = [.. rows];
-        tree = new([.. this.rows.SelectMany((row, i) => GlobParser.Parse(row.Pattern).Select(glob => new PrefixTree.Candidate(i, glob)))]);
+        tree = new([.. this.rows.SelectMany((row, i) => Reachable(i) ? GlobParser.Parse(row.Pattern).Select(glob => new PrefixTree.Candidate(i, glob)) : [])]);
     }
+
+    /// <summary>The documentation repeats patterns; whose methods are all taken by an earlier row of the same pattern, that row can never decide.</summary>
+    private bool Reachable(int row) =>
+        (rows[row].Methods & ~rows[..row].Where(r => r.Pattern == rows[row].Pattern).Aggregate(MethodSet.None, (all, r) => all | r.Methods)) != 0;
 
     /// <summary>The documented rows with ours around them.</summary>
     public static RouteTable Default { get; } = new([.. FirstRows.Rows, .. Page2022Rows.Rows, .. PageNewestRows.Rows, .. LastRows.Rows]);

@@ -9,6 +9,7 @@ using Matrix.ClientApi.Pushers;
 using Matrix.ClientApi.PushRules;
 using Matrix.ClientApi.Receipts;
 using Matrix.ClientApi.RoomDirectory;
+using Matrix.ClientApi.Rooms;
 using Matrix.ClientApi.ThirdParty;
 using Matrix.ClientApi.ToDevice;
 using Matrix.ClientApi.Typing;
@@ -16,8 +17,11 @@ using Matrix.ClientApi.Uia;
 using Matrix.ClientApi.Versions;
 using Matrix.ClientApi.Voip;
 using Matrix.Replication;
+using Matrix.Rooms;
+using Matrix.Rooms.Writing;
 using Matrix.Storage.AccountData;
 using Matrix.Storage.Accounts;
+using Matrix.Storage.Events;
 using Matrix.Storage.Pushers;
 using Matrix.Storage.Receipts;
 using Matrix.Storage.RoomDirectory;
@@ -43,6 +47,7 @@ public static class ClientApiService
         services.AddSingleton<Sessions>();
         services.AddSingleton<Registration>();
         services.AddSingleton<InteractiveAuth>();
+        services.AddSingleton<Deactivation>();
         services.AddSingleton<IUiaStage, DummyStage>();
         services.AddSingleton<IUiaStage, PasswordStage>();
         services.AddSingleton<AccountDataWriter>();
@@ -52,6 +57,14 @@ public static class ClientApiService
         services.AddSingleton<IStreamConsumer>(p => p.GetRequiredService<PresenceTracker>());
         services.AddSingleton<RoomPowers>();
         services.AddSingleton<PublicRoomList>();
+        services.AddSingleton<CanonicalAliases>();
+        services.TryAddSingleton<IRoomWriter, RemoteRoomWriter>();
+        services.AddSingleton<RoomAccess>();
+        services.AddSingleton<EventAnswers>();
+        services.AddSingleton<EventLookup>();
+        services.AddSingleton<RoomPager>();
+        services.AddSingleton<MemberLists>();
+        services.TryAddSingleton<EventVisibility>();
         services.TryAddSingleton<OpenIdTokens>();
         return builder;
     }
@@ -70,6 +83,8 @@ public static class ClientApiService
         services.TryAddSingleton<RoomDirectoryStore>();
         services.TryAddSingleton<MembershipStore>();
         services.TryAddSingleton<RoomReader>();
+        services.TryAddSingleton<StateReader>();
+        services.TryAddSingleton<EventReader>();
     }
 
     public static IEndpointRouteBuilder MapClientApi(this IEndpointRouteBuilder endpoints)
@@ -95,6 +110,9 @@ public static class ClientApiService
         routes.MapAliases();
         routes.MapPublishing();
         routes.MapPublicRooms();
+        routes.MapRoomState();
+        routes.MapRoomEvents();
+        routes.MapMessages();
         routes.MapOpenId();
         routes.MapTurnServer();
         routes.MapThirdParty();

@@ -1,4 +1,18 @@
+using Matrix.Replication;
+using Matrix.Storage.Events;
+using Matrix.Storage.Rooms;
+using Matrix.Storage.Sync;
+using Matrix.Rooms;
+using Matrix.Sync.Answers;
+using Matrix.Sync.Endpoints;
+using Matrix.Sync.Engine;
+using Matrix.Sync.Filters;
+using Matrix.Sync.Presence;
+using Matrix.Sync.Rooms;
+using Matrix.Sync.Store;
+using Matrix.Sync.Users;
 using Matrix.Web.Routing;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Matrix.Sync;
 
@@ -9,12 +23,48 @@ public static class SyncService
 
     public static IHostApplicationBuilder AddSync(this IHostApplicationBuilder builder)
     {
+        var services = builder.Services;
+        services.TryAddSingleton<EventReader>();
+        services.TryAddSingleton<RoomReader>();
+        services.TryAddSingleton<StateReader>();
+        services.TryAddSingleton<EventVisibility>();
+        services.AddSingleton<SyncReader>();
+        services.AddSingleton<ISyncStore, DatabaseSyncStore>();
+        services.AddSyncEngine();
+        services.AddSingleton<PresenceKeeper>();
+        services.AddHostedService(p => p.GetRequiredService<PresenceKeeper>());
+        services.AddSingleton<CacheKeeper>();
+        services.AddHostedService(p => p.GetRequiredService<CacheKeeper>());
         return builder;
+    }
+
+    /// <summary>The engine over some <see cref="ISyncStore"/>.</summary>
+    internal static void AddSyncEngine(this IServiceCollection services)
+    {
+        services.AddSingleton<SyncState>();
+        services.AddSingleton<CatchUp>();
+        services.AddSingleton<UserTable>();
+        services.AddSingleton<RoomCacheLoader>();
+        services.AddSingleton<TypingClock>();
+        services.AddSingleton<ContactNews>();
+        services.AddHostedService(p => p.GetRequiredService<ContactNews>());
+        services.AddSingleton<StreamApplier>();
+        services.AddSingleton<IStreamConsumer>(p => p.GetRequiredService<StreamApplier>());
+        services.AddSingleton<AnswerPlanner>();
+        services.AddSingleton<RoomStage>();
+        services.AddSingleton<StrippedStage>();
+        services.AddSingleton<LeftStage>();
+        services.AddSingleton<FillStage>();
+        services.AddSingleton<AnswerBuilder>();
+        services.AddSingleton<Shutdown>();
+        services.AddSingleton<FilterBook>();
+        services.AddSingleton<SyncHandler>();
     }
 
     public static IEndpointRouteBuilder MapSync(this IEndpointRouteBuilder endpoints)
     {
         var routes = new ClientRoutes(endpoints, Name);
+        routes.MapSyncV3();
         return endpoints;
     }
 }

@@ -47,7 +47,8 @@ public class ArrowTests
     public void AppHost_knows_no_service_by_type()
     {
         var references = Repository.Projects.Where(p => p.Folder.StartsWith("AppHost", StringComparison.Ordinal)).SelectMany(p => p.References);
-        Assert.DoesNotContain(references, Shared.Contains);
+        // ServiceDefaults has the generator of configurations, and no Matrix types.
+        Assert.DoesNotContain(references.Where(r => r != "ServiceDefaults"), Shared.Contains);
     }
 
     [Theory]

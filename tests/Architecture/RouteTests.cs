@@ -5,6 +5,7 @@ using Matrix.ClientApi;
 using Matrix.EventPersister;
 using Matrix.FederationInbound;
 using Matrix.FederationSender;
+using Matrix.Gateway.Routing;
 using Matrix.Media;
 using Matrix.Push;
 using Matrix.Sync;
@@ -24,8 +25,7 @@ public partial class RouteTests
 
     private static List<Route> Map()
     {
-        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        Microsoft.Extensions.DependencyInjection.RoutingServiceCollectionExtensions.AddRouting(builder.Services);
+        var builder = WebApplication.CreateSlimBuilder();
         IEndpointRouteBuilder app = builder.Build();
         app.MapClientApi().MapSync().MapEventPersister().MapFederationInbound().MapFederationSender()
             .MapMedia().MapPush().MapUserDirectory().MapAppServices().MapBackground();
@@ -60,6 +60,19 @@ public partial class RouteTests
         foreach (var file in new[] { "client", "server", "support" }) served.Add($"GET /.well-known/matrix/{file}");
         Repository.MatchesGolden("docs/missing.golden",
             Specification().Where(e => !served.Contains($"{e.Method} {Shape(e.Path)}")).Select(e => $"{e.Api,-13} {e.Method,-6} {e.Path}"));
+    }
+
+    [Fact]
+    public void The_routing_table_leads_every_route_to_the_service_that_has_it()
+    {
+        var faults = new SortedSet<string>(StringComparer.Ordinal);
+        foreach (var route in Mapped)
+        {
+            var path = Parameter().Replace(route.Path, "x");
+            var goal = RouteExplainer.Explain(route.Method, path, [], RouteGroups.None).Service;
+            if (goal != route.Service) faults.Add($"{route.Method} {route.Path}: routed to {goal}, mapped by {route.Service}");
+        }
+        Assert.Empty(faults);
     }
 
     internal static IEnumerable<(string Api, string Method, string Path, string Module)> Specification() =>

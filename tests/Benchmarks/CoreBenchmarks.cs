@@ -4,7 +4,6 @@ using Matrix.Testing;
 namespace Matrix.Benchmarks;
 
 /// <summary>Time and allocation of every operation in <see cref="CoreOperations"/>.</summary>
-[MemoryDiagnoser, ShortRunJob]
 public class CoreBenchmarks
 {
     private static readonly CoreOperations Operations = new();

@@ -15,8 +15,8 @@ internal enum BackendHealth
 internal sealed class Backend(ServiceInstance instance)
 {
     private volatile BackendHealth health;
-    private volatile TaskCompletionSource poke = NewPoke();
-    private int used;
+    private volatile TaskCompletionSource poke = NewSignal();
+    private volatile TaskCompletionSource used = NewSignal();
 
     public ServiceInstance Instance { get; } = instance;
     public string Name => Instance.Name;
@@ -31,13 +31,21 @@ internal sealed class Backend(ServiceInstance instance)
 
     public void ForgetPoke()
     {
-        if (poke.Task.IsCompleted) poke = NewPoke();
+        if (poke.Task.IsCompleted) poke = NewSignal();
     }
 
-    public void MarkUsed() => used = 1;
+    /// <summary>Completes when a request goes there.</summary>
+    public Task Used => used.Task;
 
-    /// <summary>Whether it had traffic since the last time this was asked.</summary>
-    public bool TakeUsed() => Interlocked.Exchange(ref used, 0) != 0;
+    public void MarkUsed()
+    {
+        if (!used.Task.IsCompleted) used.TrySetResult();
+    }
 
-    private static TaskCompletionSource NewPoke() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+    public void ForgetUse()
+    {
+        if (used.Task.IsCompleted) used = NewSignal();
+    }
+
+    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 }

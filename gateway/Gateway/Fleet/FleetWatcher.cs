@@ -12,7 +12,7 @@ internal sealed partial class FleetWatcher(FleetState fleet, IInstanceDirectory 
     internal static readonly TimeSpan Reconnect = TimeSpan.FromMilliseconds(250);
     internal static readonly TimeSpan WhenUnready = TimeSpan.FromMilliseconds(500);
     internal static readonly TimeSpan WhenBusy = TimeSpan.FromSeconds(1);
-    private const int IdleRounds = 10;
+    internal static readonly TimeSpan WhenIdle = TimeSpan.FromSeconds(10);
 
     private readonly Dictionary<Backend, CancellationTokenSource> watches = [];
 
@@ -82,18 +82,22 @@ internal sealed partial class FleetWatcher(FleetState fleet, IInstanceDirectory 
     {
         while (true)
         {
+            backend.ForgetUse();
             var ready = await probe.IsReadyAsync(backend.Instance, ct);
             SetHealth(backend, ready ? BackendHealth.Up : BackendHealth.Unready);
-            for (var round = 0; round < IdleRounds; round++)
-            {
-                using var waiting = CancellationTokenSource.CreateLinkedTokenSource(ct);
-                var delay = Task.Delay(ready ? WhenBusy : WhenUnready, time, waiting.Token);
-                await Task.WhenAny(delay, connection.Closed, backend.Poked);
-                await waiting.CancelAsync();
-                ct.ThrowIfCancellationRequested();
-                if (connection.Closed.IsCompleted || backend.Poked.IsCompleted) return;
-                if (!ready || backend.TakeUsed()) break;
-            }
+            if (ready && await WaitAsync(WhenIdle, backend.Used)) return;
+            if (await WaitAsync(ready ? WhenBusy : WhenUnready, null)) return;
+        }
+
+        // True when the connection broke or a request could not get through.
+        async Task<bool> WaitAsync(TimeSpan atMost, Task? orUntil)
+        {
+            using var waiting = CancellationTokenSource.CreateLinkedTokenSource(ct);
+            var delay = Task.Delay(atMost, time, waiting.Token);
+            await (orUntil is null ? Task.WhenAny(delay, connection.Closed, backend.Poked) : Task.WhenAny(delay, connection.Closed, backend.Poked, orUntil));
+            await waiting.CancelAsync();
+            ct.ThrowIfCancellationRequested();
+            return connection.Closed.IsCompleted || backend.Poked.IsCompleted;
         }
     }
 
@@ -104,10 +108,10 @@ internal sealed partial class FleetWatcher(FleetState fleet, IInstanceDirectory 
         LogHealth(log, backend.Name, health);
     }
 
-    [LoggerMessage(1, LogLevel.Information, "{Instance} at {Address} takes part in {Group}")]
+    [LoggerMessage(1, LogLevel.Debug, "{Instance} at {Address} takes part in {Group}")]
     private static partial void LogCame(ILogger log, string instance, string address, string group);
 
-    [LoggerMessage(2, LogLevel.Information, "{Instance} left")]
+    [LoggerMessage(2, LogLevel.Debug, "{Instance} left")]
     private static partial void LogGone(ILogger log, string instance);
 
     [LoggerMessage(3, LogLevel.Information, "{Instance} is {Health}")]

@@ -54,7 +54,7 @@ internal static class PasswordEndpoints
     }
 
     private static async Task<IResult> Deactivate(
-        JsonBody body, Requester requester, InteractiveAuth uia, AccountStore accounts, IStreamPublisher publisher, CancellationToken ct)
+        JsonBody body, Requester requester, InteractiveAuth uia, Deactivation deactivation, CancellationToken ct)
     {
         var request = body.AsObjectOrEmpty();
         var outcome = await uia.CheckAsync(request, new UiaDemand
@@ -66,7 +66,7 @@ internal static class PasswordEndpoints
         }, ct);
         if (outcome.Challenge is { } challenge) return challenge;
         var erase = request.BoolOrNull("erase") ?? outcome.Remembered.BoolOrNull("erase") ?? false;
-        await publisher.PublishAllAsync(await accounts.DeactivateAsync(requester.UserId.Value, erase, ct));
+        await deactivation.DeactivateAsync(requester.UserId, erase, ct);
         return MatrixResults.Object(w => w.WriteString("id_server_unbind_result"u8, "success"));
     }
 }

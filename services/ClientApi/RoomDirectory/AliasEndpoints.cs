@@ -58,7 +58,8 @@ internal static class AliasEndpoints
     }
 
     private static async Task<IResult> Delete(
-        RoomAlias roomAlias, Requester requester, RoomDirectoryStore directory, RoomReader rooms, RoomPowers powers, CancellationToken ct)
+        RoomAlias roomAlias, Requester requester, RoomDirectoryStore directory, RoomReader rooms, RoomPowers powers, CanonicalAliases canonical,
+        CancellationToken ct)
     {
         var alias = await directory.FindAliasAsync(roomAlias.Value, ct) ?? throw MatrixError.NotFound($"Room alias {roomAlias} not found").AsException();
         var allowed = requester.IsAdmin || alias.Creator == requester.UserId.Value
@@ -66,6 +67,7 @@ internal static class AliasEndpoints
                 && await powers.MaySetStateAsync(room.RoomNid, room.RoomId, requester.UserId, EventTypes.CanonicalAlias, ct));
         if (!allowed) throw MatrixError.Forbidden("You don't have permission to delete the alias.").AsException();
         await directory.RemoveAliasAsync(roomAlias.Value, alias.RoomId, ct);
+        await canonical.RemoveAsync(alias.RoomId, requester.UserId, roomAlias.Value, ct);
         return MatrixResults.Empty;
     }
 }

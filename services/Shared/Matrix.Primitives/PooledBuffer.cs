@@ -14,6 +14,13 @@ public sealed class PooledBuffer(int capacity = 1024) : IBufferWriter<byte>, IDi
 
     public void Clear() => _length = 0;
 
+    /// <summary>Takes back the last bytes.</summary>
+    public void Rewind(int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, _length);
+        _length -= count;
+    }
+
     public void Advance(int count)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(count, _array.Length - _length);

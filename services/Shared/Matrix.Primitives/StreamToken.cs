@@ -40,7 +40,6 @@ public sealed class StreamToken : IParsable<StreamToken>, IEquatable<StreamToken
     public long? DeviceLists => this['d'];
     public long? Presence => this['p'];
     public long? Typing => this['y'];
-    public long? PushRules => this['u'];
     /// <summary>When the typing users were told, milliseconds: who stops by running out of time makes no row. Null: nobody was typing.</summary>
     public long? TypingTsMs => this['x'];
 

@@ -32,7 +32,8 @@ internal sealed partial class ContactNews(SyncState state, ISyncStore store, Tim
     /// <summary>Called by the follower, in order.</summary>
     public void Enqueue(StreamDefinition stream, long from, long to, IReadOnlyList<StreamRow> rows)
     {
-        using (state.Write()) state.SetPosition(stream, Math.Min(state.Position(stream), from));
+        // From now on the position is what was applied here, not what the follower has given.
+        using (state.Write()) state.HoldPosition(stream, from);
         lock (gate)
         {
             if (stream == Streams.DeviceLists)

@@ -10,6 +10,7 @@ internal sealed class PresenceTable
     public void Apply(long position, string userId, PresenceRow row) => users[userId] = (position, row);
     public PresenceRow? Of(string userId) => users.TryGetValue(userId, out var known) ? known.Row : null;
     public IEnumerable<KeyValuePair<string, (long Position, PresenceRow Row)>> All => users;
+    public bool Any => users.Count > 0;
     public void Reset() => users.Clear();
 }
 

@@ -19,7 +19,7 @@ internal sealed class StreamApplier(SyncState state, ContactNews contacts, Typin
     public IReadOnlyCollection<StreamDefinition> Streams { get; } =
     [
         Replication.Streams.Events, Replication.Streams.Receipts, Replication.Streams.AccountData, Replication.Streams.ToDevice,
-        Replication.Streams.DeviceLists, Replication.Streams.PushRules, Replication.Streams.Presence, Replication.Streams.Typing,
+        Replication.Streams.DeviceLists, Replication.Streams.Presence, Replication.Streams.Typing,
     ];
 
     public ValueTask OnRowsAsync(StreamDefinition stream, long from, long to, IReadOnlyList<StreamRow> rows)
@@ -97,8 +97,8 @@ internal sealed class StreamApplier(SyncState state, ContactNews contacts, Typin
 
     private void Join(User user, EventRow row, Membership membership)
     {
-        if (!user.Rooms.TryGetValue(row.RoomId, out var own)) user.Rooms[row.RoomId] = own = new UserRoom(row.RoomId, row.RoomNid);
-        user.Log.Add(new MembershipChange(row.Position, row.RoomId, own.Membership, membership));
+        if (!user.Rooms.TryGetValue(row.RoomId, out var own)) user.Rooms[row.RoomId] = own = new UserRoom(user.Id, row.RoomId, row.RoomNid);
+        user.Log.Add(new MembershipTurn(row.Position, row.RoomId, own.Membership, membership));
         own.Membership = membership;
         own.Position = row.Position;
         own.EventNid = row.EventNid;
@@ -153,12 +153,12 @@ internal sealed class StreamApplier(SyncState state, ContactNews contacts, Typin
         var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
         using (state.Write())
         {
-            if (from == 0) foreach (var room in state.Rooms.Values) room.Typing.Reset();
+            if (from == 0) state.Typing.Reset();
             foreach (var row in rows)
             {
-                if (!state.Rooms.TryGetValue(row.Key, out var room)) continue;
                 var who = TypingRow.Decode(row.Payload.Span);
-                room.Typing.Apply(row.Position, who.UserId, who.Typing, who.ExpiresTsMs, now);
+                state.Typing.Of(row.Key).Apply(row.Position, who.UserId, who.Typing, who.ExpiresTsMs, now);
+                if (!state.Rooms.TryGetValue(row.Key, out var room)) continue;
                 if (who.Typing) typing.Expect(room.Id, who.ExpiresTsMs);
                 foreach (var watcher in room.Watchers)
                 {
@@ -185,14 +185,10 @@ internal sealed class StreamApplier(SyncState state, ContactNews contacts, Typin
                     var changed = AccountDataRow.Decode(payload.Span);
                     ForUser(user, position, stream, u => u.AccountData.Changed(position, changed.RoomId, changed.Type));
                 }
-                else if (stream == Replication.Streams.ToDevice)
+                else
                 {
                     var deviceId = ToDeviceRow.Decode(payload.Span).DeviceId;
                     ForUser(user, position, stream, u => u.Device(deviceId).Arrived(position));
-                }
-                else
-                {
-                    ForUser(user, position, stream, u => u.AccountData.PushRulesChanged(position));
                 }
                 woken.Add(user);
             }

@@ -15,6 +15,7 @@ internal sealed class SyncState(IStreamFollower follower, TimeProvider clock) : 
 
     public Dictionary<string, Room> Rooms { get; } = new(StringComparer.Ordinal);
     public Dictionary<string, User> Users { get; } = new(StringComparer.Ordinal);
+    public TypingTable Typing { get; } = new();
     public PresenceTable Presence { get; } = new();
     public JoinedRoomsIndex JoinedRooms { get; } = new();
 
@@ -35,16 +36,19 @@ internal sealed class SyncState(IStreamFollower follower, TimeProvider clock) : 
 
     public void SetPosition(StreamDefinition stream, long position) => applied[stream] = position;
 
+    /// <summary>The first time only: the follower's position no longer counts for this stream.</summary>
+    public void HoldPosition(StreamDefinition stream, long position) => applied.TryAdd(stream, position);
+
     public Positions Now => new(
         Position(Streams.Events), Position(Streams.Receipts), Position(Streams.AccountData), Position(Streams.ToDevice), Position(Streams.DeviceLists),
-        Position(Streams.PushRules), Position(Streams.Presence), Position(Streams.Typing), null);
+        Position(Streams.Presence), Position(Streams.Typing), null);
 
     public long NowMs => clock.GetUtcNow().ToUnixTimeMilliseconds();
 
     /// <summary>The room, registered from now on: its rows are not missed. Under the write lock.</summary>
     public Room RoomOf(string roomId, long roomNid)
     {
-        if (!Rooms.TryGetValue(roomId, out var room)) Rooms[roomId] = room = new Room(roomId, roomNid, Position(Streams.Receipts));
+        if (!Rooms.TryGetValue(roomId, out var room)) Rooms[roomId] = room = new Room(roomId, roomNid, Position(Streams.Receipts), Typing.Of(roomId));
         return room;
     }
 

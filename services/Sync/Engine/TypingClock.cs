@@ -48,16 +48,12 @@ internal sealed class TypingClock : IDisposable
             SetTimer();
         }
         var woken = new HashSet<User>();
-        using (state.Write())
+        using (state.Read())
         {
             foreach (var id in rooms)
             {
                 if (!state.Rooms.TryGetValue(id, out var room)) continue;
-                foreach (var watcher in room.Watchers)
-                {
-                    watcher.LastTypingExpiry = now;
-                    woken.Add(watcher);
-                }
+                woken.UnionWith(room.Watchers);
             }
         }
         foreach (var user in woken) user.Signal.Wake();

@@ -6,95 +6,142 @@ using Matrix.Sync.Answers;
 namespace Matrix.Sync.Rooms;
 
 /// <summary>
-/// An event as sync holds it: headers, and its client form as bytes up to where <c>unsigned</c> goes on with what differs by reader and moment
-/// (age, transaction_id, membership). Immutable and shared by all members of the room. Client events of /sync have no room_id.
+/// An event as sync holds it: its client form as bytes, up to where <c>unsigned</c> goes on with what differs by reader and moment (age,
+/// transaction_id, membership). Immutable and shared by all members of the room. Client events of /sync have no room_id.
 /// </summary>
 internal sealed class CachedEvent
 {
+    private PushView? push;
+
+    private CachedEvent(Pdu view, byte[] body) => (View, Body) = (view, body);
+
+    /// <summary>
+    /// Headers and content over <see cref="Body"/>: for filters and push rules. Its bytes are those of the client form; what only the federation
+    /// format has (hashes, signatures, auth and prev events, depth) is not there.
+    /// </summary>
+    public Pdu View { get; }
+    /// <summary>Client form up to and with the fixed part of unsigned, which ends with a comma or the opening brace.</summary>
+    public byte[] Body { get; }
     public required long Position { get; init; }
     public required long Nid { get; init; }
-    public required string EventId { get; init; }
-    public required string Type { get; init; }
-    public required string Sender { get; init; }
-    public required string? StateKey { get; init; }
-    public required long OriginServerTs { get; init; }
     /// <summary>Of a member event, what it sets and what it replaced.</summary>
     public required Membership Membership { get; init; }
     public required Membership PrevMembership { get; init; }
     public required string? ReplacesEventId { get; init; }
-    /// <summary>Event that this accepted redaction redacts.</summary>
-    public required string? Redacts { get; init; }
     public required string? TxnDeviceId { get; init; }
     public required string? TxnId { get; init; }
-    /// <summary>Client form up to and with the fixed part of unsigned, which ends with a comma or the opening brace.</summary>
-    public required byte[] Body { get; init; }
-    private readonly int contentStart, contentLength;
 
-    private CachedEvent(int contentStart, int contentLength) => (this.contentStart, this.contentLength) = (contentStart, contentLength);
-
-    public bool IsState => StateKey is not null;
-    public bool IsMember => StateKey is not null && Type == EventTypes.Member;
-    public StateKey Key => new(Type, StateKey!);
+    public string EventId => View.EventId;
+    public string Type => View.Type;
+    public string Sender => View.Sender;
+    public string? StateKey => View.StateKey;
+    /// <summary>Event that this accepted redaction redacts.</summary>
+    public string? Redacts => View.Redacts;
+    public bool IsState => View.StateKey is not null;
+    public bool IsMember => View.StateKey is not null && View.Type == EventTypes.Member;
+    public StateKey Key => new(View.Type, View.StateKey!);
     /// <summary>Canonical JSON of the content.</summary>
-    public ReadOnlySpan<byte> Content => Body.AsSpan(contentStart, contentLength);
+    public ReadOnlySpan<byte> Content => View.Content.Span;
     /// <summary>Estimate of what it costs to keep it, bytes.</summary>
-    public int Bytes => Body.Length + 320;
+    public int Bytes => Body.Length + 448;
+
+    /// <summary>The event as push rules see it; made once, with the room as it is then.</summary>
+    public PushView Push(RoomCache room) => push ??= new PushView(this, room);
 
     /// <param name="redaction">The event that redacted it, when it is known.</param>
     public static CachedEvent Of(StoredEvent e, StoredEvent? redaction = null)
     {
-        using var output = new PooledBuffer(e.Pdu.Content.Length + e.PrevContent.Length + 512);
-        var isMember = e.Pdu.Type == EventTypes.Member && e.Pdu.IsState;
-        var (start, length) = ClientForm.WriteHead(output, e.Pdu);
-        ClientForm.WriteUnsigned(output, e, redaction);
-        return new CachedEvent(start, length)
+        var pdu = e.Pdu;
+        using var output = new PooledBuffer(pdu.Content.Length + e.PrevContent.Length + 512);
+        ClientEvent.Write(output, pdu, new ClientEventOptions { OmitRoomId = true });
+        var head = output.Length - 1;
+        output.Rewind(1);
+        WriteUnsigned(output, e, redaction);
+        var isMember = pdu.Type == EventTypes.Member && pdu.IsState;
+        return Make(output.Written.ToArray(), head, pdu, pdu.Redacts, e.Position ?? 0, e.EventNid,
+            isMember ? MembershipNames.Parse(pdu.Membership) : Membership.None,
+            isMember ? MembershipNames.Parse(new CanonicalObject(e.PrevContent.Span).GetString("membership"u8)) : Membership.None,
+            e.ReplacesEventId, e.TxnDeviceId, e.TxnId);
+    }
+
+    private static CachedEvent Make(
+        byte[] body, int head, Pdu like, string? redacts, long position, long nid, Membership membership, Membership before, string? replaces,
+        string? txnDevice, string? txn)
+    {
+        var json = body.AsMemory(0, head);
+        new CanonicalObject(json.Span).TryGet("content"u8, out var content);
+        var view = new Pdu
         {
-            Position = e.Position ?? 0,
-            Nid = e.EventNid,
-            EventId = e.Pdu.EventId,
-            Type = e.Pdu.Type,
-            Sender = e.Pdu.Sender,
-            StateKey = e.Pdu.StateKey,
-            OriginServerTs = e.Pdu.OriginServerTs,
-            Membership = isMember ? MembershipNames.Parse(e.Pdu.Membership) : Membership.None,
-            PrevMembership = isMember ? PrevMembershipOf(e.PrevContent.Span) : Membership.None,
-            ReplacesEventId = e.ReplacesEventId,
-            Redacts = e.Pdu.Redacts,
-            TxnDeviceId = e.TxnDeviceId,
-            TxnId = e.TxnId,
-            Body = output.Written.ToArray(),
+            Version = like.Version, EventId = like.EventId, RoomId = like.RoomId, Type = like.Type, Sender = like.Sender, StateKey = like.StateKey,
+            OriginServerTs = like.OriginServerTs, Depth = like.Depth, PrevEvents = [], AuthEvents = [], Redacts = redacts, Json = json,
+            Content = json.Slice(ContentAt, content.Length),
+        };
+        return new CachedEvent(view, body)
+        {
+            Position = position, Nid = nid, Membership = membership, PrevMembership = before, ReplacesEventId = replaces, TxnDeviceId = txnDevice,
+            TxnId = txn,
         };
     }
 
-    private static Membership PrevMembershipOf(ReadOnlySpan<byte> content) =>
-        MembershipNames.Parse(new CanonicalObject(content).GetString("membership"u8));
+    /// <summary>Canonical order puts the content first.</summary>
+    private const int ContentAt = 11;       // {"content":
 
-    /// <summary>This message event with its content taken away by that redaction. Not for state events: what replaced them quotes their content.</summary>
+    /// <summary>Opens unsigned and writes what all readers see.</summary>
+    private static void WriteUnsigned(PooledBuffer output, StoredEvent e, StoredEvent? redaction)
+    {
+        output.Raw(",\"unsigned\":{"u8);
+        if (e.ReplacesEventId is { } replaces)
+        {
+            if (!e.PrevContent.IsEmpty) output.Raw("\"prev_content\":"u8).Raw(e.PrevContent.Span).Raw(","u8);
+            if (e.PrevSender is not null) output.Raw("\"prev_sender\":"u8).Text(e.PrevSender).Raw(","u8);
+            output.Raw("\"replaces_state\":"u8).Text(replaces).Raw(","u8);
+        }
+        if (redaction is null) return;
+        output.Raw("\"redacted_because\":"u8);
+        ClientEvent.Write(output, redaction.Pdu, new ClientEventOptions { OmitRoomId = true, AgeMs = 0 });
+        output.Raw(",\"redacted_by\":"u8).Text(redaction.Pdu.EventId).Raw(","u8);
+    }
+
+    /// <summary>
+    /// This message event with its content taken away. Not for state events: others quote their content. <paramref name="keepsRedacts"/>: a
+    /// redaction of version 11 keeps what it redacts.
+    /// </summary>
     public CachedEvent RedactedBy(CachedEvent redaction, bool keepsRedacts)
     {
         using var output = new PooledBuffer(redaction.Body.Length + 512);
-        var (start, length) = ClientForm.WriteRedacted(output, this, redaction, keepsRedacts);
-        return new CachedEvent(start, length)
-        {
-            Position = Position, Nid = Nid, EventId = EventId, Type = Type, Sender = Sender, StateKey = StateKey, OriginServerTs = OriginServerTs,
-            Membership = Membership, PrevMembership = PrevMembership, ReplacesEventId = ReplacesEventId, Redacts = null,
-            TxnDeviceId = TxnDeviceId, TxnId = TxnId, Body = output.Written.ToArray(),
-        };
+        output.Raw("{\"content\":"u8);
+        if (keepsRedacts && Redacts is not null) output.Raw("{\"redacts\":"u8).Text(Redacts).Raw("}"u8);
+        else output.Raw("{}"u8);
+        output.Raw(",\"event_id\":"u8).Text(EventId).Raw(",\"origin_server_ts\":"u8).Number(View.OriginServerTs)
+            .Raw(",\"sender\":"u8).Text(Sender).Raw(",\"type\":"u8).Text(Type);
+        var head = output.Length;
+        output.Raw(",\"unsigned\":{\"redacted_because\":"u8);
+        redaction.Write(output, redaction.View.OriginServerTs, null, Membership.None);
+        output.Raw(",\"redacted_by\":"u8).Text(redaction.EventId).Raw(","u8);
+        return Make(output.Written.ToArray(), head, View, null, Position, Nid, Membership, PrevMembership, ReplacesEventId, TxnDeviceId, TxnId);
     }
 
     /// <summary>The whole event for one reader: <paramref name="device"/> is set for the sender's own devices only.</summary>
     public void Write(PooledBuffer output, long nowMs, string? device, Membership reader)
     {
-        output.Raw(Body).Raw("\"age\":"u8).Number(Math.Max(0, nowMs - OriginServerTs));
+        output.Raw(Body).Raw("\"age\":"u8).Number(Math.Max(0, nowMs - View.OriginServerTs));
         if (reader != Membership.None) output.Raw(",\"membership\":\""u8).Raw(reader.Name()).Raw("\""u8);
         if (TxnId is not null && device is not null && TxnDeviceId == device) output.Raw(",\"transaction_id\":"u8).Text(TxnId);
         output.Raw("}}"u8);
     }
 
-    /// <summary>Type, state key, sender and content only. Spec: client-server-api/#stripped-state</summary>
-    public void WriteStripped(PooledBuffer output) =>
-        output.Raw("{\"content\":"u8).Raw(Content).Raw(",\"sender\":"u8).Text(Sender).Raw(",\"state_key\":"u8).Text(StateKey ?? "")
-            .Raw(",\"type\":"u8).Text(Type).Raw("}"u8);
-
     public override string ToString() => $"{Type} {EventId} @{Position}";
+}
+
+/// <summary>
+/// The outcome of push rules for an event. What the default rules say of whoever is not concerned is found once; the rest by user, one at a time.
+/// </summary>
+internal sealed class PushView(CachedEvent e, RoomCache room)
+{
+    private readonly PushEvent push = new(e.View, room.Levels, room.Joined);
+
+    public PushOutcome For(PushRuleSet rules, string userId, string? displayName)
+    {
+        lock (push) return rules.Evaluate(push, new PushUser(userId, displayName));
+    }
 }

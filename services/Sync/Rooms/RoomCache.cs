@@ -89,10 +89,25 @@ internal sealed class RoomCache
         return true;
     }
 
+    private PowerLevels? levels;
+
+    /// <summary>Power levels of the current state, for push rules.</summary>
+    public PowerLevels Levels => levels ??= PowerLevels.Read(Current(EventTypes.Create)?.View ?? NoCreate(), Current(EventTypes.PowerLevels)?.View);
+
+    /// <summary>Stands in for a create event that this server never got.</summary>
+    private Pdu NoCreate() => new()
+    {
+        Version = Version, EventId = "", RoomId = "", Type = EventTypes.Create, Sender = "", StateKey = "", OriginServerTs = 0, Depth = 0, PrevEvents = [],
+        AuthEvents = [], Redacts = null, Json = EmptyObject, Content = EmptyObject,
+    };
+
+    private static readonly byte[] EmptyObject = "{}"u8.ToArray();
+
     private StateRef Put(CachedEvent e)
     {
         if (!e.IsMember)
         {
+            if (e.Type is EventTypes.PowerLevels or EventTypes.Create) levels = null;
             state.TryGetValue(e.Key, out var replaced);
             state[e.Key] = e;
             Bytes += e.Bytes - (replaced?.Bytes ?? 0);

@@ -1,3 +1,4 @@
+using Matrix.Events;
 using Matrix.Primitives;
 using Matrix.Replication;
 using Matrix.Rooms;
@@ -7,7 +8,7 @@ using Matrix.Storage.Sync;
 
 namespace Matrix.Sync.Store;
 
-internal sealed class DatabaseSyncStore(SyncReader sync, EventReader events, StateReader states, EventVisibility visibility) : ISyncStore
+internal sealed class DatabaseSyncStore(SyncReader sync, EventReader events, RoomReader rooms, StateReader states, EventVisibility visibility) : ISyncStore
 {
     public Task<Dictionary<StreamDefinition, long>> PositionsAsync(CancellationToken ct) => sync.PositionsAsync(ct);
 
@@ -24,6 +25,15 @@ internal sealed class DatabaseSyncStore(SyncReader sync, EventReader events, Sta
 
     public Task<List<StoredEvent>> TimelineAsync(long roomNid, long after, long upTo, int limit, CancellationToken ct) =>
         events.TimelineAsync(roomNid, after, upTo, backwards: true, limit, ct);
+
+    public Task<List<StoredEvent>> CurrentStateAsync(IReadOnlyCollection<long> roomNids, IReadOnlyCollection<StateKey> keys, CancellationToken ct) =>
+        rooms.CurrentStateAsync(roomNids, keys, ct);
+
+    public Task<Dictionary<long, List<string>>> JoinedMembersAsync(IReadOnlyCollection<long> roomNids, CancellationToken ct) =>
+        rooms.JoinedMembersAsync(roomNids, ct);
+
+    public Task<HashSet<long>> ForgottenAsync(string userId, IReadOnlyCollection<long> roomNids, CancellationToken ct) =>
+        sync.ForgottenAsync(userId, roomNids, ct);
 
     public async Task<Dictionary<long, long>> StateAtAsync(long roomNid, long position, CancellationToken ct) =>
         await sync.SnapshotAtAsync(roomNid, position, ct) is { } snapshot ? await states.LoadAsync(snapshot, ct) : [];

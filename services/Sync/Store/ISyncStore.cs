@@ -1,3 +1,4 @@
+using Matrix.Events;
 using Matrix.Replication;
 using Matrix.Storage.Events;
 using Matrix.Storage.Sync;
@@ -17,6 +18,11 @@ internal interface ISyncStore
     Task<List<StoredEvent>> EventsByIdsAsync(IReadOnlyCollection<string> ids, CancellationToken ct);
     /// <summary>Timeline events with positions in (after, upTo], newest first.</summary>
     Task<List<StoredEvent>> TimelineAsync(long roomNid, long after, long upTo, int limit, CancellationToken ct);
+    /// <summary>Current state of those rooms at those keys.</summary>
+    Task<List<StoredEvent>> CurrentStateAsync(IReadOnlyCollection<long> roomNids, IReadOnlyCollection<StateKey> keys, CancellationToken ct);
+    Task<Dictionary<long, List<string>>> JoinedMembersAsync(IReadOnlyCollection<long> roomNids, CancellationToken ct);
+    /// <summary>Those rooms that the user has forgotten.</summary>
+    Task<HashSet<long>> ForgottenAsync(string userId, IReadOnlyCollection<long> roomNids, CancellationToken ct);
     /// <summary>Nids of the state after the newest timeline event at or before that position, by state key nid; empty: none.</summary>
     Task<Dictionary<long, long>> StateAtAsync(long roomNid, long position, CancellationToken ct);
     /// <summary>Those events that the user may see.</summary>

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Matrix.Events;
 
 namespace Matrix.Sync.Users;
 
@@ -7,7 +8,7 @@ namespace Matrix.Sync.Users;
 /// </summary>
 internal sealed class AccountDataCache
 {
-    private readonly Dictionary<(string RoomId, string Type), Entry> entries = [];
+    private readonly Dictionary<string, Dictionary<string, Entry>> rooms = new(StringComparer.Ordinal) { [""] = [] };
 
     internal sealed class Entry
     {
@@ -16,57 +17,76 @@ internal sealed class AccountDataCache
         public ReadOnlyMemory<byte> Content { get; set; }
         /// <summary>The content was changed after it was read.</summary>
         public bool IsStale { get; set; }
+        /// <summary>An empty object stands for deleted data: told as a change, left out where all is told.</summary>
+        public bool IsDeleted => Content.Span.SequenceEqual("{}"u8);
     }
 
     /// <summary>Changes after this position are known one by one.</summary>
     public long Floor { get; set; }
     /// <summary>Position of the newest change in stream account_data.</summary>
     public long Last { get; private set; }
-    /// <summary>Floor and newest position in stream push_rules, which tells changes of m.push_rules.</summary>
-    public long PushRulesFloor { get; set; }
-    public long LastPushRules { get; set; }
+    /// <summary>Entries whose content has to be read before it is used.</summary>
+    public int Stale { get; private set; }
     public long Bytes { get; private set; }
+    /// <summary>Users of m.ignored_user_list.</summary>
     public IReadOnlySet<string> Ignored { get; private set; } = NoUsers;
-    public bool IsIgnoredStale { get; private set; }
-    public IReadOnlyDictionary<(string RoomId, string Type), Entry> Entries => entries;
+    /// <summary>The user's push rules: m.push_rules, or the default ones.</summary>
+    public PushRuleSet PushRules { get; private set; } = PushRuleSet.Default;
+    /// <summary>By type.</summary>
+    public IReadOnlyDictionary<string, Entry> Global => rooms[""];
+    /// <summary>By room id; empty: global.</summary>
+    public IReadOnlyDictionary<string, Dictionary<string, Entry>> ByRoom => rooms;
+    public IReadOnlyDictionary<string, Entry> OfRoom(string roomId) => rooms.GetValueOrDefault(roomId) ?? None;
 
     private static readonly HashSet<string> NoUsers = [];
+    private static readonly Dictionary<string, Entry> None = [];
+
+    private Entry EntryOf(string roomId, string type)
+    {
+        if (!rooms.TryGetValue(roomId, out var types)) rooms[roomId] = types = new(StringComparer.Ordinal);
+        if (!types.TryGetValue(type, out var entry)) types[type] = entry = new Entry();
+        return entry;
+    }
 
     public void Load(string roomId, string type, ReadOnlyMemory<byte> content)
     {
-        if (!entries.TryGetValue((roomId, type), out var entry)) entries[(roomId, type)] = entry = new Entry();
+        var entry = EntryOf(roomId, type);
         Bytes += content.Length - entry.Content.Length + 128;
         entry.Content = content;
+        if (entry.IsStale) Stale--;
         entry.IsStale = false;
-        if (IsIgnoredList(roomId, type)) { Ignored = ReadIgnored(content.Span); IsIgnoredStale = false; }
+        if (roomId.Length > 0) return;
+        if (type == IgnoredUsersType) Ignored = ReadIgnored(content.Span);
+        if (type == PushRulesType) PushRules = PushRuleSet.Parse(content.Span) ?? PushRuleSet.Default;
+    }
+
+    public const string PushRulesType = "m.push_rules";
+    private const string IgnoredUsersType = "m.ignored_user_list";
+
+    public static readonly ReadOnlyMemory<byte> Deleted = "{}"u8.ToArray();
+
+    public List<(string RoomId, string Type, long Position)> StaleEntries()
+    {
+        var stale = new List<(string, string, long)>(Stale);
+        foreach (var (roomId, types) in rooms)
+            foreach (var (type, entry) in types) if (entry.IsStale) stale.Add((roomId, type, entry.Position));
+        return stale;
     }
 
     /// <summary>Content that was read for an answer: kept unless another change came in while it was read.</summary>
     public void Refresh(string roomId, string type, ReadOnlyMemory<byte> content, long knownPosition)
     {
-        if (entries.TryGetValue((roomId, type), out var entry) && entry.Position == knownPosition) Load(roomId, type, content);
+        if (EntryOf(roomId, type).Position == knownPosition) Load(roomId, type, content);
     }
 
     public void Changed(long position, string roomId, string type)
     {
-        if (!entries.TryGetValue((roomId, type), out var entry)) entries[(roomId, type)] = entry = new Entry();
+        var entry = EntryOf(roomId, type);
         entry.Position = position;
+        if (!entry.IsStale) Stale++;
         entry.IsStale = true;
-        if (IsIgnoredList(roomId, type)) IsIgnoredStale = true;
         Last = position;
     }
-
-    /// <summary>m.push_rules is account data that another stream announces.</summary>
-    public void PushRulesChanged(long position)
-    {
-        if (!entries.TryGetValue(("", PushRulesType), out var entry)) entries[("", PushRulesType)] = entry = new Entry();
-        entry.IsStale = true;
-        LastPushRules = position;
-    }
-
-    public const string PushRulesType = "m.push_rules";
-
-    private static bool IsIgnoredList(string roomId, string type) => roomId.Length == 0 && type == "m.ignored_user_list";
 
     /// <summary>Keys of <c>ignored_users</c>; anything malformed ignores nobody. Spec: client-server-api/#mignored_user_list</summary>
     private static HashSet<string> ReadIgnored(ReadOnlySpan<byte> content)

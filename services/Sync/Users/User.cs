@@ -1,6 +1,7 @@
 using Matrix.Replication;
 using Matrix.Storage.Streams;
 using Matrix.Sync.Rooms;
+using Matrix.Sync.Unread;
 
 namespace Matrix.Sync.Users;
 
@@ -28,7 +29,6 @@ internal sealed class User(string id)
     public long LastEvent { get; set; }
     public long LastReceipt { get; set; }
     public long LastTyping { get; set; }
-    public long LastTypingExpiry { get; set; }
     public long LastPresence { get; set; }
     public long LastDeviceList { get; set; }
 
@@ -39,6 +39,11 @@ internal sealed class User(string id)
     public Dictionary<string, long> PresenceChanges { get; } = new(StringComparer.Ordinal);
 
     public long LastUsed { get; set; }
+    private int pins;
+    /// <summary>Requests that use this object: it stays in memory for them.</summary>
+    public bool IsPinned => Volatile.Read(ref pins) > 0;
+    public void Pin() => Interlocked.Increment(ref pins);
+    public void Unpin() => Interlocked.Decrement(ref pins);
     public long Bytes => 2048 + Rooms.Count * 320L + AccountData.Bytes + Log.Count * 64L;
 
     public UserRoom? Find(string roomId) => Rooms.GetValueOrDefault(roomId);
@@ -56,8 +61,9 @@ internal sealed class User(string id)
 internal readonly record struct ArrivingRow(StreamDefinition Stream, long Position, Action<User> Apply);
 
 /// <summary>A user's membership in a room, and what is his there.</summary>
-internal sealed class UserRoom(string roomId, long roomNid)
+internal sealed class UserRoom(string userId, string roomId, long roomNid)
 {
+    public string UserId { get; } = userId;
     public string RoomId { get; } = roomId;
     public long RoomNid { get; } = roomNid;
     public Membership Membership { get; set; }
@@ -70,21 +76,23 @@ internal sealed class UserRoom(string roomId, long roomNid)
     public Room? Room { get; set; }
     /// <summary>The user's own receipts by type and thread.</summary>
     public Dictionary<(string Type, string Thread), ReceiptRow> Receipts { get; } = [];
+    /// <summary>Own lock.</summary>
+    public UnreadState Unread { get; } = new();
 }
 
 /// <param name="Before">Membership before the change.</param>
-internal readonly record struct MembershipChange(long Position, string RoomId, Membership Before, Membership After);
+internal readonly record struct MembershipTurn(long Position, string RoomId, Membership Before, Membership After);
 
 /// <summary>The user's newest membership changes. Complete after <see cref="Floor"/>.</summary>
 internal sealed class MembershipLog
 {
     private const int Max = 1024, TrimBy = 256;
-    private readonly List<MembershipChange> changes = [];
+    private readonly List<MembershipTurn> changes = [];
 
     public long Floor { get; set; }
     public int Count => changes.Count;
 
-    public void Add(MembershipChange change)
+    public void Add(MembershipTurn change)
     {
         if (changes.Count >= Max)
         {
@@ -95,7 +103,7 @@ internal sealed class MembershipLog
     }
 
     /// <summary>Changes after that position, ascending.</summary>
-    public IEnumerable<MembershipChange> After(long position)
+    public IEnumerable<MembershipTurn> After(long position)
     {
         var i = changes.Count;
         while (i > 0 && changes[i - 1].Position > position) i--;
@@ -118,6 +126,8 @@ internal sealed class Device
         FirstToDevice = Math.Min(FirstToDevice, position);
         LastToDevice = position;
     }
+
+    public void Acknowledged(long upTo) => FirstToDevice = LastToDevice > upTo ? upTo + 1 : long.MaxValue;
 
     /// <summary>
     /// Whether the client has that member event from an answer up to its <paramref name="since"/> (later answers may have been lost on the way).

@@ -11,18 +11,27 @@ internal sealed class UserTable(SyncState state, ISyncStore store, CatchUp catch
 {
     private readonly SingleFlight loads = new();
 
-    public async ValueTask<User> GetAsync(string userId, CancellationToken ct)
+    /// <summary>The user, loaded, pinned until <see cref="User.Unpin"/>, and the device.</summary>
+    public async ValueTask<(User User, Device Device)> PinAsync(string userId, string deviceId, CancellationToken ct)
     {
         while (true)
         {
             using (state.Read())
+                if (state.Users.TryGetValue(userId, out var known) && known.IsReady && known.Devices.TryGetValue(deviceId, out var device))
+                    return (Pinned(known), device);
+            using (state.Write())
                 if (state.Users.TryGetValue(userId, out var known) && known.IsReady)
-                {
-                    known.LastUsed = clock.GetTimestamp();
-                    return known;
-                }
+                    return (Pinned(known), known.Device(deviceId));
             await loads.RunAsync([userId], _ => LoadAsync(userId), ct);
         }
+    }
+
+    // Under the lock, so that no eviction comes between.
+    private User Pinned(User user)
+    {
+        user.LastUsed = clock.GetTimestamp();
+        user.Pin();
+        return user;
     }
 
     private async Task LoadAsync(string userId)
@@ -51,7 +60,7 @@ internal sealed class UserTable(SyncState state, ISyncStore store, CatchUp catch
 
     private static IEnumerable<(StreamDefinition, long)> Followed(UserLoad load)
     {
-        StreamDefinition[] streams = [Streams.Events, Streams.Receipts, Streams.AccountData, Streams.ToDevice, Streams.PushRules];
+        StreamDefinition[] streams = [Streams.Events, Streams.Receipts, Streams.AccountData, Streams.ToDevice];
         return streams.Select(s => (s, load.Positions.GetValueOrDefault(s)));
     }
 
@@ -59,7 +68,7 @@ internal sealed class UserTable(SyncState state, ISyncStore store, CatchUp catch
     private List<(long, string)> Install(User user, UserLoad load)
     {
         foreach (var m in load.Memberships)
-            user.Rooms[m.RoomId] = new UserRoom(m.RoomId, m.RoomNid)
+            user.Rooms[m.RoomId] = new UserRoom(user.Id, m.RoomId, m.RoomNid)
             {
                 Membership = MembershipNames.Parse(m.Membership), Position = m.Position, EventNid = m.EventNid, Sender = m.Sender, Forgotten = m.Forgotten,
             };
@@ -73,7 +82,6 @@ internal sealed class UserTable(SyncState state, ISyncStore store, CatchUp catch
         }
         user.Log.Floor = load.Positions.GetValueOrDefault(Streams.Events);
         user.AccountData.Floor = load.Positions.GetValueOrDefault(Streams.AccountData);
-        user.AccountData.PushRulesFloor = load.Positions.GetValueOrDefault(Streams.PushRules);
         user.DeviceListFloor = state.Position(Streams.DeviceLists);
 
         var unknown = new List<(long, string)>();

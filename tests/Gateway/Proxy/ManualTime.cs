@@ -30,7 +30,7 @@ internal sealed class ManualTime : TimeProvider
                 if (timers.Exists(t => t.Due == due)) return;
                 next = timerAdded.Task;
             }
-            await next.WaitAsync(TimeSpan.FromSeconds(20));
+            await next.WaitAsync(TimeSpan.FromSeconds(60));
         }
     }
 

@@ -30,7 +30,7 @@ internal static class RawHttp
 
     public static async Task<string?> SendAsync(Uri address, string message)
     {
-        using var guard = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        using var guard = new CancellationTokenSource(TimeSpan.FromSeconds(60));
         using var client = new TcpClient();
         await client.ConnectAsync(address.Host, address.Port, guard.Token);
         await client.GetStream().WriteAsync(Encoding.Latin1.GetBytes(message), guard.Token);

@@ -11,7 +11,7 @@ namespace Matrix.Gateway.Tests.Proxy;
 /// <summary>The real gateway on a port of its own, with a directory that the test writes.</summary>
 internal sealed class TestGateway : IAsyncDisposable
 {
-    private static readonly TimeSpan Guard = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan Guard = TimeSpan.FromSeconds(60);
     private readonly WebApplication app;
 
     private readonly string folder;

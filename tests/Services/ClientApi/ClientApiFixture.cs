@@ -2,83 +2,55 @@ using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
 using Matrix.ClientApi;
-using Matrix.Crypto;
-using Matrix.Events;
+using Matrix.EventPersister;
 using Matrix.Replication;
-using Matrix.ServiceDefaults;
+using Matrix.ServiceTests.Hosting;
 using Matrix.Storage;
 using Matrix.Storage.Accounts;
-using Matrix.Storage.Setup;
+using Matrix.Testing.Servers;
 using Matrix.Web.Auth;
-using Matrix.Web.Routing;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Hosting.Server;
-using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
-using Npgsql;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Matrix.ServiceTests.ClientApi;
 
-/// <summary>The service alone, on a port of its own, over a fresh database.</summary>
+/// <summary>ClientApi with a persister beside it, on a port of its own, over a fresh database and the in-process bus.</summary>
 public sealed class ClientApiFixture : IAsyncLifetime
 {
     public const string ServerName = "test.example";
     public const string SharedSecret = "shared-secret-of-the-test";
 
-    private static readonly byte[] Seed = [.. Enumerable.Range(1, 32).Select(i => (byte)i)];
-
-    private WebApplication app = null!;
-    private NpgsqlDataSource source = null!;
-    private string databaseName = "";
+    private readonly PostgresFixture postgres = new();
+    private ServiceHost? host;
     private int counter;
 
-    public HttpClient Http { get; private set; } = null!;
-    public Database Database { get; private set; } = null!;
-    public IServiceProvider Services => app.Services;
+    private ServiceHost Host => host ?? throw TestServers.Missing("ARMADA_TEST_PG is not set");
+    public HttpClient Http => Host.Http;
+    public Database Database => postgres.Database;
+    public IServiceProvider Services => Host.Services;
 
     public async ValueTask InitializeAsync()
     {
-        databaseName = "clientapi_" + Guid.NewGuid().ToString("N");
-        var admin = Environment.GetEnvironmentVariable("ARMADA_TEST_POSTGRES") ?? "Host=127.0.0.1;Username=postgres";
-        await using (var maintenance = NpgsqlDataSource.Create(admin + ";Database=postgres"))
-        await using (var create = maintenance.CreateCommand($"create database {databaseName}")) await create.ExecuteNonQueryAsync();
-        var connection = admin + $";Database={databaseName};Max Auto Prepare=50";
-        source = NpgsqlDataSource.Create(connection);
-        await Migrations.ApplyAsync(source, default);
-        Database = new Database(source);
-
-        var builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.ClearProviders();
-        builder.WebHost.UseUrls("http://127.0.0.1:0");
-        var services = builder.Services;
-        services.AddSingleton(TimeProvider.System);
-        services.AddMatrixStorage(new StorageOptions { ConnectionString = connection });
-        services.AddMatrixReplication(new ReplicationOptions { InstanceName = "test" });
-        services.AddSingleton(new HomeserverConfig
-        {
-            ServerName = ServerName, Database = new DatabaseConfig { ConnectionString = "" }, PasswordHashIterations = 1,
-            EnableRegistration = true, AllowGuestAccess = true, RegistrationSharedSecret = SharedSecret,
-        });
-        services.AddSingleton(new ServerIdentity(ServerName, new SigningKey("ed25519:t", Seed, Ed25519.Default.PublicKey(Seed)), Ed25519.Default));
-        services.AddSingleton<AccessTokenStore>();
-        services.AddSingleton<TokenAuthenticator>();
-        services.AddSingleton<IStreamConsumer>(p => p.GetRequiredService<TokenAuthenticator>());
-        services.AddSingleton<IRequestAuthenticator, UserTokenAuthenticator>();
-        builder.AddClientApi();
-        app = builder.Build();
-        app.UseMatrix();
-        app.MapClientApi();
-        await app.StartAsync();
-        Http = new HttpClient { BaseAddress = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First()) };
+        await postgres.InitializeAsync();
+        if (TestServers.Address("ARMADA_TEST_PG") is null) return;
+        host = await ServiceHost.StartAsync(
+            postgres.ConnectionString,
+            b => b.AddClientApi().AddEventPersister(),
+            e => e.MapClientApi().MapEventPersister(),
+            c => c with { PasswordHashIterations = 1, EnableRegistration = true, AllowGuestAccess = true, RegistrationSharedSecret = SharedSecret },
+            services =>
+            {
+                services.AddSingleton<AccessTokenStore>();
+                services.AddSingleton<TokenAuthenticator>();
+                services.AddSingleton<IStreamConsumer>(p => p.GetRequiredService<TokenAuthenticator>());
+                services.Replace(ServiceDescriptor.Singleton<IRequestAuthenticator, UserTokenAuthenticator>());
+            });
     }
 
     public async ValueTask DisposeAsync()
     {
-        Http?.Dispose();
-        if (app is not null) await app.DisposeAsync();
-        if (source is not null) await source.DisposeAsync();
+        if (host is not null) await host.DisposeAsync();
+        await postgres.DisposeAsync();
     }
 
     /// <summary>A name that no other test of this fixture has.</summary>
@@ -90,6 +62,21 @@ public sealed class ClientApiFixture : IAsyncLifetime
         var answer = await PostAsync(null, "/_matrix/client/v3/register", new { username = name, password, auth = new { type = "m.login.dummy" } });
         return new TestUser(answer.RequireOk().Text("user_id"), answer.Text("access_token"), answer.Text("device_id"), password);
     }
+
+    /// <summary>Makes a room and returns its id.</summary>
+    public async Task<string> CreateRoomAsync(TestUser creator, object? options = null) =>
+        (await PostAsync(creator, "/_matrix/client/v3/createRoom", options ?? new { preset = "public_chat" })).RequireOk().Text("room_id");
+
+    public async Task JoinAsync(TestUser user, string room) => (await PostAsync(user, $"/_matrix/client/v3/rooms/{Uri.EscapeDataString(room)}/join", "{}")).RequireOk();
+    public async Task LeaveAsync(TestUser user, string room) => (await PostAsync(user, $"/_matrix/client/v3/rooms/{Uri.EscapeDataString(room)}/leave", "{}")).RequireOk();
+
+    /// <summary>Says something and returns the event id.</summary>
+    public async Task<string> SayAsync(TestUser user, string room, string text) =>
+        (await PutAsync(user, $"/_matrix/client/v3/rooms/{Uri.EscapeDataString(room)}/send/m.room.message/{Guid.NewGuid():N}", new { msgtype = "m.text", body = text }))
+            .RequireOk().Text("event_id");
+
+    public async Task<string> SetStateAsync(TestUser user, string room, string type, object content, string key = "") =>
+        (await PutAsync(user, $"/_matrix/client/v3/rooms/{Uri.EscapeDataString(room)}/state/{type}/{Uri.EscapeDataString(key)}", content)).RequireOk().Text("event_id");
 
     public Task<Answer> GetAsync(TestUser? user, string path) => SendAsync(HttpMethod.Get, user, path, null);
     public Task<Answer> DeleteAsync(TestUser? user, string path, object? body = null) => SendAsync(HttpMethod.Delete, user, path, body);

@@ -93,12 +93,16 @@ public sealed class DeviceTests(ClientApiFixture api) : IClassFixture<ClientApiF
     }
 
     [Fact]
-    public async Task A_deactivated_account_is_gone_for_good()
+    public async Task A_deactivated_account_is_gone_for_good_and_has_left_its_rooms()
     {
-        var user = await api.RegisterUserAsync();
+        var (user, friend) = (await api.RegisterUserAsync(), await api.RegisterUserAsync());
+        var room = await api.CreateRoomAsync(friend);
+        await api.JoinAsync(user, room);
         Assert.Equal(401, (await api.PostAsync(user, "/_matrix/client/v3/account/deactivate", null)).Status);
         (await api.PostAsync(user, "/_matrix/client/v3/account/deactivate", new { auth = Proof(user) })).RequireOk();
         (await api.GetAsync(user, WhoAmI)).Require(401, "M_UNKNOWN_TOKEN");
+        var left = (await api.GetAsync(friend, $"/_matrix/client/v3/rooms/{Uri.EscapeDataString(room)}/members?membership=leave")).RequireOk();
+        Assert.Equal(user.Id, Assert.Single(left.Body.GetProperty("chunk").EnumerateArray()).GetProperty("state_key").GetString());
         (await api.PostAsync(null, "/_matrix/client/v3/login",
             new { type = "m.login.password", identifier = new { type = "m.id.user", user = user.Id }, password = user.Password })).Require(403, "M_USER_DEACTIVATED");
         (await api.PostAsync(null, "/_matrix/client/v3/register", new { username = user.Id[1..user.Id.IndexOf(':')], password = "p" })).Require(400, "M_USER_IN_USE");

@@ -23,4 +23,16 @@ internal static class KnownDeviations
     /// signature is valid here.
     /// </summary>
     public const string PaddedSignatureReason = "the signature has base64 padding that it shouldn't have";
+
+    /// <summary>
+    /// identifiers.json, user_id_invalid: the ampersand is outside the grammar of new user ids, but historical ids, which servers must accept in
+    /// events (appendices#historical-user-ids), may hold any printable character.
+    /// </summary>
+    public const string HistoricalUserId = "@local&part:domain";
+
+    /// <summary>
+    /// identifiers.json, room_id_invalid: room ids are opaque (appendices#room-ids), and since version 12 they need no domain; what an older
+    /// room's id must look like is a matter of its create event's authorisation.
+    /// </summary>
+    public static readonly string[] OpaqueRoomIds = ["!localpart:domain/", "!:domain", "!localpart:"];
 }

@@ -1,6 +1,8 @@
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Matrix.Replication;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Matrix.Rooms.Writing;
 
@@ -22,5 +24,15 @@ public sealed class RemoteRoomWriter(IInternalRpc rpc) : IRoomWriter
         var answer = await rpc.PostAsync(Service, roomId, path, JsonSerializer.SerializeToUtf8Bytes(body, type), ct);
         return JsonSerializer.Deserialize(answer, RoomWriteJson.Default.RoomWriteResult)
             ?? throw new InvalidDataException("A persister answered nothing.");
+    }
+}
+
+public static class RoomWriterServices
+{
+    /// <summary>For services other than the persister. In the monolith the persister's own takes its place, whatever the order.</summary>
+    public static IServiceCollection AddRemoteRoomWriter(this IServiceCollection services)
+    {
+        services.TryAddSingleton<IRoomWriter, RemoteRoomWriter>();
+        return services;
     }
 }

@@ -12,6 +12,8 @@ public sealed partial class EventWriter
         from unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::boolean[]) as u(room_nid, room_id, version, created, is_public)
         """;
 
+    internal const string RoomConstraint = "rooms_room_id_key";
+
     /// <remarks>
     /// Compare and swap. A room that somebody else has moved makes the division fail, which takes the whole transaction back within its one round
     /// trip; error 22012 means nothing else here.

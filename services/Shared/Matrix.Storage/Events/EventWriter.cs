@@ -39,6 +39,10 @@ public sealed partial class EventWriter(Database database) : IAsyncDisposable
         {
             return new CommitResult(CommitKind.AliasTaken);
         }
+        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.UniqueViolation && e.ConstraintName == RoomConstraint)
+        {
+            return new CommitResult(CommitKind.RoomTaken);
+        }
         catch (Exception)
         {
             await DropConnectionAsync();

@@ -71,6 +71,8 @@ public enum CommitKind
     TransactionKnown,
     /// <summary>Nothing was written: the alias of a new room is taken.</summary>
     AliasTaken,
+    /// <summary>Nothing was written: there is a room with the id of a new one.</summary>
+    RoomTaken,
 }
 
 /// <param name="To">Position of the last event; events lie in (To - count, To] in the order of rooms and their events.</param>

@@ -255,6 +255,17 @@ public sealed partial class SyncReader(Database database)
         return pairs;
     }
 
+    /// <summary>Those rooms that the user has forgotten.</summary>
+    public async Task<HashSet<long>> ForgottenAsync(string userId, IReadOnlyCollection<long> roomNids, CancellationToken ct)
+    {
+        var forgotten = new HashSet<long>();
+        if (roomNids.Count == 0) return forgotten;
+        await using var command = Command(SqlForgotten, userId, roomNids as long[] ?? [.. roomNids]);
+        await using var r = await command.ExecuteReaderAsync(ct);
+        while (await r.ReadAsync(ct)) forgotten.Add(r.GetInt64(0));
+        return forgotten;
+    }
+
     /// <summary>A stored filter, JSON; null: the user has none with that id.</summary>
     public async Task<byte[]?> FilterAsync(string userId, long filterId, CancellationToken ct)
     {

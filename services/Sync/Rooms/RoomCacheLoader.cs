@@ -10,7 +10,7 @@ namespace Matrix.Sync.Rooms;
 /// <summary>
 /// Brings rooms into memory: one load a room however many ask, a few at a time, many rooms in one load, and rows that come meanwhile on top of it.
 /// </summary>
-internal sealed class RoomLoader(SyncState state, ISyncStore store, CatchUp catchUp) : IDisposable
+internal sealed class RoomCacheLoader(SyncState state, ISyncStore store, CatchUp catchUp) : IDisposable
 {
     /// <summary>Timeline events that a room is loaded with at least: several answers' worth.</summary>
     public const int Depth = 50;

@@ -1,0 +1,89 @@
+using System.Buffers;
+using Matrix.Events;
+using Matrix.Primitives;
+using Matrix.Rooms;
+using Matrix.Storage.Events;
+using Matrix.Storage.Rooms;
+using Matrix.Web.Auth;
+using Matrix.Web.Json;
+using Matrix.Web.Routing;
+
+namespace Matrix.ClientApi.Rooms;
+
+/// <summary>Single events, their surroundings, aliases, and forgetting. Spec: client-server-api/#getting-events-for-a-room, #event-context</summary>
+internal static class EventEndpoints
+{
+    public static void MapRoomEvents(this ClientRoutes routes)
+    {
+        const ClientVersions v = ClientVersions.ApiV1R0V3Unstable;
+        routes.Get(v, "/rooms/{roomId}/event/{eventId}", GetEvent).AllowGuests().Named("get_event");
+        routes.Get(v, "/rooms/{roomId}/context/{eventId}", GetContext).AllowGuests().Named("get_event_context");
+        routes.Post(v, "/rooms/{roomId}/forget", Forget).AllowGuests().Named("forget_room");
+        routes.Put(v, "/rooms/{roomId}/forget/{txnId}", Forget).AllowGuests().Named("forget_room_with_transaction");
+        routes.Get(ClientVersions.R0V3, "/rooms/{roomId}/aliases", GetAliases).Named("get_room_aliases");
+    }
+
+    private static async Task<IResult> GetEvent(
+        string roomId, string eventId, Requester requester, EventLookup lookup, EventAnswers answers, CancellationToken ct)
+    {
+        var (_, e) = await lookup.RequireAsync(roomId, eventId, requester.UserId, ct);
+        var buffer = new ArrayBufferWriter<byte>(e.Pdu.Json.Length + 512);
+        (await answers.RendererAsync(requester, [e], ct)).Write(buffer, e);
+        return MatrixResults.Raw(buffer.WrittenMemory);
+    }
+
+    private static async Task<IResult> GetContext(
+        string roomId, string eventId, int? limit, string? filter, Requester requester, EventLookup lookup, RoomPager pager, EventAnswers answers,
+        CancellationToken ct)
+    {
+        var wanted = PageRequest.LimitOf(limit);
+        var eventFilter = PageRequest.FilterOf(filter);
+        var (view, e) = await lookup.RequireAsync(roomId, eventId, requester.UserId, ct);
+        if (e.Position is not { } position) throw EventLookup.NotFound();
+        var before = await pager.ReadAsync(view, requester.UserId, new PageRequest(true, position - 1, null, wanted / 2, eventFilter), ct);
+        var after = await pager.ReadAsync(view, requester.UserId, new PageRequest(false, position, null, wanted - (wanted / 2), eventFilter), ct);
+        var last = after.Events.Count > 0 ? after.Events[^1] : e;
+        var state = await pager.StateForAsync(last, [e, .. before.Events, .. after.Events], eventFilter, ct);
+        return new AnswerBuffer(await answers.RendererAsync(requester, [e, .. before.Events, .. after.Events, .. state], ct))
+            .Event("event"u8, e).Events("events_before"u8, before.Events).Events("events_after"u8, after.Events).Events("state"u8, state)
+            .Token("start"u8, StreamToken.After(before.Edge)).Token("end"u8, StreamToken.After(after.Edge)).Answer();
+    }
+
+    private static async Task<IResult> Forget(string roomId, Requester requester, RoomReader rooms, MembershipStore memberships, CancellationToken ct)
+    {
+        var member = await rooms.MembershipAsync(roomId, requester.UserId.Value, ct);
+        if (member is { Membership: not (Memberships.Leave or Memberships.Ban) })
+            throw MatrixError.Unknown(400, $"User {requester.UserId} in room {roomId}").AsException();
+        if (member is not null) await memberships.ForgetAsync(roomId, requester.UserId.Value, ct);
+        return MatrixResults.Empty;
+    }
+
+    private static async Task<IResult> GetAliases(
+        string roomId, Requester requester, RoomAccess access, Storage.RoomDirectory.RoomDirectoryStore directory, CancellationToken ct)
+    {
+        var view = await access.RequireAsync(roomId, requester.UserId, ct);
+        // Who has left sees what anybody sees of the room, and aliases have no history.
+        if (view.Departure is not null) throw MatrixError.Forbidden("You are not joined to the room.").AsException();
+        var aliases = await directory.AliasesOfRoomAsync(roomId, ct);
+        return MatrixResults.Object(w =>
+        {
+            w.WriteStartArray("aliases"u8);
+            foreach (var alias in aliases) w.WriteStringValue(alias.Alias);
+            w.WriteEndArray();
+        });
+    }
+}
+
+/// <summary>Finds an event for a user.</summary>
+internal sealed class EventLookup(RoomAccess access, EventReader events, EventVisibility visibility)
+{
+    /// <summary>M_NOT_FOUND for an event that does not exist, is of another room, or that the user may not see.</summary>
+    public async Task<(RoomView View, StoredEvent Event)> RequireAsync(string roomId, string eventId, UserId user, CancellationToken ct)
+    {
+        var e = (await events.ByIdsAsync([eventId], ct)).FirstOrDefault();
+        if (e is null || e.Pdu.RoomId != roomId || await access.FindAsync(roomId, user, ct) is not { } view) throw NotFound();
+        return await visibility.MaySeeAsync(user, e, ct) ? (view, e) : throw NotFound();
+    }
+
+    public static MatrixException NotFound() => MatrixError.NotFound("Event not found.").AsException();
+}

@@ -1,0 +1,63 @@
+using Matrix.Storage.Ephemeral;
+using Matrix.Storage.Sync;
+using Matrix.Sync.Engine;
+using Matrix.Sync.Users;
+
+namespace Matrix.Sync.Answers;
+
+/// <summary>
+/// What an answer consists of, as of one moment. Rooms are planned as they come into memory: those that are not there yet stand in
+/// <see cref="Waiting"/>.
+/// </summary>
+internal sealed class AnswerPlan
+{
+    public required Positions Now { get; set; }
+    public required long NowMs { get; init; }
+
+    /// <summary>Joined rooms that have to be looked at.</summary>
+    public List<JoinedRoom> Waiting { get; set; } = [];
+    public List<RoomPlan> Joined { get; } = [];
+    public List<UserRoom> Invites { get; } = [];
+    public List<UserRoom> Knocks { get; } = [];
+    public List<LeftRoom> Left { get; } = [];
+    /// <summary>What became of <see cref="Invites"/>, <see cref="Knocks"/> and <see cref="Left"/>.</summary>
+    public List<StrippedPlan> InvitePlans { get; } = [];
+    public List<StrippedPlan> KnockPlans { get; } = [];
+    public List<RoomPlan> LeftPlans { get; } = [];
+
+    /// <summary>Rooms whose receipts in (since, now] are older than memory, by id; from position 0 for rooms told whole.</summary>
+    public Dictionary<string, RoomPlan> ReceiptsSince { get; } = new(StringComparer.Ordinal);
+    public Dictionary<string, RoomPlan> ReceiptsWhole { get; } = new(StringComparer.Ordinal);
+
+    public List<(string Type, ReadOnlyMemory<byte> Content)> AccountData { get; } = [];
+    public List<(string UserId, PresenceRow Row)> Presence { get; } = [];
+    public bool AskToDevice { get; set; }
+    public List<ToDeviceMessage> ToDevice { get; set; } = [];
+    /// <summary>PDUs by nid, for clients that want the federation format; null: they do not.</summary>
+    public Dictionary<long, ReadOnlyMemory<byte>>? Pdus { get; set; }
+    public HashSet<string> DevicesChanged { get; } = new(StringComparer.Ordinal);
+    public HashSet<string> DevicesLeft { get; } = new(StringComparer.Ordinal);
+
+    public bool HasNews =>
+        Joined.Count > 0 || InvitePlans.Count > 0 || KnockPlans.Count > 0 || LeftPlans.Count > 0 || AccountData.Count > 0 || Presence.Count > 0
+        || ToDevice.Count > 0 || DevicesChanged.Count > 0 || DevicesLeft.Count > 0;
+}
+
+/// <param name="Known">Position up to which the client knows the timeline; <see cref="long.MinValue"/>: not at all.</param>
+/// <param name="IsFull">The whole state is told.</param>
+/// <param name="IsNew">Joined since the last answer.</param>
+internal sealed record JoinedRoom(UserRoom Own, long Known, bool IsFull, bool IsNew);
+
+/// <param name="LeftAt">Position of the event that ended the membership; 0: not in the stream.</param>
+/// <param name="WasJoined">The reader was joined after <paramref name="Known"/>; else only the event itself is told.</param>
+internal sealed record LeftRoom(UserRoom Own, long Known, long LeftAt, bool WasJoined, bool IsFull);
+
+/// <summary>What an incremental answer needs of the database because the token is older than memory. Null members: memory has it.</summary>
+internal sealed class OlderChanges
+{
+    public ILookup<string, MembershipTurn>? Memberships { get; set; }
+    /// <summary>Changed account data; null with <see cref="AllAccountData"/>: nobody knows any more, all of it is told.</summary>
+    public HashSet<(string RoomId, string Type)>? AccountData { get; set; }
+    public bool AllAccountData { get; set; }
+    public List<string>? DeviceLists { get; set; }
+}

@@ -1,0 +1,243 @@
+using Matrix.Events;
+using Matrix.Primitives;
+using Matrix.Storage.Streams;
+using Matrix.Sync.Rooms;
+using Matrix.Sync.Unread;
+
+namespace Matrix.Sync.Answers;
+
+/// <summary>Writes a plan as the answer of /sync v3. Spec: openapi/client-server/sync.yaml</summary>
+internal static class AnswerWriter
+{
+    // Keys come with a later part of the server: until then no device has any.
+    private static ReadOnlySpan<byte> NoKeys =>
+        ",\"device_one_time_keys_count\":{\"signed_curve25519\":0},\"device_unused_fallback_key_types\":[]"u8;
+
+    public static void Write(PooledBuffer output, AnswerPlan plan, Reader reader)
+    {
+        output.Raw("{\"next_batch\":"u8).Text(plan.Now.ToToken().ToString());
+        WriteAccountData(output, plan);
+        WritePresence(output, plan);
+        WriteRooms(output, plan, reader);
+        WriteToDevice(output, plan);
+        WriteDeviceLists(output, plan);
+        output.Raw(NoKeys).Raw("}"u8);
+    }
+
+    private static void WriteAccountData(PooledBuffer output, AnswerPlan plan)
+    {
+        if (plan.AccountData.Count == 0) return;
+        output.Raw(",\"account_data\":{\"events\":["u8);
+        WriteData(output, plan.AccountData);
+        output.Raw("]}"u8);
+    }
+
+    private static void WriteData(PooledBuffer output, List<(string Type, ReadOnlyMemory<byte> Content)> data)
+    {
+        var first = true;
+        foreach (var (type, content) in data)
+            output.Comma(ref first).Raw("{\"type\":"u8).Text(type).Raw(",\"content\":"u8).Raw(content.Span).Raw("}"u8);
+    }
+
+    private static void WritePresence(PooledBuffer output, AnswerPlan plan)
+    {
+        if (plan.Presence.Count == 0) return;
+        output.Raw(",\"presence\":{\"events\":["u8);
+        var first = true;
+        foreach (var (userId, row) in plan.Presence)
+        {
+            output.Comma(ref first).Raw("{\"type\":\"m.presence\",\"sender\":"u8).Text(userId).Raw(",\"content\":{\"presence\":"u8).Text(row.Presence)
+                .Raw(",\"currently_active\":"u8).Raw(row.CurrentlyActive ? "true"u8 : "false"u8);
+            if (row.LastActiveTsMs > 0) output.Raw(",\"last_active_ago\":"u8).Number(Math.Max(0, plan.NowMs - row.LastActiveTsMs));
+            if (row.StatusMsg is not null) output.Raw(",\"status_msg\":"u8).Text(row.StatusMsg);
+            output.Raw("}}"u8);
+        }
+        output.Raw("]}"u8);
+    }
+
+    private static void WriteRooms(PooledBuffer output, AnswerPlan plan, Reader reader)
+    {
+        if (plan.Joined.Count + plan.InvitePlans.Count + plan.KnockPlans.Count + plan.LeftPlans.Count == 0) return;
+        output.Raw(",\"rooms\":{"u8);
+        var first = true;
+        if (plan.Joined.Count > 0)
+        {
+            output.Comma(ref first).Raw("\"join\":{"u8);
+            var firstRoom = true;
+            foreach (var part in plan.Joined) WriteRoom(output.Comma(ref firstRoom), part, plan, reader, isJoined: true);
+            output.Raw("}"u8);
+        }
+        WriteStripped(output, plan.InvitePlans, "\"invite\":{"u8, ":{\"invite_state\":{\"events\":["u8, ref first);
+        WriteStripped(output, plan.KnockPlans, "\"knock\":{"u8, ":{\"knock_state\":{\"events\":["u8, ref first);
+        if (plan.LeftPlans.Count > 0)
+        {
+            output.Comma(ref first).Raw("\"leave\":{"u8);
+            var firstRoom = true;
+            foreach (var part in plan.LeftPlans) WriteRoom(output.Comma(ref firstRoom), part, plan, reader, isJoined: false);
+            output.Raw("}"u8);
+        }
+        output.Raw("}"u8);
+    }
+
+    private static void WriteStripped(PooledBuffer output, List<StrippedPlan> rooms, ReadOnlySpan<byte> section, ReadOnlySpan<byte> state, ref bool first)
+    {
+        if (rooms.Count == 0) return;
+        output.Comma(ref first).Raw(section);
+        var firstRoom = true;
+        foreach (var room in rooms)
+        {
+            output.Comma(ref firstRoom).Text(room.RoomId).Raw(state);
+            var firstEvent = true;
+            foreach (var e in room.State) ClientEvent.WriteStripped(output.Comma(ref firstEvent), e.View);
+            output.Raw("]}}"u8);
+        }
+        output.Raw("}"u8);
+    }
+
+    private static void WriteRoom(PooledBuffer output, RoomPlan part, AnswerPlan plan, Reader reader, bool isJoined)
+    {
+        var events = new EventOut(reader, plan);
+        output.Text(part.RoomId).Raw(":{\"timeline\":{\"events\":["u8);
+        var first = true;
+        for (var i = 0; i < part.Timeline.Count; i++)
+            events.Write(output.Comma(ref first), part.Timeline[i], part.ReaderAt is { } at ? at[i] : Membership.Join);
+        output.Raw("],\"limited\":"u8).Raw(part.Limited ? "true"u8 : "false"u8)
+            .Raw(",\"prev_batch\":"u8).Text(StreamToken.After(part.StartsAfter).ToString()).Raw("}"u8);
+
+        output.Raw(reader.Request.UseStateAfter ? ",\"state_after\":{\"events\":["u8 : ",\"state\":{\"events\":["u8);
+        first = true;
+        foreach (var e in part.StateEvents) events.Write(output.Comma(ref first), e, Membership.None);
+        output.Raw("]},\"account_data\":{\"events\":["u8);
+        WriteData(output, part.AccountData);
+        output.Raw("]}"u8);
+        if (isJoined)
+        {
+            WriteEphemeral(output, part);
+            WriteSummary(output, part.Summary);
+            WriteUnread(output, part.Unread);
+        }
+        output.Raw("}"u8);
+    }
+
+    private static void WriteEphemeral(PooledBuffer output, RoomPlan part)
+    {
+        output.Raw(",\"ephemeral\":{\"events\":["u8);
+        var first = true;
+        if (part.Typing is { } typing)
+        {
+            output.Comma(ref first).Raw("{\"type\":\"m.typing\",\"content\":{\"user_ids\":["u8);
+            var firstUser = true;
+            foreach (var user in typing) output.Comma(ref firstUser).Text(user);
+            output.Raw("]}}"u8);
+        }
+        if (part.Receipts.Count > 0) WriteReceipts(output.Comma(ref first), part.Receipts);
+        output.Raw("]}"u8);
+    }
+
+    /// <summary>By event, type and user; of a user's receipts on one event the unthreaded one is told. Spec: client-server-api/#mreceipt</summary>
+    private static void WriteReceipts(PooledBuffer output, List<ReceiptRow> newestFirst)
+    {
+        output.Raw("{\"type\":\"m.receipt\",\"content\":{"u8);
+        var firstEvent = true;
+        foreach (var byEvent in newestFirst.GroupBy(r => r.EventId, StringComparer.Ordinal))
+        {
+            output.Comma(ref firstEvent).Text(byEvent.Key).Raw(":{"u8);
+            var firstType = true;
+            foreach (var byType in byEvent.GroupBy(r => r.ReceiptType, StringComparer.Ordinal))
+            {
+                output.Comma(ref firstType).Text(byType.Key).Raw(":{"u8);
+                var firstUser = true;
+                foreach (var byUser in byType.GroupBy(r => r.UserId, StringComparer.Ordinal))
+                {
+                    var receipt = byUser.FirstOrDefault(r => r.ThreadId.Length == 0) ?? byUser.First();
+                    output.Comma(ref firstUser).Text(receipt.UserId).Raw(":{\"ts\":"u8).Number(receipt.TsMs);
+                    if (receipt.ThreadId.Length > 0) output.Raw(",\"thread_id\":"u8).Text(receipt.ThreadId);
+                    output.Raw("}"u8);
+                }
+                output.Raw("}"u8);
+            }
+            output.Raw("}"u8);
+        }
+        output.Raw("}}"u8);
+    }
+
+    private static void WriteSummary(PooledBuffer output, RoomSummary? summary)
+    {
+        output.Raw(",\"summary\":{"u8);
+        if (summary is not null)
+        {
+            if (summary.Heroes is { } heroes)
+            {
+                output.Raw("\"m.heroes\":["u8);
+                var first = true;
+                foreach (var hero in heroes) output.Comma(ref first).Text(hero);
+                output.Raw("],"u8);
+            }
+            output.Raw("\"m.joined_member_count\":"u8).Number(summary.Joined).Raw(",\"m.invited_member_count\":"u8).Number(summary.Invited);
+        }
+        output.Raw("}"u8);
+    }
+
+    private static void WriteUnread(PooledBuffer output, UnreadCounts? unread)
+    {
+        if (unread is null) return;
+        output.Raw(",\"unread_notifications\":"u8);
+        WriteCount(output, unread.Main);
+        if (unread.Threads is not { Count: > 0 } threads) return;
+        output.Raw(",\"unread_thread_notifications\":{"u8);
+        var first = true;
+        foreach (var (root, count) in threads)
+        {
+            output.Comma(ref first).Text(root).Raw(":"u8);
+            WriteCount(output, count);
+        }
+        output.Raw("}"u8);
+    }
+
+    private static void WriteCount(PooledBuffer output, UnreadCount count) =>
+        output.Raw("{\"notification_count\":"u8).Number(count.Notifications).Raw(",\"highlight_count\":"u8).Number(count.Highlights).Raw("}"u8);
+
+    private static void WriteToDevice(PooledBuffer output, AnswerPlan plan)
+    {
+        if (plan.ToDevice.Count == 0) return;
+        output.Raw(",\"to_device\":{\"events\":["u8);
+        var first = true;
+        foreach (var m in plan.ToDevice)
+            output.Comma(ref first).Raw("{\"sender\":"u8).Text(m.Sender).Raw(",\"type\":"u8).Text(m.Type).Raw(",\"content\":"u8).Raw(m.Content.Span).Raw("}"u8);
+        output.Raw("]}"u8);
+    }
+
+    private static void WriteDeviceLists(PooledBuffer output, AnswerPlan plan)
+    {
+        if (plan.DevicesChanged.Count + plan.DevicesLeft.Count == 0) return;
+        output.Raw(",\"device_lists\":{\"changed\":["u8);
+        var first = true;
+        foreach (var user in plan.DevicesChanged) output.Comma(ref first).Text(user);
+        output.Raw("],\"left\":["u8);
+        first = true;
+        foreach (var user in plan.DevicesLeft) output.Comma(ref first).Text(user);
+        output.Raw("]}"u8);
+    }
+}
+
+/// <summary>Events in the form that the filter asks for.</summary>
+internal readonly struct EventOut(Reader reader, AnswerPlan plan)
+{
+    public void Write(PooledBuffer output, CachedEvent e, Membership readerAt)
+    {
+        if (plan.Pdus is not null && plan.Pdus.TryGetValue(e.Nid, out var pdu))
+        {
+            output.Raw(pdu.Span);
+            return;
+        }
+        var device = e.Sender == reader.User.Id ? reader.Request.DeviceId : null;
+        if (reader.Request.Filter.EventFields is not { } fields)
+        {
+            e.Write(output, plan.NowMs, device, readerAt);
+            return;
+        }
+        using var whole = new PooledBuffer(e.Body.Length + 128);
+        e.Write(whole, plan.NowMs, device, readerAt);
+        fields.Write(output, whole.Written);
+    }
+}

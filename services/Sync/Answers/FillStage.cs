@@ -1,0 +1,137 @@
+using Matrix.Events;
+using Matrix.Storage.Streams;
+using Matrix.Sync.Engine;
+using Matrix.Sync.Rooms;
+using Matrix.Sync.Store;
+
+namespace Matrix.Sync.Answers;
+
+/// <summary>
+/// Gets what a plan refers to and memory does not have: member events that nobody needed yet, state across gaps, old receipts, to-device messages.
+/// In the steady state there is nothing to get.
+/// </summary>
+internal sealed class FillStage(SyncState state, ISyncStore store)
+{
+    /// <summary>Spec: client-server-api/#send-to-device-messaging, 100 messages a time.</summary>
+    private const int ToDeviceLimit = 100;
+    private const int EventsPerQuery = 5000;
+
+    public async Task RunAsync(AnswerPlan plan, Reader reader, CancellationToken ct)
+    {
+        foreach (var part in plan.Joined) if (part.Gap is not null) await FillGapAsync(part, ct);
+        foreach (var part in plan.Joined) DropKnownMembers(part, reader);
+        await FillEventsAsync(plan, reader, ct);
+        await FillReceiptsAsync(plan, reader, ct);
+        if (plan.AskToDevice) await FillToDeviceAsync(plan, reader, ct);
+        if (reader.Request.Filter.EventFormat == EventFormat.Federation) await FillPdusAsync(plan, ct);
+        if (plan.DevicesLeft.Count > 0) await KeepStrangersAsync(plan, reader, ct);
+    }
+
+    /// <summary>The difference of the states at both ends of the gap.</summary>
+    private async Task FillGapAsync(RoomPlan part, CancellationToken ct)
+    {
+        var (room, since, start) = part.Gap!.Value;
+        var before = await store.StateAtAsync(room, since, ct);
+        foreach (var (key, nid) in await store.StateAtAsync(room, start, ct))
+            if (before.GetValueOrDefault(key) != nid) part.State.Add(new StateRef(nid, null));
+    }
+
+    /// <summary>Lazily loaded members that the device has been told already, or is told anyway.</summary>
+    private static void DropKnownMembers(RoomPlan part, Reader reader)
+    {
+        if (part.LazyMembers.Count == 0) return;
+        var told = part.State.Select(s => s.Nid).ToHashSet();
+        var since = reader.Request.Since?.Events ?? 0;
+        foreach (var (userId, member) in part.LazyMembers)
+        {
+            var isKnown = !part.IsFull && !reader.Request.RedundantMembers && reader.Device.Knows(part.RoomId, userId, member.Nid, since);
+            if (!isKnown && told.Add(member.Nid)) part.State.Add(member);
+        }
+    }
+
+    private async Task FillEventsAsync(AnswerPlan plan, Reader reader, CancellationToken ct)
+    {
+        var missing = new HashSet<long>();
+        foreach (var part in plan.Joined) foreach (var r in part.State) if (r.Event is null) missing.Add(r.Nid);
+        var loaded = new Dictionary<long, CachedEvent>();
+        foreach (var nids in missing.Chunk(EventsPerQuery))
+            foreach (var e in await store.EventsByNidsAsync(nids, ct)) loaded[e.EventNid] = CachedEvent.Of(e);
+        var filter = reader.Request.Filter.Room.State;
+        foreach (var part in plan.Joined)
+        {
+            foreach (var r in part.State)
+                if ((r.Event ?? loaded.GetValueOrDefault(r.Nid)) is { } e) part.StateEvents.Add(e);
+            if (part.Gap is not null) AfterGap(plan, part, reader);
+            if (!filter.MatchesEverything) part.StateEvents.RemoveAll(e => !filter.Matches(e.View));
+        }
+        if (loaded.Count > 0) Keep(plan, loaded);
+    }
+
+    private static void AfterGap(AnswerPlan plan, RoomPlan part, Reader reader)
+    {
+        // The filter may have hidden a newer event at the same key: that one is told.
+        var newest = part.StateEvents.GroupBy(e => e.Key).Select(g => g.MaxBy(e => e.Position)!).ToList();
+        part.StateEvents.Clear();
+        part.StateEvents.AddRange(newest);
+        foreach (var e in newest)
+        {
+            if (!e.IsMember || e.StateKey == reader.User.Id) continue;
+            (e.Membership == Membership.Join ? plan.DevicesChanged : plan.DevicesLeft).Add(e.StateKey!);
+        }
+    }
+
+    private void Keep(AnswerPlan plan, Dictionary<long, CachedEvent> loaded)
+    {
+        using (state.Write())
+            foreach (var part in plan.Joined)
+                if (state.Rooms.TryGetValue(part.RoomId, out var room) && room.Cache is { } cache)
+                    foreach (var r in part.State)
+                        if (r.Event is null && loaded.TryGetValue(r.Nid, out var e) && e.IsMember) cache.Keep(e);
+    }
+
+    private async Task FillReceiptsAsync(AnswerPlan plan, Reader reader, CancellationToken ct)
+    {
+        await FillAsync(plan.ReceiptsSince, reader.Request.Since?.Receipts ?? 0);
+        await FillAsync(plan.ReceiptsWhole, 0);
+
+        async Task FillAsync(Dictionary<string, RoomPlan> rooms, long after)
+        {
+            if (rooms.Count == 0) return;
+            foreach (var r in await store.ReceiptsAsync(rooms.Keys, after, plan.Now.Receipts, ct))
+                if (r.Receipt.IsFor(reader.User.Id)) rooms[r.RoomId].Receipts.Add(r.Receipt);
+            foreach (var part in rooms.Values) part.Receipts.Reverse();     // newest first, as from memory
+        }
+    }
+
+    private async Task FillToDeviceAsync(AnswerPlan plan, Reader reader, CancellationToken ct)
+    {
+        var since = reader.Request.Since?.ToDevice ?? 0;
+        var messages = await store.ToDeviceAsync(reader.User.Id, reader.Request.DeviceId, since, plan.Now.ToDevice, ToDeviceLimit, ct);
+        if (messages.Count == ToDeviceLimit)
+        {
+            // The token says up to where messages were told; a position is told whole or not at all.
+            var last = messages[^1].Position;
+            if (messages[0].Position != last) messages.RemoveAll(m => m.Position == last);
+            plan.Now = plan.Now with { ToDevice = messages[^1].Position };
+        }
+        plan.ToDevice = messages;
+    }
+
+    /// <summary>Memory holds client forms only: so few clients ask for the other one.</summary>
+    private async Task FillPdusAsync(AnswerPlan plan, CancellationToken ct)
+    {
+        plan.Pdus = [];
+        var nids = plan.Joined.Concat(plan.LeftPlans).SelectMany(part => part.Timeline.Concat(part.StateEvents)).Select(e => e.Nid).ToHashSet();
+        foreach (var chunk in nids.Chunk(EventsPerQuery))
+            foreach (var e in await store.EventsByNidsAsync(chunk, ct)) plan.Pdus[e.EventNid] = e.Pdu.Json;
+    }
+
+    /// <summary>Who left a room may share another one with the reader.</summary>
+    private async Task KeepStrangersAsync(AnswerPlan plan, Reader reader, CancellationToken ct)
+    {
+        plan.DevicesLeft.Remove(reader.User.Id);
+        if (plan.DevicesLeft.Count == 0) return;
+        plan.DevicesLeft.ExceptWith(await store.SharingAsync(reader.User.Id, plan.DevicesLeft, ct));
+        plan.DevicesChanged.ExceptWith(plan.DevicesLeft);
+    }
+}

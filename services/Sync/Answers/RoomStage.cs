@@ -1,0 +1,198 @@
+using Matrix.Events;
+using Matrix.Rooms;
+using Matrix.Sync.Engine;
+using Matrix.Sync.Rooms;
+using Matrix.Sync.Store;
+using Matrix.Sync.Unread;
+using Matrix.Sync.Users;
+
+namespace Matrix.Sync.Answers;
+
+/// <summary>
+/// Plans the joined rooms of an answer, some at a time: under the read lock what is in memory; what is not is loaded in between, for all of them at
+/// once. In the steady state nothing is loaded.
+/// </summary>
+internal sealed partial class RoomStage(SyncState state, RoomCacheLoader loader, ISyncStore store, TimeProvider clock, ILogger<RoomStage> log)
+{
+    /// <summary>Rooms that are planned without letting go of the lock.</summary>
+    private const int RoomsPerTurn = 64;
+    private const int MaxTurns = 8, ExtendBy = 200, MaxWindow = 1000;
+
+    private sealed class Needs
+    {
+        public List<(string Id, long Nid)> Rooms { get; } = [];
+        public List<(Room Room, RoomCache Cache)> Shallow { get; } = [];
+        public List<(string RoomId, long Nid)> Members { get; } = [];
+        public List<(UserRoom Own, long From, long UpTo)> Unread { get; } = [];
+    }
+
+    public async Task RunAsync(AnswerPlan plan, Reader reader, OlderChanges older, CancellationToken ct)
+    {
+        foreach (var chunk in plan.Waiting.Chunk(RoomsPerTurn))
+        {
+            var waiting = chunk.ToList();
+            for (var turn = 0; waiting.Count > 0; turn++)
+            {
+                var needs = new Needs();
+                using (state.Read()) waiting.RemoveAll(room => TryPlan(plan, reader, older, room, needs, turn));
+                if (waiting.Count == 0) break;
+                if (turn == MaxTurns)
+                {
+                    foreach (var room in waiting) LogUnavailable(log, room.Own.RoomId);
+                    break;
+                }
+                await FetchAsync(needs, reader, ct);
+            }
+        }
+        plan.Waiting = [];
+    }
+
+    private async Task FetchAsync(Needs needs, Reader reader, CancellationToken ct)
+    {
+        if (needs.Rooms.Count > 0) await loader.LoadAsync(needs.Rooms, reader.Request.TimelineLimit, ct);
+        foreach (var (room, cache) in needs.Shallow) await loader.ExtendAsync(room, cache, ExtendBy, ct);
+        if (needs.Members.Count > 0) await FetchMembersAsync(needs.Members, ct);
+        foreach (var (own, from, upTo) in needs.Unread) await EvaluateOlderAsync(reader, own, from, upTo, ct);
+    }
+
+    private async Task FetchMembersAsync(List<(string RoomId, long Nid)> members, CancellationToken ct)
+    {
+        var events = (await store.EventsByNidsAsync([.. members.Select(m => m.Nid)], ct)).ToDictionary(e => e.EventNid, e => CachedEvent.Of(e));
+        using (state.Write())
+            foreach (var (roomId, nid) in members)
+                if (events.TryGetValue(nid, out var e) && state.Rooms.TryGetValue(roomId, out var room)) room.Cache?.Keep(e);
+    }
+
+    /// <summary>Events older than the window that the user has not read: evaluated once, never kept.</summary>
+    private async Task EvaluateOlderAsync(Reader reader, UserRoom own, long from, long upTo, CancellationToken ct)
+    {
+        const int Most = 1000;
+        var events = (await store.TimelineAsync(own.RoomNid, from, upTo, Most, ct)).ConvertAll(e => CachedEvent.Of(e));
+        events.Reverse();
+        using (state.Read())
+        {
+            if (!state.Rooms.TryGetValue(own.RoomId, out var room) || room.Cache is not { } cache) return;
+            if (TryDisplayName(cache, reader.User.Id, out var name, out _))
+                own.Unread.Evaluate(events, cache, reader.User.Id, name, reader.User.AccountData.PushRules, upTo);
+        }
+    }
+
+    // ---------------------------------------------------------------- under the read lock
+
+    /// <summary>True: the room is done. False: it waits for what it added to <paramref name="needs"/>.</summary>
+    private bool TryPlan(AnswerPlan plan, Reader reader, OlderChanges older, JoinedRoom joined, Needs needs, int turn)
+    {
+        var own = joined.Own;
+        if (!state.Rooms.TryGetValue(own.RoomId, out var room) || room.Cache is not { } cache)
+        {
+            needs.Rooms.Add((own.RoomId, own.RoomNid));
+            return false;
+        }
+        cache.LastUsed = clock.GetTimestamp();
+        var part = new RoomPlan(room.Id) { MustTell = joined.IsNew || reader.Request.IsInitial };
+        var planner = new RoomPlanner(cache, reader, part, Membership.Join, joined.Known, plan.Now.Events, joined.IsFull);
+        var mayExtend = turn < MaxTurns - 2 && cache.Window.Count < MaxWindow;
+        if (planner.Run(mayExtend) == RoomPlanner.Outcome.TooShallow)
+        {
+            needs.Shallow.Add((room, cache));
+            return false;
+        }
+        if (!TryCountUnread(plan, reader, own, cache, part, needs)) return false;
+
+        if (part.Gap is { } gap) part.Gap = gap with { RoomNid = room.Nid };
+        if (joined.IsNew)
+        {
+            part.Limited = true;        // Synapse: what the client may have of an earlier stay does not join this
+            foreach (var (userId, member) in cache.Members) if (member.Membership == Membership.Join && userId != reader.User.Id) part.NewMembers.Add(userId);
+        }
+        PlanEphemeral(plan, reader, room, joined, part);
+        PlanAccountData(reader, joined, part, older);
+        PlanContacts(plan, reader, part);
+        plan.Joined.Add(part);
+        return true;
+    }
+
+    private static bool TryCountUnread(AnswerPlan plan, Reader reader, UserRoom own, RoomCache cache, RoomPlan part, Needs needs)
+    {
+        var rules = reader.User.AccountData.PushRules;
+        var from = own.Unread.Start(own, rules);
+        var first = cache.LastAt(from) + 1;
+        if (from < cache.Floor || first < cache.Window.Count)
+        {
+            if (!TryDisplayName(cache, reader.User.Id, out var name, out var memberNid))
+            {
+                needs.Members.Add((own.RoomId, memberNid));
+                return false;
+            }
+            if (from < cache.Floor)
+            {
+                needs.Unread.Add((own, from, cache.Floor));
+                return false;
+            }
+            own.Unread.Evaluate(Between(cache, first, plan.Now.Events), cache, reader.User.Id, name, rules, plan.Now.Events);
+        }
+        part.Unread = own.Unread.Count(own, reader.Request.ThreadCounts);
+        return true;
+    }
+
+    private static IEnumerable<CachedEvent> Between(RoomCache cache, int first, long upTo)
+    {
+        for (var i = first; i < cache.Window.Count && cache.Window[i].Event.Position <= upTo; i++) yield return cache.Window[i].Event;
+    }
+
+    /// <summary>False: the member event has to be loaded.</summary>
+    private static bool TryDisplayName(RoomCache cache, string userId, out string? name, out long missing)
+    {
+        (name, missing) = (null, 0);
+        if (!cache.Members.TryGetValue(userId, out var member)) return true;
+        missing = member.Nid;
+        if (member.Event is null) return false;
+        name = StateContent.String(member.Event.Content, "displayname"u8);
+        return true;
+    }
+
+    private static void PlanEphemeral(AnswerPlan plan, Reader reader, Room room, JoinedRoom joined, RoomPlan part)
+    {
+        var filter = reader.Request.Filter.Room.Ephemeral;
+        var since = reader.Request.Since is { } token ? token.WithResets(plan.Now) : default;
+        var isWhole = joined.Known == long.MinValue;
+        if (filter.Matches("m.receipt", null, room.Id))
+        {
+            if (isWhole) plan.ReceiptsWhole[room.Id] = part;
+            else if (room.LastReceipt > since.Receipts)
+            {
+                if (room.Receipts.Floor > since.Receipts) plan.ReceiptsSince[room.Id] = part;
+                else part.Receipts.AddRange(room.Receipts.Between(since.Receipts, plan.Now.Receipts).Where(r => r.IsFor(reader.User.Id)));
+            }
+        }
+        if (!filter.Matches("m.typing", null, room.Id)) return;
+        if (isWhole ? room.Typing.Anybody(plan.NowMs) : AnswerPlanner.TypingChanged(room, since, plan.NowMs))
+            part.Typing = [.. room.Typing.Now(plan.NowMs).Where(user => !reader.User.AccountData.Ignored.Contains(user))];
+    }
+
+    private static void PlanAccountData(Reader reader, JoinedRoom joined, RoomPlan part, OlderChanges older)
+    {
+        var since = reader.Request.Since?.AccountData ?? 0;
+        var isWhole = joined.Known == long.MinValue;
+        foreach (var (type, entry) in reader.User.AccountData.OfRoom(part.RoomId))
+        {
+            if (isWhole ? entry.IsDeleted : !AnswerPlanner.IsChanged(part.RoomId, type, entry, since, older)) continue;
+            if (reader.Request.Filter.Room.AccountData.Matches(type, null, part.RoomId)) part.AccountData.Add((type, entry.Content));
+        }
+    }
+
+    /// <summary>Devices and presence of those who newly share a room with the reader.</summary>
+    private void PlanContacts(AnswerPlan plan, Reader reader, RoomPlan part)
+    {
+        if (reader.Request.IsInitial) return;
+        plan.DevicesChanged.UnionWith(part.NewMembers);
+        plan.DevicesLeft.UnionWith(part.GoneMembers);
+        foreach (var userId in part.NewMembers)
+            if (state.Presence.Of(userId) is { } row && row.Presence != "offline" && reader.Request.Filter.Presence.Matches("m.presence", userId)
+                && !plan.Presence.Exists(p => p.UserId == userId))
+                plan.Presence.Add((userId, row));
+    }
+
+    [LoggerMessage(1, LogLevel.Error, "Room {RoomId} could not be read and is missing from an answer")]
+    private static partial void LogUnavailable(ILogger log, string roomId);
+}

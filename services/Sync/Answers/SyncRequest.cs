@@ -1,0 +1,26 @@
+using Matrix.Events;
+using Matrix.Sync.Engine;
+using Matrix.Sync.Users;
+
+namespace Matrix.Sync.Answers;
+
+/// <summary>What a client asks for. Spec: openapi/client-server/sync.yaml</summary>
+/// <param name="Since">Null: an initial sync.</param>
+internal sealed record SyncRequest(
+    string UserId, string DeviceId, Filter Filter, Positions? Since, bool FullState, bool UseStateAfter)
+{
+    /// <summary>Synapse: 10 when the filter says nothing.</summary>
+    public const int DefaultTimelineLimit = 10;
+    /// <summary>Synapse: filter_timeline_limit.</summary>
+    public const int MaxTimelineLimit = 100;
+
+    public int TimelineLimit => Math.Clamp(Filter.Room.Timeline.Limit ?? DefaultTimelineLimit, 0, MaxTimelineLimit);
+    /// <summary>Members of senders only. Synapse: the flag of the timeline's filter does not count.</summary>
+    public bool LazyMembers => Filter.Room.State.LazyLoadMembers;
+    public bool RedundantMembers => Filter.Room.State.IncludeRedundantMembers;
+    public bool ThreadCounts => Filter.Room.Timeline.UnreadThreadNotifications;
+    public bool IsInitial => Since is null;
+}
+
+/// <summary>The reader of an answer: the request, and the user's cache. What is read of the user is read under the lock.</summary>
+internal sealed record Reader(SyncRequest Request, User User, Device Device);

@@ -1,0 +1,107 @@
+using System.Diagnostics.Metrics;
+using Matrix.ServiceDefaults;
+using Matrix.Sync.Rooms;
+using Matrix.Sync.Users;
+
+namespace Matrix.Sync.Engine;
+
+/// <summary>
+/// Keeps rooms and users within the memory budget of the process: beyond it the coldest go, down to nine tenths. Users that a request holds stay;
+/// those that nobody has asked for in a while go in any case, so that their rooms need not be followed.
+/// </summary>
+internal sealed partial class CacheKeeper : BackgroundService
+{
+    private static readonly TimeSpan Period = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan UserIdle = TimeSpan.FromMinutes(30);
+    /// <summary>The rest is for what other parts of the process cache.</summary>
+    private const double Share = 0.7;
+
+    private readonly SyncState state;
+    private readonly UserTable users;
+    private readonly TimeProvider clock;
+    private readonly ILogger<CacheKeeper> log;
+    private readonly long budget;
+    private long bytes;
+
+    public CacheKeeper(SyncState state, UserTable users, HomeserverConfig config, IMeterFactory meters, TimeProvider clock, ILogger<CacheKeeper> log)
+    {
+        (this.state, this.users, this.clock, this.log) = (state, users, clock, log);
+        budget = (long)(config.CacheBudgetBytes * Share);
+        var meter = meters.Create("Armada.Sync");
+        meter.CreateObservableGauge("armada.sync.cache.size", () => Volatile.Read(ref bytes), "By", "Rooms and users in memory");
+        meter.CreateObservableGauge("armada.sync.cache.rooms", () => Count(s => s.Rooms.Count), "{room}", "Rooms that are followed");
+        meter.CreateObservableGauge("armada.sync.cache.users", () => Count(s => s.Users.Count), "{user}", "Users in memory");
+    }
+
+    private int Count(Func<SyncState, int> of)
+    {
+        using (state.Read()) return of(state);
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(Period, clock);
+        while (await timer.WaitForNextTickAsync(stoppingToken)) Sweep();
+    }
+
+    public void Sweep()
+    {
+        DropIdleUsers();
+        using (state.Write()) state.Typing.Prune(state.NowMs, state.Rooms.ContainsKey);
+        var total = Measure();
+        if (total > budget) LogEvicting(log, total, Evict(total));
+        Volatile.Write(ref bytes, Measure());
+    }
+
+    private long Measure()
+    {
+        using (state.Read())
+            return state.Rooms.Values.Sum(r => 512 + (r.Cache?.Bytes ?? 0)) + state.Users.Values.Sum(u => u.Bytes);
+    }
+
+    private void DropIdleUsers()
+    {
+        List<User> idle;
+        using (state.Read()) idle = [.. state.Users.Values.Where(u => u.IsReady && !u.IsPinned && clock.GetElapsedTime(u.LastUsed) > UserIdle)];
+        foreach (var user in idle) TryDrop(user);
+    }
+
+    private bool TryDrop(User user)
+    {
+        using (state.Write())
+        {
+            if (user.IsPinned) return false;
+            users.Drop(user);
+            return true;
+        }
+    }
+
+    private int Evict(long total)
+    {
+        List<(long LastUsed, long Bytes, Room? Room, User? User)> all;
+        using (state.Read())
+        {
+            all = [.. state.Rooms.Values.Where(r => r.Cache is not null).Select(r => (r.Cache!.LastUsed, r.Cache.Bytes, (Room?)r, (User?)null)),
+                .. state.Users.Values.Where(u => u.IsReady && !u.IsPinned).Select(u => (u.LastUsed, u.Bytes, (Room?)null, (User?)u))];
+        }
+        all.Sort((a, b) => a.LastUsed.CompareTo(b.LastUsed));
+        var evicted = 0;
+        foreach (var (_, size, room, user) in all)
+        {
+            if (total <= budget / 10 * 9) break;
+            if (user is not null && !TryDrop(user)) continue;
+            if (room is not null)
+                using (state.Write())
+                {
+                    room.Cache = null;
+                    state.DropIfUnused(room);
+                }
+            total -= size;
+            evicted++;
+        }
+        return evicted;
+    }
+
+    [LoggerMessage(1, LogLevel.Information, "Memory budget reached with {Bytes} bytes: {Count} of the coldest rooms and users were evicted")]
+    private static partial void LogEvicting(ILogger log, long bytes, int count);
+}

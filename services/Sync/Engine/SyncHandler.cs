@@ -1,0 +1,99 @@
+using Matrix.Primitives;
+using Matrix.Replication;
+using Matrix.Sync.Answers;
+using Matrix.Sync.Store;
+using Matrix.Sync.Users;
+
+namespace Matrix.Sync.Engine;
+
+/// <summary>
+/// One request: as far as the client has seen, then an answer at once, or when there is one, or when the time is over. Waiting costs a waiter and a
+/// timer, nothing else.
+/// </summary>
+internal sealed class SyncHandler(
+    SyncState state, ISyncStore store, UserTable users, CatchUp catchUp, AnswerBuilder builder, Shutdown shutdown, TimeProvider clock)
+{
+    /// <summary>The answer; the caller disposes it.</summary>
+    public async Task<PooledBuffer> HandleAsync(SyncRequest request, TimeSpan timeout, CancellationToken ct)
+    {
+        var started = clock.GetTimestamp();
+        if (request.Since is { } token) await catchUp.TryReachAsync(token.Persistent, ct);
+        else await ReachDatabaseAsync(ct);
+        var (user, device) = await users.PinAsync(request.UserId, request.DeviceId, ct);
+        try
+        {
+            if (request.Since is { } acknowledged) await AcknowledgeAsync(user, device, request, acknowledged.ToDevice, ct);
+            return await AnswerAsync(new Reader(request, user, device), timeout, started, ct);
+        }
+        finally
+        {
+            user.Unpin();
+        }
+    }
+
+    private async Task<PooledBuffer> AnswerAsync(Reader reader, TimeSpan timeout, long started, CancellationToken ct)
+    {
+        while (true)
+        {
+            var request = reader.Request;
+            var version = reader.User.Signal.Version;
+            var plan = MayHaveNews(reader, out var quiet) ? await builder.BuildAsync(reader, ct) : quiet!;
+            var left = timeout - clock.GetElapsedTime(started);
+            if (plan.HasNews || request.IsInitial || request.FullState || left <= TimeSpan.Zero || shutdown.IsStopping) return Write(plan, reader);
+            // What came was not for this client: the next look begins here.
+            reader = reader with { Request = request with { Since = plan.Now } };
+            await reader.User.Signal.WaitAsync(version, left, clock, ct);
+        }
+    }
+
+    /// <summary>False: <paramref name="quiet"/> is the answer that tells nothing, as of now.</summary>
+    private bool MayHaveNews(Reader reader, out AnswerPlan? quiet)
+    {
+        quiet = null;
+        if (reader.Request.Since is not { } since || reader.Request.FullState) return true;
+        using (state.Read())
+        {
+            var now = state.Now.NotBefore(since);
+            if (AnswerPlanner.MayHaveNews(reader, since.WithResets(now), state.NowMs)) return true;
+            quiet = new AnswerPlan { Now = now with { TypingTsMs = since.TypingTsMs }, NowMs = state.NowMs };
+            return false;
+        }
+    }
+
+    private static PooledBuffer Write(AnswerPlan plan, Reader reader)
+    {
+        var output = new PooledBuffer(plan.HasNews ? 8192 : 512);
+        AnswerWriter.Write(output, plan, reader);
+        return output;
+    }
+
+    /// <summary>An initial sync holds everything that was committed before it was asked for.</summary>
+    private async Task ReachDatabaseAsync(CancellationToken ct)
+    {
+        var positions = await store.PositionsAsync(ct);
+        StreamDefinition[] streams = [Streams.Events, Streams.Receipts, Streams.AccountData, Streams.ToDevice];
+        await catchUp.ReachAsync(streams.Select(s => (s, positions.GetValueOrDefault(s))), ct);
+    }
+
+    /// <summary>What the client has seen is deleted. Spec: client-server-api/#send-to-device-messaging</summary>
+    private async Task AcknowledgeAsync(User user, Device device, SyncRequest request, long upTo, CancellationToken ct)
+    {
+        if (device.FirstToDevice > upTo) return;
+        await store.DeleteToDeviceAsync(user.Id, request.DeviceId, upTo, ct);
+        using (state.Write()) device.Acknowledged(upTo);
+    }
+}
+
+/// <summary>When the process stops, parked requests are answered at once: clients go on elsewhere.</summary>
+internal sealed class Shutdown
+{
+    public Shutdown(IHostApplicationLifetime lifetime, SyncState state) => lifetime.ApplicationStopping.Register(() =>
+    {
+        IsStopping = true;
+        List<User> users;
+        using (state.Read()) users = [.. state.Users.Values];
+        foreach (var user in users) user.Signal.Wake();
+    });
+
+    public bool IsStopping { get; private set; }
+}

@@ -1,0 +1,108 @@
+using Matrix.Primitives;
+using Matrix.Rooms;
+using Matrix.Storage.Events;
+
+namespace Matrix.ServiceTests.EventPersister;
+
+/// <summary>Who sees which events. Spec: client-server-api/#room-history-visibility</summary>
+public sealed class VisibilityTests(PersisterFixture fixture) : IClassFixture<PersisterFixture>
+{
+    private EventVisibility Visibility => new(fixture.States, fixture.Rooms, fixture.Events);
+
+    private async Task<List<string>> SeenAsync(string room, string user, bool asRows = false)
+    {
+        IReadOnlyList<StoredEvent> events = await fixture.TimelineAsync(room);
+        // As Sync has them: from the stream, without their snapshot.
+        if (asRows) events = [.. events.Select(e => e with { SnapshotNid = null })];
+        return [.. (await Visibility.FilterAsync(new UserId(user), events, CancellationToken.None)).Where(e => e.Pdu.Type == "m.room.message").Select(e => e.Pdu.ContentString("body"u8)!)];
+    }
+
+    /// <summary>before - invited - joined - left - joined again - after.</summary>
+    private async Task<(string Room, User Bob)> StoryAsync(string visibility)
+    {
+        var alice = await fixture.NewUserAsync();
+        var bob = await fixture.NewUserAsync();
+        var room = await alice.CreateRoomAsync(new { initial_state = new[] { new { type = "m.room.history_visibility", content = new { history_visibility = visibility } } } });
+        (await alice.SendAsync(room, "before")).Ok();
+        (await alice.InviteAsync(room, bob)).Ok();
+        (await alice.SendAsync(room, "invited")).Ok();
+        (await bob.JoinAsync(room)).Ok();
+        (await alice.SendAsync(room, "joined")).Ok();
+        (await bob.LeaveAsync(room)).Ok();
+        (await alice.SendAsync(room, "left")).Ok();
+        return (room, bob);
+    }
+
+    [Theory]
+    [InlineData("joined", "joined", "joined")]
+    [InlineData("invited", "invited,joined", "invited,joined")]
+    [InlineData("shared", "before,invited,joined", "before,invited,joined,left")]
+    [InlineData("world_readable", "before,invited,joined,left", "before,invited,joined,left")]
+    [InlineData("nonsense", "before,invited,joined", "before,invited,joined,left")]
+    public async Task By_visibility_and_membership_at_the_event(string visibility, string afterLeaving, string afterComingBack)
+    {
+        var (room, bob) = await StoryAsync(visibility);
+        var alice = (await fixture.TimelineAsync(room))[0].Pdu.Sender;
+        Assert.Equal(afterLeaving.Split(','), await SeenAsync(room, bob.Id));
+        Assert.Equal(afterLeaving.Split(','), await SeenAsync(room, bob.Id, asRows: true));
+        Assert.Equal(["before", "invited", "joined", "left"], await SeenAsync(room, alice));
+        Assert.Equal(visibility == "world_readable" ? 4 : 0, (await SeenAsync(room, "@stranger:test.example")).Count);
+
+        (await (await OwnerAsync(room)).InviteAsync(room, bob)).Ok();
+        (await bob.JoinAsync(room)).Ok();
+        Assert.Equal(afterComingBack.Split(','), await SeenAsync(room, bob.Id));
+        Assert.Equal(afterComingBack.Split(','), await SeenAsync(room, bob.Id, asRows: true));
+    }
+
+    private readonly Dictionary<string, User> owners = [];
+
+    private async Task<User> OwnerAsync(string room)
+    {
+        var id = (await fixture.TimelineAsync(room))[0].Pdu.Sender;
+        if (owners.TryGetValue(id, out var known)) return known;
+        var token = Matrix.Web.Auth.AccessTokens.New(new UserId(id));
+        await fixture.Database.InTransactionAsync<object?>(async tx =>
+        {
+            await Matrix.Storage.Accounts.AccessTokenStore.InsertAsync(tx, Matrix.Storage.Accounts.AccessTokenStore.Hash(token), id, "D2", 0, null, CancellationToken.None);
+            return null;
+        }, CancellationToken.None);
+        return owners[id] = new User(id, token, fixture.One);
+    }
+
+    [Fact]
+    public async Task A_changed_visibility_holds_from_its_event_on()
+    {
+        var alice = await fixture.NewUserAsync();
+        var bob = await fixture.NewUserAsync();
+        var room = await alice.CreateRoomAsync(new { preset = "public_chat" });
+        (await alice.SendAsync(room, "shared")).Ok();
+        (await alice.SetStateAsync(room, "m.room.history_visibility", "", new { history_visibility = "joined" })).Ok();
+        (await alice.SendAsync(room, "joined")).Ok();
+        (await alice.SetStateAsync(room, "m.room.history_visibility", "", new { history_visibility = "world_readable" })).Ok();
+        (await alice.SendAsync(room, "world")).Ok();
+        Assert.Equal(["world"], await SeenAsync(room, bob.Id));
+        (await bob.JoinAsync(room)).Ok();
+        Assert.Equal(["shared", "world"], await SeenAsync(room, bob.Id));
+    }
+
+    [Fact]
+    public async Task Own_member_events_and_the_change_of_visibility_show()
+    {
+        var (room, bob) = await StoryAsync("joined");
+        var timeline = await fixture.TimelineAsync(room);
+        var seen = await Visibility.FilterAsync(new UserId(bob.Id), timeline, CancellationToken.None);
+        Assert.Equal(["join", "leave"], seen.Where(e => e.Pdu.StateKey == bob.Id).Select(e => e.Pdu.Membership));
+        Assert.DoesNotContain(seen, e => e.Pdu.ContentString("body"u8) == "before");
+        Assert.False(await Visibility.MaySeeAsync(new UserId(bob.Id), timeline[^1], CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task Of_several_rooms_each_has_its_own_answer()
+    {
+        var (hidden, bob) = await StoryAsync("joined");
+        var (open, _) = await StoryAsync("world_readable");
+        List<StoredEvent> both = [.. await fixture.TimelineAsync(hidden), .. await fixture.TimelineAsync(open)];
+        var seen = (await Visibility.FilterAsync(new UserId(bob.Id), both, CancellationToken.None)).Where(e => e.Pdu.Type == "m.room.message").ToList();
+        Assert.Equal((1, 4), (seen.Count(e => e.Pdu.RoomId == hidden), seen.Count(e => e.Pdu.RoomId == open)));
+    }
+}
