@@ -14,7 +14,7 @@ internal static class LandingPage
         font:16px/1.6 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
         main{max-width:34rem;width:100%;background:var(--card);border:1px solid var(--line);border-radius:18px;padding:2.5rem;box-shadow:0 12px 40px rgb(16 42 80/.08)}
         svg{display:block;width:100%;height:72px;margin-bottom:1.25rem;color:var(--sea)}h1{margin:0 0 .5rem;font-size:1.6rem;letter-spacing:-.01em}
-        p{margin:.75rem 0;color:var(--soft)}b{color:var(--ink);overflow-wrap:anywhere}code{background:var(--bg);border:1px solid var(--line);border-radius:6px;padding:.1rem .4rem;overflow-wrap:anywhere}
+        p{margin:.75rem 0;color:var(--soft)}p a{color:var(--sea)}b{color:var(--ink);overflow-wrap:anywhere}code{background:var(--bg);border:1px solid var(--line);border-radius:6px;padding:.1rem .4rem;overflow-wrap:anywhere}
         a.go{display:inline-block;margin-top:.75rem;padding:.7rem 1.2rem;border-radius:10px;background:var(--sea);color:var(--card);text-decoration:none;font-weight:600}
         a.go:hover,a.go:focus{background:var(--sea2)}footer{margin-top:1.75rem;padding-top:1rem;border-top:1px solid var(--line);font-size:.875rem;color:var(--soft)}footer a{color:inherit}
         """;
@@ -23,8 +23,8 @@ internal static class LandingPage
     {
         var server = HtmlEncoder.Default.Encode(config.ServerName);
         var address = config.PublicBaseUrl is { } url
-            ? $"<p>In the client, choose this homeserver: <code>{HtmlEncoder.Default.Encode(url.TrimEnd('/'))}</code></p>"
-            : "<p>In the client, choose the address of this page as the homeserver.</p>";
+            ? $"choose this homeserver: <code>{HtmlEncoder.Default.Encode(url.TrimEnd('/'))}</code>"
+            : "choose the address of this page as the homeserver.";
         var page = $$"""
             <!doctype html>
             <html lang="en">
@@ -43,8 +43,7 @@ internal static class LandingPage
             </svg>
             <h1>Armada is running</h1>
             <p>This is the <a href="https://matrix.org">Matrix</a> homeserver of <b>{{server}}</b>. Everything is well; there is just nothing to see here in a browser.</p>
-            <p>To talk, take a Matrix client.</p>
-            {{address}}
+            <p>To talk, take a Matrix client and {{address}}</p>
             <a class="go" href="https://matrix.org/ecosystem/clients/" rel="noreferrer">Find a client</a>
             <footer>For programs: <a href="/_matrix/client/versions">/_matrix/client/versions</a></footer>
             </main>

@@ -28,6 +28,9 @@ internal static class OpenTelemetrySetup
         "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "System.Net.Http", "System.Runtime", "Npgsql", "Armada", "Armada.*",
     ];
 
+    /// <summary>What the gateway knows of a request instead of a route.</summary>
+    public const string RouteClassTag = "armada.route_class";
+
     /// <summary>Not inlined: the caller must not load the assemblies of OpenTelemetry when they are not wanted.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     public static void Add(WebApplicationBuilder builder, InstanceIdentity identity, HomeserverConfig config, IReadOnlyDictionary<string, string> environment)
@@ -108,7 +111,8 @@ internal static class OpenTelemetrySetup
                 await following(context);
                 if (context.Features.Get<IHttpActivityFeature>()?.Activity is { IsAllDataRequested: true } span)
                 {
-                    var route = (context.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText;
+                    var route = (context.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText
+                        ?? span.GetTagItem(RouteClassTag) as string;
                     span.DisplayName = route is null ? context.Request.Method : $"{context.Request.Method} {route}";
                     if (route is not null)
                     {

@@ -1,4 +1,8 @@
-using Matrix.Web.Routing;
+using Matrix.AppServices.Following;
+using Matrix.Replication;
+using Matrix.ServiceDefaults;
+using Matrix.Web.AppServices;
+using Matrix.Web.Following;
 
 namespace Matrix.AppServices;
 
@@ -9,12 +13,17 @@ public static class AppServicesService
 
     public static IHostApplicationBuilder AddAppServices(this IHostApplicationBuilder builder)
     {
+        var services = builder.Services;
+        services.AddFollowing();
+        services.AddSingleton<AppServiceMetrics>();
+        foreach (var registration in builder.AddAppServiceRegistrations().All)
+        {
+            services.AddFollower("appservice:" + registration.Id, p => ActivatorUtilities.CreateInstance<AppServiceDuty>(
+                p, registration, new Shard(Name, p.GetRequiredService<InstanceIdentity>(), p.GetRequiredService<IInstanceDirectory>())));
+        }
         return builder;
     }
 
-    public static IEndpointRouteBuilder MapAppServices(this IEndpointRouteBuilder endpoints)
-    {
-        var routes = new ClientRoutes(endpoints, Name);
-        return endpoints;
-    }
+    /// <summary>No routes yet: ping and third-party lookups will be here.</summary>
+    public static IEndpointRouteBuilder MapAppServices(this IEndpointRouteBuilder endpoints) => endpoints;
 }

@@ -54,6 +54,8 @@ public static class EventPersisterService
         services.AddSingleton<ContentRules>();
         services.AddSingleton<Sender>();
         services.AddSingleton<RoomCreation>();
+        services.TryAddSingleton<RoomAliasMover>();
+        services.AddSingleton<RoomUpgrade>();
         services.AddSingleton<SingleState>();
         services.AddSingleton<ProfilePropagation>();
         services.AddSingleton<ProfileChanges>();

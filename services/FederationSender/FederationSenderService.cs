@@ -1,4 +1,6 @@
-using Matrix.Web.Routing;
+using Matrix.FederationSender.Following;
+using Matrix.Storage.Federation;
+using Matrix.Web.Following;
 
 namespace Matrix.FederationSender;
 
@@ -9,12 +11,12 @@ public static class FederationSenderService
 
     public static IHostApplicationBuilder AddFederationSender(this IHostApplicationBuilder builder)
     {
+        builder.Services.AddSingleton<DestinationReader>();
+        builder.Services.AddSingleton<FederationSenderMetrics>();
+        builder.Services.AddFollowingDuty<DestinationDuty>();
         return builder;
     }
 
-    public static IEndpointRouteBuilder MapFederationSender(this IEndpointRouteBuilder endpoints)
-    {
-        var routes = new ClientRoutes(endpoints, Name);
-        return endpoints;
-    }
+    /// <summary>No routes: who wants something sent writes to the streams.</summary>
+    public static IEndpointRouteBuilder MapFederationSender(this IEndpointRouteBuilder endpoints) => endpoints;
 }

@@ -4,7 +4,7 @@ namespace Matrix.Push;
 
 internal sealed class PushMetrics : IDisposable
 {
-    public const string MeterName = "Matrix.Push";
+    public const string MeterName = "Armada.Push";
     private readonly Meter meter = new(MeterName);
     private readonly Counter<long> deliveries;
     private readonly Counter<long> evaluated;

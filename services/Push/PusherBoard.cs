@@ -97,8 +97,10 @@ internal sealed partial class PusherBoard(
         {
             Interlocked.Exchange(ref saveWanted, 0);
             var all = All();
-            await store.SaveAsync([.. all.Select(q => q.TakeUnsaved(evenIdle)).OfType<PusherState>()], ct);
-            foreach (var queue in all.Where(q => q.IsRejected)) await RemoveAsync(queue, ct);
+            var unsaved = all.Select(q => (Queue: q, State: q.Unsaved(evenIdle)!)).Where(u => u.State is not null).ToList();
+            await store.SaveAsync([.. unsaved.Select(u => u.State)], ct);
+            foreach (var (queue, state) in unsaved) queue.Saved(state);
+            foreach (var rejected in all.Where(q => q.IsRejected)) await RemoveAsync(rejected, ct);
         }
         finally
         {

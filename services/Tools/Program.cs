@@ -1,1 +1,3 @@
-return 0;
+using Matrix.Tools;
+
+return await ArmadaCommand.RunAsync(args, ToolContext.OfProcess, CancellationToken.None);

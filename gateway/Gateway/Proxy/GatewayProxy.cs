@@ -30,6 +30,7 @@ internal sealed partial class GatewayProxy(
             await EdgeErrors.WriteAsync(context, EdgeError.Unrecognized);
             return;
         }
+        if (context.Features.Get<IHttpActivityFeature>()?.Activity is { IsAllDataRequested: true } span) span.SetTag("armada.route_class", route.Class.Name);
         var body = Wrap(context, route.Class);
         try
         {

@@ -6,7 +6,7 @@ namespace Matrix.Background.Duties;
 /// <summary>Progress of the duties, for everybody who watches this service.</summary>
 internal sealed class DutyMetrics : IDisposable
 {
-    public const string MeterName = "Matrix.Background";
+    public const string MeterName = "Armada.Background";
     private readonly Meter meter = new(MeterName);
     private readonly Counter<long> rows;
     private readonly Counter<long> runs;

@@ -19,6 +19,7 @@ internal static class RegisterEndpoints
     {
         routes.Post(ClientVersions.R0V3Unstable, "/register", Register).Anonymous().Named("register");
         routes.Get(ClientVersions.R0V3Unstable, "/register/available", GetAvailable).Anonymous().Named("get_username_availability");
+        routes.Get(ClientVersions.R0V3Unstable, "/password_policy", GetPasswordPolicy).Anonymous().Named("get_password_policy");
     }
 
     private static async Task<IResult> Register(
@@ -101,6 +102,9 @@ internal static class RegisterEndpoints
         }
         return buffer.WrittenSpan.ToArray();
     }
+
+    /// <summary>Nothing is demanded of passwords. Synapse: MSC2000</summary>
+    private static IResult GetPasswordPolicy() => MatrixResults.Empty;
 
     private static async Task<IResult> GetAvailable(string? username, Registration registration, HomeserverConfig config, CancellationToken ct)
     {

@@ -2,6 +2,7 @@ using System.Text;
 using Matrix.Events;
 using Matrix.Primitives;
 using Matrix.Rooms;
+using Matrix.Storage.AccountData;
 using Matrix.Storage.Events;
 using Matrix.Storage.Rooms;
 
@@ -31,10 +32,10 @@ internal sealed record PageRequest(bool Backwards, long? From, long? To, int Lim
 internal sealed record RoomPage(List<StoredEvent> Events, long Edge, bool HasMore);
 
 /// <summary>
-/// Reads pages of a room's timeline, in stream order, as a user may see them. What visibility or filter hides is passed over, so a page is short only
-/// at the end or after a long stretch of hidden events; its edge always counts what was passed over. Spec: client-server-api/#get_matrixclientv3roomsroomidmessages
+/// Reads pages of a room's timeline, in stream order, as a user may see them. What visibility, filter or his list of ignored users hides is passed
+/// over, so a page is short only at the end or after a long stretch of hidden events; its edge always counts what was passed over. Spec: client-server-api/#get_matrixclientv3roomsroomidmessages
 /// </summary>
-internal sealed class RoomPager(EventReader events, EventVisibility visibility, StateReader states)
+internal sealed class RoomPager(EventReader events, EventVisibility visibility, StateReader states, AccountDataStore accountData)
 {
     /// <summary>Events looked at for one page, at most.</summary>
     private const int MaxScanned = 4000;
@@ -44,6 +45,8 @@ internal sealed class RoomPager(EventReader events, EventVisibility visibility, 
         var (low, high) = request.Backwards
             ? (request.To ?? long.MinValue, Math.Min(request.From ?? long.MaxValue, view.UpTo))
             : (request.From ?? long.MinValue, Math.Min(request.To ?? long.MaxValue, view.UpTo));
+        var ignored = IgnoredUsers.Read(await accountData.GetAsync(user.Value, "", IgnoredUsers.Type, ct));
+        bool Wanted(StoredEvent e) => request.Filter.Matches(e.Pdu) && (e.Pdu.IsState || !ignored.Contains(e.Pdu.Sender));
         var found = new List<StoredEvent>(request.Limit);
         var edge = request.From ?? (request.Backwards ? high : low);
         for (var scanned = 0; found.Count < request.Limit && scanned < MaxScanned && low < high; )
@@ -51,7 +54,7 @@ internal sealed class RoomPager(EventReader events, EventVisibility visibility, 
             var take = request.Filter.MatchesEverything ? request.Limit - found.Count : Math.Min(500, Math.Max(50, 2 * request.Limit));
             var page = await events.TimelineAsync(view.RoomNid, low, high, request.Backwards, take, ct);
             scanned += page.Count;
-            var visible = await visibility.FilterAsync(user, page.FindAll(e => request.Filter.Matches(e.Pdu)), ct);
+            var visible = await visibility.FilterAsync(user, page.FindAll(Wanted), ct);
             var room = request.Limit - found.Count;
             if (visible.Count > room)
             {

@@ -108,6 +108,7 @@ internal sealed partial class RoomActor(string roomId, ActorTools tools)
 
     private async Task WorkAsync(List<RoomCommand> commands)
     {
+        using var span = Diagnostics.StartShared("room turn", commands, static c => c.Trace);
         for (var attempt = 0; attempt < MaxAttempts && commands.Count > 0; attempt++)
         {
             if (stale) (stale, room) = (false, null);
@@ -127,6 +128,8 @@ internal sealed partial class RoomActor(string roomId, ActorTools tools)
                 return;
             }
             if (await CommitAsync(turn, commands, replies)) return;
+            // Two persisters that keep step with each other would keep each other from writing.
+            if (attempt > 0) await Task.Delay(TimeSpan.FromMilliseconds(Random.Shared.Next(1, 4 * attempt + 2)), tools.Clock);
         }
         foreach (var command in commands)
             command.Complete(MatrixError.Unavailable("The room is changed by others all the time."));
@@ -144,6 +147,7 @@ internal sealed partial class RoomActor(string roomId, ActorTools tools)
         if (await tools.Storage.Loader.LoadAsync(roomId, keys, CancellationToken.None) is { } loaded)
         {
             room = new RoomState(loaded);
+            Diagnostics.Loaded.Add(1);
             // What was looked for and not found is known to be absent, unless somebody moves the room.
             foreach (var key in RoomState.CoreKeys) if (!room.TryGetEntry(key, out _)) room.SetEntry(key, null);
             return true;
@@ -208,6 +212,7 @@ internal sealed partial class RoomActor(string roomId, ActorTools tools)
                 return true;
             case CommitKind.HeadMoved:
                 room = null;
+                Diagnostics.Rebuilt.Add(1);
                 LogMoved(tools.Log, roomId);
                 return false;
             case CommitKind.TransactionKnown:

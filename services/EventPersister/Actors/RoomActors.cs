@@ -9,16 +9,23 @@ namespace Matrix.EventPersister.Actors;
 /// The actors of this process, in a memory budget: when it is exceeded the rooms that were used longest ago go. Follows the stream of events to
 /// learn what other persisters do to rooms that are held here.
 /// </summary>
-internal sealed class RoomActors(ActorTools tools, HomeserverConfig config) : IStreamConsumer
+internal sealed class RoomActors : IStreamConsumer
 {
     /// <summary>Commands between two looks at the budget.</summary>
     private const int CheckEvery = 256;
 
     private readonly ConcurrentDictionary<string, RoomActor> actors = new(StringComparer.Ordinal);
-    /// <summary>Synapse has no counterpart; half of the process's budget, the rest belongs to readers and to what is on its way.</summary>
-    private readonly long budget = config.CacheBudgetBytes / 2;
+    /// <summary>Half of the process's budget, the rest belongs to readers and to what is on its way.</summary>
+    private readonly long budget;
+    private readonly ActorTools tools;
     private readonly Lock trimming = new();
     private int posts;
+
+    public RoomActors(ActorTools tools, HomeserverConfig config)
+    {
+        (this.tools, budget) = (tools, config.CacheBudgetBytes / 2);
+        Diagnostics.ObserveRooms(() => actors.Count);
+    }
 
     public ActorTools Tools => tools;
     public int Count => actors.Count;

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Matrix.Events;
 using Matrix.Primitives;
 
@@ -21,6 +22,8 @@ internal abstract class RoomCommand(string sender, CancellationToken cancelled)
     private readonly TaskCompletionSource<RoomReply> completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public string Sender { get; } = sender;
+    /// <summary>The request that it is part of: an actor works outside of any.</summary>
+    public ActivityContext Trace { get; } = Activity.Current?.Context ?? default;
     /// <summary>Nobody waits for it any more: not begun when it has not been.</summary>
     public bool IsCancelled => cancelled.IsCancellationRequested;
     public Task<RoomReply> Reply => completion.Task;

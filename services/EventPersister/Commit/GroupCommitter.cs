@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Threading.Channels;
 using Matrix.Primitives;
 using Matrix.Replication;
@@ -25,6 +26,7 @@ internal sealed partial class GroupCommitter(Database database, IStreamPublisher
     private sealed class Pending(RoomCommit commit)
     {
         public RoomCommit Commit { get; } = commit;
+        public ActivityContext Trace { get; } = Activity.Current?.Context ?? default;
         public TaskCompletionSource<CommitOutcome> Outcome { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 
@@ -63,7 +65,16 @@ internal sealed partial class GroupCommitter(Database database, IStreamPublisher
             }
             // Rows of rooms are locked in this order everywhere.
             group.Sort(static (a, b) => a.Commit.RoomNid.CompareTo(b.Commit.RoomNid));
-            await CommitGroupAsync(writer, group);
+            try
+            {
+                using (Diagnostics.StartShared("commit", group, static p => p.Trace)) await CommitGroupAsync(writer, group);
+            }
+            catch (Exception e)
+            {
+                // Whatever it was, those who wait hear of it and the next group is written.
+                LogFailed(log, e, group.Count);
+                foreach (var p in group) p.Outcome.TrySetException(e);
+            }
             group.Clear();
         }
     }
@@ -73,20 +84,26 @@ internal sealed partial class GroupCommitter(Database database, IStreamPublisher
         while (group.Count > 0)
         {
             CommitResult result;
+            var began = Stopwatch.GetTimestamp();
             try
             {
                 result = await writer.CommitAsync([.. group.Select(p => p.Commit)], CancellationToken.None);
             }
             catch (Exception e)
             {
-                if (group.Count > 1 && DatabaseFaults.IsOfContent(e)) await OneByOneAsync(writer, group);
-                else foreach (var p in group) p.Outcome.TrySetException(e);
-                if (group.Count == 1) LogFailed(log, e, group[0].Commit.RoomId);
+                if (group.Count > 1 && DatabaseFaults.IsOfContent(e))
+                {
+                    await OneByOneAsync(writer, group);
+                    return;
+                }
+                LogFailed(log, e, group.Count);
+                foreach (var p in group) p.Outcome.TrySetException(e);
                 return;
             }
             switch (result.Kind)
             {
                 case CommitKind.Committed:
+                    Diagnostics.CommitSeconds.Record(Stopwatch.GetElapsedTime(began).TotalSeconds);
                     await AnnounceAsync(group, result.To);
                     return;
                 case CommitKind.HeadMoved:
@@ -132,6 +149,8 @@ internal sealed partial class GroupCommitter(Database database, IStreamPublisher
     {
         var count = 0;
         foreach (var p in group) count += p.Commit.Events.Count;
+        Diagnostics.Events.Add(count);
+        Diagnostics.CommitEvents.Record(count);
         var from = to - count;
         var rows = new List<StreamRow>(count);
         foreach (var p in group)
@@ -152,8 +171,8 @@ internal sealed partial class GroupCommitter(Database database, IStreamPublisher
         }
     }
 
-    [LoggerMessage(5010, LogLevel.Error, "The events of room {RoomId} could not be written")]
-    private static partial void LogFailed(ILogger log, Exception e, string roomId);
+    [LoggerMessage(5010, LogLevel.Error, "The events of {Rooms} rooms could not be written")]
+    private static partial void LogFailed(ILogger log, Exception e, int rooms);
     [LoggerMessage(5011, LogLevel.Error, "Events {From} to {To} were written but not published")]
     private static partial void LogNotPublished(ILogger log, Exception e, long from, long to);
 }

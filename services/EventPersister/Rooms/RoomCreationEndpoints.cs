@@ -1,4 +1,6 @@
 using Matrix.Crypto;
+using Matrix.Events;
+using Matrix.Primitives;
 using Matrix.ServiceDefaults;
 using Matrix.Web.Auth;
 using Matrix.Web.Json;
@@ -9,8 +11,25 @@ namespace Matrix.EventPersister.Rooms;
 /// <summary>Creating rooms. Spec: client-server-api/#creation</summary>
 internal static class RoomCreationEndpoints
 {
-    public static void MapRoomCreation(this ClientRoutes routes) =>
+    public static void MapRoomCreation(this ClientRoutes routes)
+    {
         routes.Post(ClientVersions.ApiV1R0V3Unstable, "/createRoom", Create).Named("create_room");
+        routes.Post(ClientVersions.ApiV1R0V3Unstable, "/rooms/{roomId}/upgrade", Upgrade).Named("upgrade_room");
+    }
+
+    private static async Task<IResult> Upgrade(string roomId, Requester requester, JsonBody body, RoomUpgrade upgrade, CancellationToken ct)
+    {
+        var o = body.AsObject();
+        var id = o.RequiredString("new_version");
+        var version = RoomVersions.Find(id) ?? throw MatrixError.UnsupportedRoomVersion(id).AsException();
+        var creators = new List<string>();
+        if (o.ArrayOrNull("additional_creators") is { } list)
+            foreach (var item in list.EnumerateArray())
+                creators.Add(item.ValueKind == System.Text.Json.JsonValueKind.String && UserId.TryParse(item.GetString(), null, out var user)
+                    ? user.Value : throw MatrixError.InvalidParam("'additional_creators' holds something that is no user id").AsException());
+        var newRoom = await upgrade.UpgradeAsync(roomId, requester.UserId.Value, version, creators, ct);
+        return MatrixResults.Object(w => w.WriteString("replacement_room", newRoom));
+    }
 
     private static async Task<IResult> Create(
         Requester requester, JsonBody body, RoomCreation creation, ServerIdentity server, HomeserverConfig config, CancellationToken ct)

@@ -28,8 +28,7 @@ internal sealed partial class PusherQueue(PusherAddress address, PusherState sav
     private long lastPos = saved.LastPos;
     private long savedPos = saved.LastPos;
     private long? failingSinceMs = saved.FailingSinceMs;
-    private bool failureSaved = true;
-    private bool deliveredUnsaved;
+    private bool isUnsaved;
 
     public PusherAddress Address => address;
     /// <summary>The gateway rejected this push key: the pusher has to go.</summary>
@@ -71,16 +70,21 @@ internal sealed partial class PusherQueue(PusherAddress address, PusherState sav
     }
 
     /// <summary>What is to be saved; null when nothing is new. A position that moved without a delivery is new only with <paramref name="evenIdle"/>.</summary>
-    public PusherState? TakeUnsaved(bool evenIdle)
+    public PusherState? Unsaved(bool evenIdle)
     {
         lock (gate)
         {
-            if (lastPos == savedPos && failureSaved) return null;
-            if (!evenIdle && failureSaved && !deliveredUnsaved) return null;
-            savedPos = lastPos;
-            failureSaved = true;
-            deliveredUnsaved = false;
+            if (!isUnsaved && !(evenIdle && lastPos != savedPos)) return null;
             return new(address.UserId, address.AppId, address.Pushkey, [], 0, lastPos, failingSinceMs);
+        }
+    }
+
+    public void Saved(PusherState state)
+    {
+        lock (gate)
+        {
+            savedPos = state.LastPos;
+            isUnsaved &= state.LastPos != lastPos || state.FailingSinceMs != failingSinceMs;
         }
     }
 
@@ -150,14 +154,14 @@ internal sealed partial class PusherQueue(PusherAddress address, PusherState sav
                 // It may have been dropped for room while it was under way.
                 if (notification is not null && ReferenceEquals(pending.First?.Value, notification)) pending.RemoveFirst();
                 if (notification is not null) lastPos = Math.Max(lastPos, notification.Position);
-                deliveredUnsaved = true;
+                isUnsaved = true;
             }
             else if (notification is null)
             {
                 countsWanted = true;
             }
             long? failing = answer.Fault is null ? null : failingSinceMs ?? now;
-            if (failing != failingSinceMs) failureSaved = false;
+            isUnsaved |= failing != failingSinceMs;
             failingSinceMs = failing;
             IsRejected |= answer.Rejected.Contains(address.Pushkey, StringComparer.Ordinal);
         }

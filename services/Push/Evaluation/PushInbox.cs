@@ -1,4 +1,5 @@
 using Matrix.Replication;
+using Matrix.Storage.Following;
 using Matrix.Storage.Streams;
 
 namespace Matrix.Push.Evaluation;
@@ -17,7 +18,7 @@ internal sealed class PushInbox(EventFeed feed) : IStreamConsumer, IDisposable
 {
     private const int MaxReceipts = 10_000;
     private readonly Lock gate = new();
-    private readonly SemaphoreSlim news = new(0, 1);
+    private readonly WakeUp news = new();
     private HashSet<string> pushers = new(StringComparer.Ordinal);
     private HashSet<string> settings = new(StringComparer.Ordinal);
     private List<ReadUpTo> receipts = [];
@@ -30,7 +31,7 @@ internal sealed class PushInbox(EventFeed feed) : IStreamConsumer, IDisposable
     {
         if (stream == Replication.Streams.Events) feed.Add(from, to, rows);
         else lock (gate) foreach (var row in rows) AddLocked(stream, row);
-        Wake();
+        news.Wake();
         return ValueTask.CompletedTask;
     }
 
@@ -65,22 +66,8 @@ internal sealed class PushInbox(EventFeed feed) : IStreamConsumer, IDisposable
         }
     }
 
-    public void Wake()
-    {
-        lock (gate) if (news.CurrentCount == 0) news.Release();
-    }
-
     /// <summary>Until something happens, or the time is over.</summary>
-    public async Task WaitAsync(TimeSpan atMost, TimeProvider clock, CancellationToken ct)
-    {
-        using var enough = CancellationTokenSource.CreateLinkedTokenSource(ct);
-        var woken = news.WaitAsync(enough.Token);
-        var rested = Task.Delay(atMost, clock, enough.Token);
-        await Task.WhenAny(woken, rested);
-        await enough.CancelAsync();
-        await Task.WhenAll(woken, rested).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        ct.ThrowIfCancellationRequested();
-    }
+    public Task WaitAsync(TimeSpan atMost, TimeProvider clock, CancellationToken ct) => news.WaitAsync(atMost, clock, ct);
 
     public void Dispose() => news.Dispose();
 }

@@ -33,6 +33,8 @@ internal sealed class AnswerPlan
     public List<(string UserId, PresenceRow Row)> Presence { get; } = [];
     public bool AskToDevice { get; set; }
     public List<ToDeviceMessage> ToDevice { get; set; } = [];
+    /// <summary>PDUs by nid, for clients that want the federation format; null: they do not.</summary>
+    public Dictionary<long, ReadOnlyMemory<byte>>? Pdus { get; set; }
     public HashSet<string> DevicesChanged { get; } = new(StringComparer.Ordinal);
     public HashSet<string> DevicesLeft { get; } = new(StringComparer.Ordinal);
 

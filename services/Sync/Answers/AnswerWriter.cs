@@ -96,7 +96,7 @@ internal static class AnswerWriter
 
     private static void WriteRoom(PooledBuffer output, RoomPlan part, AnswerPlan plan, Reader reader, bool isJoined)
     {
-        var events = new EventOut(reader, plan.NowMs);
+        var events = new EventOut(reader, plan);
         output.Text(part.RoomId).Raw(":{\"timeline\":{\"events\":["u8);
         var first = true;
         for (var i = 0; i < part.Timeline.Count; i++)
@@ -221,18 +221,23 @@ internal static class AnswerWriter
 }
 
 /// <summary>Events in the form that the filter asks for.</summary>
-internal readonly struct EventOut(Reader reader, long nowMs)
+internal readonly struct EventOut(Reader reader, AnswerPlan plan)
 {
     public void Write(PooledBuffer output, CachedEvent e, Membership readerAt)
     {
+        if (plan.Pdus is not null && plan.Pdus.TryGetValue(e.Nid, out var pdu))
+        {
+            output.Raw(pdu.Span);
+            return;
+        }
         var device = e.Sender == reader.User.Id ? reader.Request.DeviceId : null;
         if (reader.Request.Filter.EventFields is not { } fields)
         {
-            e.Write(output, nowMs, device, readerAt);
+            e.Write(output, plan.NowMs, device, readerAt);
             return;
         }
         using var whole = new PooledBuffer(e.Body.Length + 128);
-        e.Write(whole, nowMs, device, readerAt);
+        e.Write(whole, plan.NowMs, device, readerAt);
         fields.Write(output, whole.Written);
     }
 }

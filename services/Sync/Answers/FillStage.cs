@@ -23,6 +23,7 @@ internal sealed class FillStage(SyncState state, ISyncStore store)
         await FillEventsAsync(plan, reader, ct);
         await FillReceiptsAsync(plan, reader, ct);
         if (plan.AskToDevice) await FillToDeviceAsync(plan, reader, ct);
+        if (reader.Request.Filter.EventFormat == EventFormat.Federation) await FillPdusAsync(plan, ct);
         if (plan.DevicesLeft.Count > 0) await KeepStrangersAsync(plan, reader, ct);
     }
 
@@ -114,6 +115,15 @@ internal sealed class FillStage(SyncState state, ISyncStore store)
             plan.Now = plan.Now with { ToDevice = messages[^1].Position };
         }
         plan.ToDevice = messages;
+    }
+
+    /// <summary>Memory holds client forms only: so few clients ask for the other one.</summary>
+    private async Task FillPdusAsync(AnswerPlan plan, CancellationToken ct)
+    {
+        plan.Pdus = [];
+        var nids = plan.Joined.Concat(plan.LeftPlans).SelectMany(part => part.Timeline.Concat(part.StateEvents)).Select(e => e.Nid).ToHashSet();
+        foreach (var chunk in nids.Chunk(EventsPerQuery))
+            foreach (var e in await store.EventsByNidsAsync(chunk, ct)) plan.Pdus[e.EventNid] = e.Pdu.Json;
     }
 
     /// <summary>Who left a room may share another one with the reader.</summary>

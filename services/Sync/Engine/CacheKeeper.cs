@@ -47,6 +47,7 @@ internal sealed partial class CacheKeeper : BackgroundService
     public void Sweep()
     {
         DropIdleUsers();
+        using (state.Write()) state.Typing.Prune(state.NowMs, state.Rooms.ContainsKey);
         var total = Measure();
         if (total > budget) LogEvicting(log, total, Evict(total));
         Volatile.Write(ref bytes, Measure());

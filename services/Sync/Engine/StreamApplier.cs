@@ -153,12 +153,12 @@ internal sealed class StreamApplier(SyncState state, ContactNews contacts, Typin
         var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
         using (state.Write())
         {
-            if (from == 0) foreach (var room in state.Rooms.Values) room.Typing.Reset();
+            if (from == 0) state.Typing.Reset();
             foreach (var row in rows)
             {
-                if (!state.Rooms.TryGetValue(row.Key, out var room)) continue;
                 var who = TypingRow.Decode(row.Payload.Span);
-                room.Typing.Apply(row.Position, who.UserId, who.Typing, who.ExpiresTsMs, now);
+                state.Typing.Of(row.Key).Apply(row.Position, who.UserId, who.Typing, who.ExpiresTsMs, now);
+                if (!state.Rooms.TryGetValue(row.Key, out var room)) continue;
                 if (who.Typing) typing.Expect(room.Id, who.ExpiresTsMs);
                 foreach (var watcher in room.Watchers)
                 {

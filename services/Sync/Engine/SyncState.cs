@@ -15,6 +15,7 @@ internal sealed class SyncState(IStreamFollower follower, TimeProvider clock) : 
 
     public Dictionary<string, Room> Rooms { get; } = new(StringComparer.Ordinal);
     public Dictionary<string, User> Users { get; } = new(StringComparer.Ordinal);
+    public TypingTable Typing { get; } = new();
     public PresenceTable Presence { get; } = new();
     public JoinedRoomsIndex JoinedRooms { get; } = new();
 
@@ -47,7 +48,7 @@ internal sealed class SyncState(IStreamFollower follower, TimeProvider clock) : 
     /// <summary>The room, registered from now on: its rows are not missed. Under the write lock.</summary>
     public Room RoomOf(string roomId, long roomNid)
     {
-        if (!Rooms.TryGetValue(roomId, out var room)) Rooms[roomId] = room = new Room(roomId, roomNid, Position(Streams.Receipts));
+        if (!Rooms.TryGetValue(roomId, out var room)) Rooms[roomId] = room = new Room(roomId, roomNid, Position(Streams.Receipts), Typing.Of(roomId));
         return room;
     }
 

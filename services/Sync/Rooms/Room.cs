@@ -7,7 +7,7 @@ namespace Matrix.Sync.Rooms;
 /// A room that somebody here is joined to (or that is being read): how far its streams have come, who watches, and its cache while there is one.
 /// Guarded by the lock of <c>SyncState</c>.
 /// </summary>
-internal sealed class Room(string id, long nid, long receiptsPosition)
+internal sealed class Room(string id, long nid, long receiptsPosition, TypingUsers typing)
 {
     public string Id { get; } = id;
     public long Nid { get; } = nid;
@@ -18,7 +18,7 @@ internal sealed class Room(string id, long nid, long receiptsPosition)
     /// <summary>Loaded users who are joined.</summary>
     public List<User> Watchers { get; } = [];
     public ReceiptLog Receipts { get; } = new(receiptsPosition);
-    public TypingUsers Typing { get; } = new();
+    public TypingUsers Typing { get; } = typing;
     /// <summary>Null: not loaded, or evicted.</summary>
     public RoomCache? Cache { get; set; }
     /// <summary>Events that arrived while the room is being loaded; null: it is not.</summary>
@@ -53,6 +53,33 @@ internal sealed class ReceiptLog(long floor)
     }
 }
 
+/// <summary>Who is typing where: of every room, watched or not, since nobody could be asked later.</summary>
+internal sealed class TypingTable
+{
+    private readonly Dictionary<string, TypingUsers> rooms = new(StringComparer.Ordinal);
+
+    public TypingUsers Of(string roomId)
+    {
+        if (!rooms.TryGetValue(roomId, out var users)) rooms[roomId] = users = new TypingUsers();
+        return users;
+    }
+
+    public void Reset()
+    {
+        foreach (var users in rooms.Values) users.Reset();
+    }
+
+    /// <summary>Forgets rooms in which nobody types and that nobody watches.</summary>
+    public void Prune(long nowMs, Func<string, bool> isWatched)
+    {
+        foreach (var (roomId, users) in rooms)
+        {
+            users.Prune(nowMs);
+            if (users.IsEmpty && !isWatched(roomId)) rooms.Remove(roomId);
+        }
+    }
+}
+
 /// <summary>Who is typing in a room. Users stop by a row, or by running out of time without one.</summary>
 internal sealed class TypingUsers
 {
@@ -64,9 +91,15 @@ internal sealed class TypingUsers
     public void Apply(long position, string userId, bool typing, long expiresTsMs, long nowMs)
     {
         Position = position;
-        foreach (var (user, at) in until) if (at < nowMs - 60_000) until.Remove(user);
+        Prune(nowMs);
         if (typing) until[userId] = expiresTsMs;
         else until.Remove(userId);
+    }
+
+    /// <summary>Forgets who stopped so long ago that all clients have been told.</summary>
+    public void Prune(long nowMs)
+    {
+        foreach (var (user, at) in until) if (at < nowMs - 60_000) until.Remove(user);
     }
 
     public void Reset()

@@ -28,6 +28,7 @@ public sealed class MetricsTests
 
         // The measuring comes after the answer is on its way: the next answer on the same connection follows it.
         await gateway.GetTextAsync("/health");
+        listener.RecordObservableInstruments();
         Assert.Contains("armada.gateway.requests 1 client_read clientapi 2xx", measured);
         Assert.Contains("armada.gateway.duration s client_read clientapi", measured);
         Assert.Contains("armada.gateway.requests 1 initial_sync sync 5xx", measured);

@@ -116,6 +116,20 @@ public sealed class RoomReadTests(ClientApiFixture api) : IClassFixture<ClientAp
         Assert.Equal(["m0"], Bodies((await api.GetAsync(alice, Room(room, $"messages?dir=b&limit=2&filter={filter}&from={page.Text("end")}"))).RequireOk()));
     }
 
+    [Fact]
+    public async Task Messages_of_ignored_users_are_passed_over_but_not_their_state()
+    {
+        var (alice, bob) = (await api.RegisterUserAsync(), await api.RegisterUserAsync());
+        var room = await api.CreateRoomAsync(alice);
+        await api.JoinAsync(bob, room);
+        await api.SayAsync(bob, room, "noise");
+        await api.SayAsync(alice, room, "signal");
+        (await api.PutAsync(alice, $"/_matrix/client/v3/user/{alice.Id}/account_data/m.ignored_user_list", $$"""{"ignored_users":{"{{bob.Id}}":{} } }""")).RequireOk();
+        var page = (await api.GetAsync(alice, Room(room, "messages?dir=b&limit=100"))).RequireOk();
+        Assert.Equal(["signal"], Bodies(page));
+        Assert.Contains(page.Body.GetProperty("chunk").EnumerateArray(), e => e.GetProperty("sender").GetString() == bob.Id);
+    }
+
     [Theory]
     [InlineData("messages?dir=x", "M_INVALID_PARAM")]
     [InlineData("messages?dir=b&from=nonsense", "M_INVALID_PARAM")]

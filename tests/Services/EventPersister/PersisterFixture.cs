@@ -1,12 +1,10 @@
-using Matrix.EventPersister;
-using Matrix.EventPersister.Actors;
 using Matrix.Replication;
 using Matrix.Replication.Buses;
 using Matrix.Storage;
 using Matrix.Storage.Accounts;
 using Matrix.Storage.Events;
 using Matrix.Storage.Rooms;
-using Matrix.Storage.Setup;
+using Matrix.Testing.Servers;
 using Matrix.Web.Auth;
 using Matrix.Primitives;
 using Microsoft.Extensions.DependencyInjection;
@@ -18,28 +16,21 @@ namespace Matrix.ServiceTests.EventPersister;
 /// <summary>Two persisters over one fresh database and one bus, each on a port of its own.</summary>
 public sealed class PersisterFixture : IAsyncLifetime
 {
-    private string admin = "";
-    private string name = "";
+    private readonly PostgresFixture postgres = new();
     private int users;
 
     public const string ServerName = "test.example";
 
-    public NpgsqlDataSource Source { get; private set; } = null!;
-    public Database Database { get; private set; } = null!;
+    public NpgsqlDataSource Source => postgres.Source;
+    public Database Database => postgres.Database;
     public IReplicationBus Bus { get; private set; } = null!;
     public PersisterHost One { get; private set; } = null!;
     public PersisterHost Two { get; private set; } = null!;
-    public string ConnectionString { get; private set; } = "";
+    public string ConnectionString => postgres.ConnectionString;
 
     public async ValueTask InitializeAsync()
     {
-        admin = Environment.GetEnvironmentVariable("ARMADA_TEST_PG") ?? "Host=127.0.0.1;Username=postgres;Database=postgres";
-        name = "persister_" + Guid.NewGuid().ToString("N")[..16];
-        await ExecuteAsAdminAsync($"create database {name} encoding 'UTF8' lc_collate 'C' lc_ctype 'C' template template0");
-        ConnectionString = new NpgsqlConnectionStringBuilder(admin) { Database = name }.ConnectionString;
-        Source = DatabaseSetup.CreateDataSource(ConnectionString, 1, 20, "armada-test");
-        await Migrations.ApplyAsync(Source, CancellationToken.None);
-        Database = new Database(Source);
+        await postgres.InitializeAsync();
         Bus = new InProcessBus(TimeProvider.System, NullLogger<InProcessBus>.Instance);
         One = await PersisterHost.StartAsync("one", ConnectionString, Bus);
         Two = await PersisterHost.StartAsync("two", ConnectionString, Bus);
@@ -47,18 +38,9 @@ public sealed class PersisterFixture : IAsyncLifetime
 
     public async ValueTask DisposeAsync()
     {
-        await One.DisposeAsync();
-        await Two.DisposeAsync();
-        await Source.DisposeAsync();
-        await ExecuteAsAdminAsync($"drop database if exists {name} with (force)");
-    }
-
-    private async Task ExecuteAsAdminAsync(string sql)
-    {
-        await using var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(admin) { Pooling = false }.ConnectionString);
-        await connection.OpenAsync();
-        await using var command = new NpgsqlCommand(sql, connection);
-        await command.ExecuteNonQueryAsync();
+        if (One is not null) await One.DisposeAsync();
+        if (Two is not null) await Two.DisposeAsync();
+        await postgres.DisposeAsync();
     }
 
     public async Task<long> CountAsync(string sql, params object[] parameters)

@@ -1,4 +1,4 @@
-using Matrix.Storage.Events;
+using Matrix.Replication;
 
 namespace Matrix.ServiceTests.EventPersister;
 
@@ -42,6 +42,43 @@ public sealed class RivalryTests(PersisterFixture fixture) : IClassFixture<Persi
         (await bob.At(fixture.One).SendAsync(room, "no more")).Is(403, "M_FORBIDDEN");
         (await alice.At(fixture.One).ActAsync(room, "unban", bob)).Ok();
         (await bob.At(fixture.Two).JoinAsync(room)).Ok();
+    }
+
+    /// <summary>Hears nothing and says nothing.</summary>
+    private sealed class Deaf : IReplicationBus
+    {
+        public bool IsConnected => true;
+        public ValueTask PublishAsync(StreamFrame frame, CancellationToken ct) => ValueTask.CompletedTask;
+        public IAsyncDisposable Subscribe(IReadOnlyCollection<StreamDefinition> streams, Func<StreamFrame, ValueTask> onFrame) => new Nothing();
+        public ValueTask<long> PublishEphemeralAsync(StreamDefinition stream, string key, ReadOnlyMemory<byte> payload, CancellationToken ct) => ValueTask.FromResult(0L);
+        public ValueTask<long> GetEphemeralPositionAsync(StreamDefinition stream, CancellationToken ct) => ValueTask.FromResult(0L);
+        public ValueTask<EphemeralPage?> TryReadEphemeralAsync(StreamDefinition stream, long from, int limit, CancellationToken ct) => ValueTask.FromResult<EphemeralPage?>(null);
+
+        private sealed class Nothing : IAsyncDisposable
+        {
+            public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+        }
+    }
+
+    [Fact]
+    public async Task A_persister_that_hears_nothing_denies_nothing_from_memory()
+    {
+        await using var deaf = await PersisterHost.StartAsync("deaf", fixture.ConnectionString, new Deaf());
+        for (var round = 0; round < 5; round++)
+        {
+            var alice = await fixture.NewUserAsync();
+            var bob = await fixture.NewUserAsync();
+            var room = await alice.CreateRoomAsync(new { preset = "public_chat", name = "old" });
+            (await alice.At(deaf).SendAsync(room, "into its memory")).Ok();
+            (await bob.At(deaf).SendAsync(room, "not yet")).Is(403, "M_FORBIDDEN");
+            (await bob.JoinAsync(room)).Ok();
+            (await bob.At(deaf).SendAsync(room, "now")).Ok();
+            // Nor does it answer with an event that is not the state any more.
+            var renamed = (await alice.SetStateAsync(room, "m.room.name", "", new { name = "new" })).Ok().EventId;
+            var back = (await alice.At(deaf).SetStateAsync(room, "m.room.name", "", new { name = "old" })).Ok().EventId;
+            Assert.Equal(back, (await fixture.StateAsync(room))[new("m.room.name", "")].Pdu.EventId);
+            Assert.NotEqual(renamed, back);
+        }
     }
 
     [Fact]

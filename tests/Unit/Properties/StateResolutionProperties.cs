@@ -87,6 +87,60 @@ public class StateResolutionProperties
             return (Text(once) == Text(again) && Text(once) == Text(apart)).Label(string.Join(',', steps));
         }));
 
+    [Theory]
+    [InlineData("2")]
+    [InlineData("11")]
+    [InlineData("12")]
+    public void The_full_conflicted_set_is_that_of_the_plain_definition(string version) => Check.One(Some, Prop.ForAll(Steps, steps =>
+    {
+        var (room, branches) = Play(version, steps);
+        return FullConflictedSetIsRight(room, branches).Label(string.Join(',', steps));
+    }));
+
+    [Theory]
+    [InlineData("11")]
+    [InlineData("12")]
+    public void What_only_the_unconflicted_state_leads_to_is_no_difference(string version)
+    {
+        var room = Room.Version(version).Public().With(Users[0]);
+        var before = room.Get(EventTypes.PowerLevels)!.EventId;
+        var fork = room.Fork().Set(Users[0], "m.room.topic", """{"topic":"cites the first levels"}""");
+        room.Set(Users[0], EventTypes.PowerLevels, version == "12" ? """{"ban":60}""" : $$$"""{"ban":60,"users":{"{{{Users[0]}}}":100}}""");
+        fork.Merge(room);
+        Assert.NotNull(fork.Get("m.room.topic"));
+        Assert.True(FullConflictedSetIsRight(room, [room, fork]));
+        var graph = new AuthGraph(room.Dag.Find, null);
+        Assert.DoesNotContain(before, new ResolutionV2(room.RoomVersion, [room.State, fork.State], graph, _ => false, null).FullConflictedIds());
+    }
+
+    private static bool FullConflictedSetIsRight(Room room, Room[] branches)
+    {
+        var sets = branches.Select(b => (IReadOnlyDictionary<StateKey, string>)b.State).ToArray();
+        HashSet<string> Chain(IEnumerable<string> from)
+        {
+            var chain = new HashSet<string>();
+            var todo = new Stack<string>(from);
+            while (todo.TryPop(out var id))
+            {
+                if (chain.Add(id)) foreach (var auth in room.Dag.Find(id)!.AuthEvents) todo.Push(auth);
+            }
+            return chain;
+        }
+        var chains = sets.Select(s => Chain(s.Values)).ToArray();
+        var conflicted = sets.SelectMany(s => s).Where(p => !sets.All(s => s.GetValueOrDefault(p.Key) == p.Value)).Select(p => p.Value).ToHashSet();
+        var expected = chains.SelectMany(c => c).Where(id => !chains.All(c => c.Contains(id))).Concat(conflicted).ToHashSet();
+        if (room.RoomVersion.Resolution == StateResolution.V2_1)
+        {
+            foreach (var id in Chain(conflicted))
+            {
+                if (Chain([id]).Overlaps(conflicted)) expected.Add(id);
+            }
+        }
+        var graph = new AuthGraph(room.Dag.Find, null);
+        var actual = new ResolutionV2(room.RoomVersion, sets, graph, _ => false, null).FullConflictedIds();
+        return expected.SetEquals(actual);
+    }
+
     [Theory, MemberData(nameof(Versions))]
     public void The_resolved_state_has_one_event_of_the_states_for_each_of_its_keys(string version) => Check.One(Some, Prop.ForAll(Steps, steps =>
     {

@@ -108,25 +108,32 @@ internal sealed class AuthGraph(Func<string, Pdu?> fetch, Func<string, IReadOnly
     }
 
     /// <summary>
-    /// Events that are in the auth chain of some set and not of every one. <paramref name="unconflicted"/> belongs to all sets, <paramref
-    /// name="conflicted"/> lists what each has of its own.
+    /// Events that are in the auth chain of some set and not of every one, the conflicted state itself left out. <paramref name="conflicted"/>
+    /// lists what each set has of its own, <paramref name="unconflicted"/> what all have.
     /// </summary>
     // Synapse: the events of a state count as part of its auth chain (the spec's chain holds only what they cite).
-    public NumberSet AuthDifference(IReadOnlyList<List<int>> conflicted, IEnumerable<int> unconflicted)
+    public NumberSet AuthDifference(IReadOnlyList<List<int>> conflicted, Func<int, bool> isUnconflicted, IEnumerable<int> unconflicted)
     {
-        var union = new NumberSet();
-        NumberSet? all = null;
+        var difference = new NumberSet();
+        NumberSet? common = null;
         foreach (var own in conflicted)
         {
             var chain = Reach(own);
-            union.UnionWith(chain);
-            if (all is null) all = chain;
-            else all.IntersectWith(chain);
+            difference.UnionWith(chain);
+            if (common is null) common = chain;
+            else common.IntersectWith(chain);
         }
-        union.ExceptWith(all!);
-        if (union.Count == 0) return union;
-        // What every set reaches by its own events is common already, and so is everything below it.
-        union.ExceptWith(Reach(unconflicted, stop: all));
-        return union;
+        difference.ExceptWith(common!);
+        foreach (var own in conflicted) difference.ExceptWith(new NumberSet(own));
+        if (difference.Count == 0) return difference;
+
+        // What every set reaches is common, with all below it. Most of the rest is found to be common through the few unconflicted events
+        // among it; only when that does not do, the chains of the whole unconflicted state are walked.
+        var shared = Reach(difference.Where(isUnconflicted).ToArray(), stop: common);
+        difference.ExceptWith(shared);
+        if (difference.Count == 0) return difference;
+        common!.UnionWith(shared);
+        difference.ExceptWith(Reach(unconflicted, stop: common));
+        return difference;
     }
 }

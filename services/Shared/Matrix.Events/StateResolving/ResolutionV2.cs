@@ -32,20 +32,40 @@ internal sealed class ResolutionV2(
         return _unconflicted;
     }
 
+    /// <summary>The full conflicted set by id; for tests.</summary>
+    internal IReadOnlyList<string> FullConflictedIds()
+    {
+        Split();
+        return [.. FullConflictedSet().Select(graph.Id)];
+    }
+
     private void Split()
     {
-        foreach (var (key, id) in sets[0])
+        var first = sets[0];
+        _unconflicted.EnsureCapacity(first.Count);
+        var disputed = new HashSet<StateKey>();
+        foreach (var (key, id) in first)
         {
             var same = true;
             for (var i = 1; i < sets.Count && same; i++) same = sets[i].TryGetValue(key, out var other) && other == id;
             if (same) _unconflicted.Add(key, id);
+            else disputed.Add(key);
+        }
+        for (var i = 1; i < sets.Count; i++)
+        {
+            // Keys that the first set lacks: looked for only where the count says that there are some.
+            if (sets[i].Count == _unconflicted.Count + disputed.Count(sets[i].ContainsKey)) continue;
+            foreach (var key in sets[i].Keys)
+            {
+                if (!_unconflicted.ContainsKey(key)) disputed.Add(key);
+            }
         }
         foreach (var set in sets)
         {
             var own = new List<int>();
-            foreach (var (key, id) in set)
+            foreach (var key in disputed)
             {
-                if (_unconflicted.ContainsKey(key)) continue;
+                if (!set.TryGetValue(key, out var id)) continue;
                 var number = graph.Number(id);
                 own.Add(number);
                 _conflicted.Add(number);
@@ -54,9 +74,12 @@ internal sealed class ResolutionV2(
         }
     }
 
+    private bool IsUnconflicted(int number) =>
+        graph.Event(number) is { StateKey: not null } e && _unconflicted.TryGetValue(e.StatePair, out var id) && id == e.EventId;
+
     private NumberSet FullConflictedSet()
     {
-        var full = graph.AuthDifference(_own, _unconflicted.Values.Select(graph.Number));
+        var full = graph.AuthDifference(_own, IsUnconflicted, _unconflicted.Values.Select(graph.Number));
         full.UnionWith(version.Resolution == StateResolution.V2_1 ? graph.Between(_conflicted) : _conflicted);
         return full;
     }

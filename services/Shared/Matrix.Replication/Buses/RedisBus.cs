@@ -10,8 +10,8 @@ namespace Matrix.Replication.Buses;
 public sealed record RedisBusOptions(string ConnectionString, string Prefix);
 
 /// <summary>
-/// The bus of a fleet. The only file that sees StackExchange.Redis, written against what 1.2.6 and 2.8 both have. Connects in the background,
-/// again and again; what is published meanwhile is lost and found in the database.
+/// The bus of a fleet. The only file that sees StackExchange.Redis, written against what 1.2.6 and 2.x both have, but for the ordered way of hearing a
+/// channel. Connects in the background, again and again; what is published meanwhile is lost and found in the database.
 /// </summary>
 public sealed partial class RedisBus : IReplicationBus, IAsyncDisposable
 {
@@ -187,26 +187,20 @@ public sealed partial class RedisBus : IReplicationBus, IAsyncDisposable
     {
         private readonly RedisBus bus;
         private readonly Dictionary<StreamDefinition, FramePump<byte[]>> pumps;
-        private readonly Dictionary<StreamDefinition, Action<RedisChannel, RedisValue>> handlers;
+        private readonly List<Func<Task>> unsubscribes = [];
         private readonly Task subscribed;
 
         public Subscription(RedisBus bus, Dictionary<StreamDefinition, FramePump<byte[]>> pumps)
         {
             this.bus = bus;
             this.pumps = pumps;
-            handlers = pumps.ToDictionary(p => p.Key, p => (Action<RedisChannel, RedisValue>)((_, value) => p.Value.Post(value!)));
             subscribed = SubscribeAsync();
         }
 
         public async ValueTask DisposeAsync()
         {
             await subscribed;
-            if (bus.Connection is { } connection)
-            {
-                // Not awaited by the server: it forgets the subscription with the connection at the latest.
-                foreach (var (stream, handler) in handlers)
-                    await connection.GetSubscriber().UnsubscribeAsync(bus.Channel(stream), handler, CommandFlags.FireAndForget);
-            }
+            foreach (var unsubscribe in unsubscribes) await unsubscribe();
             foreach (var pump in pumps.Values) await pump.DisposeAsync();
         }
 
@@ -214,17 +208,31 @@ public sealed partial class RedisBus : IReplicationBus, IAsyncDisposable
         private async Task SubscribeAsync()
         {
             if (await bus.connecting is not { } connection) return;
-            foreach (var (stream, handler) in handlers)
+            foreach (var (stream, pump) in pumps)
             {
                 try
                 {
-                    await connection.GetSubscriber().SubscribeAsync(bus.Channel(stream), handler);
+                    unsubscribes.Add(await HearAsync(connection.GetSubscriber(), bus.Channel(stream), bytes => pump.Post(bytes)));
                 }
                 catch (Exception e) when (bus.IsTransportFault(e))
                 {
                     LogCommandFailed(bus.log, e.Message);
                 }
             }
+        }
+
+        /// <summary>Messages of the channel one at a time, in order. The result ends it, without waiting for the server.</summary>
+        private static async Task<Func<Task>> HearAsync(ISubscriber subscriber, RedisChannel channel, Action<byte[]> onMessage)
+        {
+#if REDIS_QUEUES
+            var queue = await subscriber.SubscribeAsync(channel);
+            queue.OnMessage(message => onMessage((byte[])message.Message!));
+            return () => queue.UnsubscribeAsync(CommandFlags.FireAndForget);
+#else
+            Action<RedisChannel, RedisValue> handler = (_, message) => onMessage(message!);
+            await subscriber.SubscribeAsync(channel, handler);
+            return () => subscriber.UnsubscribeAsync(channel, handler, CommandFlags.FireAndForget);
+#endif
         }
     }
 

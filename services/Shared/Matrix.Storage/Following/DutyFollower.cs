@@ -20,7 +20,7 @@ public sealed partial class DutyFollower(IFollowingDuty duty, FollowingContext c
     private const int RowsAtOnce = 500;
     public static readonly TimeSpan LeaseLife = TimeSpan.FromSeconds(15);
     public static readonly TimeSpan Rest = TimeSpan.FromSeconds(3);
-    private readonly SemaphoreSlim news = new(0, 1);
+    private readonly WakeUp news = new();
     private Dictionary<StreamDefinition, long>? positions;
     private TaskCompletionSource progress = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -42,15 +42,8 @@ public sealed partial class DutyFollower(IFollowingDuty duty, FollowingContext c
 
     public ValueTask OnRowsAsync(StreamDefinition stream, long from, long to, IReadOnlyList<StreamRow> rows)
     {
-        Wake();
+        news.Wake();
         return ValueTask.CompletedTask;
-    }
-
-    private void Wake()
-    {
-        if (news.CurrentCount > 0) return;
-        try { news.Release(); }
-        catch (SemaphoreFullException) { /* woken already */ }
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -61,7 +54,7 @@ public sealed partial class DutyFollower(IFollowingDuty duty, FollowingContext c
             try
             {
                 await StepAsync(stoppingToken);
-                await RestAsync(stoppingToken);
+                await news.WaitAsync(Rest, context.Clock, stoppingToken);
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {
@@ -97,16 +90,11 @@ public sealed partial class DutyFollower(IFollowingDuty duty, FollowingContext c
             positions = null;
             return;
         }
-        var at = positions;
-        if (at is null)
-        {
-            at = positions = await LoadOrRebuildAsync(ct);
-            Progressed();
-        }
+        if (positions is null) Progressed(await LoadOrRebuildAsync(ct));
         foreach (var stream in duty.Streams)
         {
             var to = context.Follower.Position(stream);
-            while (at[stream] < to)
+            while (positions is { } at && at[stream] < to)
             {
                 if (!await AdvanceAsync(at, stream, to, ct)) return;
                 await context.Leases.TryTakeAsync(duty.Reader, context.Instance, LeaseLife, ct);
@@ -146,23 +134,15 @@ public sealed partial class DutyFollower(IFollowingDuty duty, FollowingContext c
             return false;
         }
         await tx.CommitAsync(ct);
-        at[stream] = page.To;
-        Progressed();
+        Progressed(new Dictionary<StreamDefinition, long>(at) { [stream] = page.To });
         return true;
     }
 
-    private void Progressed() =>
-        Interlocked.Exchange(ref progress, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
-
-    private async Task RestAsync(CancellationToken ct)
+    /// <summary>A new dictionary each time: others read it meanwhile.</summary>
+    private void Progressed(Dictionary<StreamDefinition, long> now)
     {
-        using var enough = CancellationTokenSource.CreateLinkedTokenSource(ct);
-        var woken = news.WaitAsync(enough.Token);
-        var rested = Task.Delay(Rest, context.Clock, enough.Token);
-        await Task.WhenAny(woken, rested);
-        await enough.CancelAsync();
-        await Task.WhenAll(woken, rested).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        ct.ThrowIfCancellationRequested();
+        Volatile.Write(ref positions, now);
+        Interlocked.Exchange(ref progress, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
     }
 
     private async Task HandOverAsync()

@@ -1,0 +1,146 @@
+using System.Text.Json;
+using Matrix.EventPersister.Actors;
+using Matrix.EventPersister.Sending;
+using Matrix.Events;
+using Matrix.Primitives;
+using Matrix.Storage.Events;
+using Matrix.Storage.Rooms;
+
+namespace Matrix.EventPersister.Rooms;
+
+/// <summary>Replaces a room by one of another version. Spec: client-server-api/#room-upgrades</summary>
+internal sealed class RoomUpgrade(RoomActors actors, RoomReader rooms, RoomCreation creation, RoomAliasMover aliases)
+{
+    /// <summary>State that goes along, beside power levels and bans.</summary>
+    private static readonly string[] Transferred =
+    [
+        EventTypes.ServerAcl, EventTypes.Encryption, EventTypes.Name, EventTypes.Avatar, EventTypes.Topic, EventTypes.GuestAccess,
+        EventTypes.HistoryVisibility, EventTypes.JoinRules, EventTypes.CanonicalAlias,
+    ];
+
+    /// <summary>Id of the new room.</summary>
+    public async Task<string> UpgradeAsync(string roomId, string userId, RoomVersion version, IReadOnlyList<string> additionalCreators, CancellationToken ct)
+    {
+        var old = await rooms.FindAsync(roomId, ct) ?? throw MatrixError.Forbidden("Unknown room").AsException();
+        var state = (await rooms.CurrentStateAsync(old.RoomNid, ct)).ToDictionary(e => e.Pdu.StatePair);
+        var create = state[new(EventTypes.Create, "")].Pdu;
+        var levels = PowerLevels.Read(create, state.GetValueOrDefault(new(EventTypes.PowerLevels, ""))?.Pdu);
+        if (state.GetValueOrDefault(new(EventTypes.Member, userId))?.Pdu.Membership != Memberships.Join
+            || levels.Of(userId) < levels.ToSend(EventTypes.Tombstone, isState: true))
+            throw MatrixError.Forbidden("You cannot upgrade this room").AsException();
+
+        var plan = new RoomPlan
+        {
+            Version = version, Creator = userId, IsPublic = old.IsPublic, Preset = RoomPreset.Find("private_chat", isPublic: false), Invites = [],
+            CreationContent = CreationContent(create, roomId, await LastEventAsync(old, ct), version, additionalCreators),
+            InitialState = [.. NewState(state, version, userId, additionalCreators)],
+        };
+        var newRoom = await creation.CreateAsync(plan, ct);
+        await aliases.MoveAsync(roomId, newRoom, ct);
+        await CloseAsync(roomId, newRoom, userId, state, levels);
+        return newRoom;
+    }
+
+    /// <summary>Spec: the id of the last known event, where the new room's id does not depend on what comes after it.</summary>
+    private async Task<string?> LastEventAsync(RoomRecord old, CancellationToken ct) =>
+        (await actors.Tools.Storage.Loader.LoadAsync(old.RoomId, [], ct))?.Extremities is { Count: > 0 } tips ? tips[^1].EventId : null;
+
+    private static JsonElement CreationContent(Pdu create, string roomId, string? lastEvent, RoomVersion version, IReadOnlyList<string> additionalCreators)
+    {
+        using var before = JsonDocument.Parse(create.Content);
+        var json = EventContent.Write(w =>
+        {
+            foreach (var name in (ReadOnlySpan<string>)["type", "m.federate"])
+                if (before.RootElement.TryGetProperty(name, out var value)) { w.WritePropertyName(name); value.WriteTo(w); }
+            w.WriteStartObject("predecessor");
+            w.WriteString("room_id", roomId);
+            if (lastEvent is not null) w.WriteString("event_id", lastEvent);
+            w.WriteEndObject();
+            if (!version.PrivilegedCreators || additionalCreators.Count == 0) return;
+            w.WriteStartArray("additional_creators");
+            foreach (var user in additionalCreators) w.WriteStringValue(user);
+            w.WriteEndArray();
+        });
+        using var document = JsonDocument.Parse(json);
+        return document.RootElement.Clone();
+    }
+
+    private static IEnumerable<StateToSet> NewState(Dictionary<StateKey, StoredEvent> state, RoomVersion version, string userId, IReadOnlyList<string> additionalCreators)
+    {
+        if (state.TryGetValue(new(EventTypes.PowerLevels, ""), out var power))
+            yield return new StateToSet(EventTypes.PowerLevels, "", NewLevels(power.Pdu, version, userId, additionalCreators));
+        foreach (var type in Transferred)
+            if (state.TryGetValue(new(type, ""), out var e)) yield return new StateToSet(type, "", e.Pdu.Content.ToArray());
+        // Synapse: who was banned stays so.
+        foreach (var (key, e) in state)
+            if (key.Type == EventTypes.Member && e.Pdu.Membership == Memberships.Ban) yield return new StateToSet(key.Type, key.Key, e.Pdu.Content.ToArray());
+    }
+
+    /// <summary>
+    /// The levels of the old room, such that the one who upgrades can set up the new one: creators of version 12 have no level, and its
+    /// tombstones are for them.
+    /// </summary>
+    private static byte[] NewLevels(Pdu power, RoomVersion version, string userId, IReadOnlyList<string> additionalCreators)
+    {
+        using var before = JsonDocument.Parse(power.Content);
+        return EventContent.Write(w =>
+        {
+            EventContent.CopyMembers(w, before.RootElement, "users", "events");
+            w.WriteStartObject("users");
+            var hasSelf = false;
+            if (before.RootElement.TryGetProperty("users", out var users) && users.ValueKind == JsonValueKind.Object)
+                foreach (var user in users.EnumerateObject())
+                {
+                    if (version.PrivilegedCreators && (user.NameEquals(userId) || additionalCreators.Contains(user.Name))) continue;
+                    hasSelf |= user.NameEquals(userId);
+                    WriteLevel(w, user);
+                }
+            if (!hasSelf && !version.PrivilegedCreators) w.WriteNumber(userId, 100);
+            w.WriteEndObject();
+            w.WriteStartObject("events");
+            if (before.RootElement.TryGetProperty("events", out var events) && events.ValueKind == JsonValueKind.Object)
+                foreach (var e in events.EnumerateObject())
+                    if (!(version.PrivilegedCreators && e.NameEquals(EventTypes.Tombstone))) WriteLevel(w, e);
+            if (version.PrivilegedCreators) w.WriteNumber(EventTypes.Tombstone, 150);
+            w.WriteEndObject();
+        });
+    }
+
+    /// <summary>Old rooms hold levels as strings.</summary>
+    private static void WriteLevel(Utf8JsonWriter w, JsonProperty level)
+    {
+        if (level.Value.ValueKind == JsonValueKind.String && long.TryParse(level.Value.GetString(), out var number)) w.WriteNumber(level.Name, number);
+        else level.WriteTo(w);
+    }
+
+    private async Task CloseAsync(string roomId, string newRoom, string userId, Dictionary<StateKey, StoredEvent> state, PowerLevels levels)
+    {
+        var tombstone = EventContent.Write(w =>
+        {
+            w.WriteString("body", "This room has been replaced");
+            w.WriteString("replacement_room", newRoom);
+        });
+        var reply = await actors.RunAsync(roomId, new SendCommand(new EventIntent(EventTypes.Tombstone, "", userId, tombstone), CancellationToken.None));
+        if (reply.Error is { } error) throw error.AsException();
+
+        // What follows makes the old room quieter, where the user may; the upgrade does not depend on it.
+        if (state.ContainsKey(new(EventTypes.CanonicalAlias, "")))
+            await actors.RunAsync(roomId, new SendCommand(new EventIntent(EventTypes.CanonicalAlias, "", userId, EventContent.Empty), CancellationToken.None));
+        if (state.TryGetValue(new(EventTypes.PowerLevels, ""), out var power))
+            await actors.RunAsync(roomId, new SendCommand(new EventIntent(EventTypes.PowerLevels, "", userId, Restricted(power.Pdu, levels)), CancellationToken.None));
+    }
+
+    /// <summary>Spec: events_default and invite to the greater of 50 and users_default + 1.</summary>
+    private static byte[] Restricted(Pdu power, PowerLevels levels)
+    {
+        using var before = JsonDocument.Parse(power.Content);
+        var usersDefault = before.RootElement.TryGetProperty("users_default", out var d) && d.ValueKind == JsonValueKind.Number ? d.GetInt64() : 0;
+        var floor = Math.Max(50, usersDefault + 1);
+        return EventContent.Write(w =>
+        {
+            EventContent.CopyMembers(w, before.RootElement, "events_default", "invite");
+            w.WriteNumber("events_default", Math.Max(floor, levels.ToSend("m.room.message", isState: false)));
+            w.WriteNumber("invite", Math.Max(floor, levels.Invite));
+        });
+    }
+}

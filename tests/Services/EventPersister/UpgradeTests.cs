@@ -1,0 +1,67 @@
+using System.Text.Json;
+
+namespace Matrix.ServiceTests.EventPersister;
+
+/// <summary>Spec: client-server-api/#room-upgrades</summary>
+public sealed class UpgradeTests(PersisterFixture fixture) : IClassFixture<PersisterFixture>
+{
+    private static Task<PersisterHost.Answer> UpgradeAsync(User user, string room, object body) => user.PostAsync($"/rooms/{Uri.EscapeDataString(room)}/upgrade", body);
+
+    private async Task<Dictionary<(string Type, string Key), JsonElement>> ContentsAsync(string room) =>
+        (await fixture.StateAsync(room)).ToDictionary(s => (s.Key.Type, s.Key.Key), s => JsonDocument.Parse(s.Value.Pdu.Content).RootElement.Clone());
+
+    [Theory]
+    [InlineData("10", "11")]
+    [InlineData("11", "12")]
+    [InlineData("12", "12")]
+    public async Task A_room_is_replaced_by_one_that_looks_like_it(string from, string to)
+    {
+        var alice = await fixture.NewUserAsync();
+        var bob = await fixture.NewUserAsync();
+        var carol = await fixture.NewUserAsync();
+        var alias = $"up-{from}-{to}";
+        var room = await alice.CreateRoomAsync(new
+        {
+            room_version = from, preset = "public_chat", name = "Name", topic = "Topic", room_alias_name = alias, creation_content = new { type = "m.space" },
+            power_level_content_override = from == "12"
+                ? new { users = new Dictionary<string, int> { [bob.Id] = 50 } }
+                : new { users = new Dictionary<string, int> { [bob.Id] = 50, [alice.Id] = 100 } },
+        });
+        (await bob.JoinAsync(room)).Ok();
+        (await alice.ActAsync(room, "ban", carol)).Ok();
+        var last = (await alice.SendAsync(room, "last words")).Ok().EventId;
+        var replacement = (await UpgradeAsync(alice, room, new { new_version = to, additional_creators = new[] { "@dave:elsewhere" } })).Ok().Text("replacement_room");
+
+        var now = await ContentsAsync(replacement);
+        var create = now[("m.room.create", "")];
+        Assert.Equal((to, "m.space"), (create.GetProperty("room_version").GetString(), create.GetProperty("type").GetString()));
+        Assert.Equal((room, last), (create.GetProperty("predecessor").GetProperty("room_id").GetString(), create.GetProperty("predecessor").GetProperty("event_id").GetString()));
+        Assert.Equal(to == "12", create.TryGetProperty("additional_creators", out _));
+        Assert.Equal(("Name", "Topic", "public"),
+            (now[("m.room.name", "")].GetProperty("name").GetString(), now[("m.room.topic", "")].GetProperty("topic").GetString(), now[("m.room.join_rules", "")].GetProperty("join_rule").GetString()));
+        Assert.Equal(50, now[("m.room.power_levels", "")].GetProperty("users").GetProperty(bob.Id).GetInt32());
+        Assert.Equal(to != "12", now[("m.room.power_levels", "")].GetProperty("users").TryGetProperty(alice.Id, out _));
+        Assert.Equal("ban", now[("m.room.member", carol.Id)].GetProperty("membership").GetString());
+        Assert.False(now.ContainsKey(("m.room.member", bob.Id)));
+        Assert.Equal(replacement, await fixture.Rooms.AliasAsync($"#{alias}:test.example", CancellationToken.None));
+
+        var before = await ContentsAsync(room);
+        Assert.Equal(replacement, before[("m.room.tombstone", "")].GetProperty("replacement_room").GetString());
+        Assert.Equal((50, 50), (before[("m.room.power_levels", "")].GetProperty("events_default").GetInt32(), before[("m.room.power_levels", "")].GetProperty("invite").GetInt32()));
+        Assert.Equal("{}", before[("m.room.canonical_alias", "")].GetRawText());
+        (await bob.JoinAsync(replacement)).Ok();
+    }
+
+    [Fact]
+    public async Task Only_by_those_who_may_and_to_a_version_that_exists()
+    {
+        var alice = await fixture.NewUserAsync();
+        var bob = await fixture.NewUserAsync();
+        var room = await alice.CreateRoomAsync(new { preset = "public_chat" });
+        (await bob.JoinAsync(room)).Ok();
+        (await UpgradeAsync(bob, room, new { new_version = "12" })).Is(403, "M_FORBIDDEN");
+        (await UpgradeAsync(alice, room, new { new_version = "99" })).Is(400, "M_UNSUPPORTED_ROOM_VERSION");
+        (await UpgradeAsync(alice, room, new { })).Is(400, "M_MISSING_PARAM");
+        (await UpgradeAsync(alice, "!no:test.example", new { new_version = "12" })).Is(403, "M_FORBIDDEN");
+    }
+}

@@ -1,0 +1,172 @@
+using System.Text.Json;
+
+namespace Matrix.ServiceTests.Sync;
+
+/// <summary>Rooms that a user is invited to, knocks at, leaves or forgets.</summary>
+public sealed class MembershipTests(SyncFixture fixture) : IClassFixture<SyncFixture>
+{
+    private static List<JsonElement> Stripped(JsonElement? part, string section) => [.. part!.Value.At(section, "events")!.Value.EnumerateArray()];
+
+    [Fact]
+    public async Task An_invitation_comes_with_stripped_state()
+    {
+        var (alice, bob) = (fixture.NewUser(), fixture.NewUser());
+        var room = await alice.CreateRoomAsync(new { preset = "private_chat", name = "Tea", topic = "secret topic" });
+        var since = (await bob.SyncAsync()).Next;
+        await alice.InviteAsync(room, bob);
+        foreach (var host in new[] { fixture.One, fixture.Two })
+            foreach (var from in new[] { since, null })
+            {
+                var answer = from is null ? await bob.SyncAsync(at: host) : await bob.SyncUntilAsync(from, a => a.Invited(room) is not null, host);
+                var state = Stripped(answer.Invited(room), "invite_state");
+                Assert.Equal("Tea", state.Single(e => e.Text("type") == "m.room.name").GetProperty("content").Text("name"));
+                Assert.Contains(state, e => e.Text("type") == "m.room.create");
+                Assert.Contains(state, e => e.Text("type") == "m.room.join_rules");
+                Assert.Contains(state, e => RoomAnswer.Key(e) == $"m.room.member|{alice.Id}");
+                Assert.Equal($"m.room.member|{bob.Id}", RoomAnswer.Key(state[^1]));
+                Assert.Equal("invite", state[^1].GetProperty("content").Text("membership"));
+                Assert.All(state, e => Assert.Equal(["content", "sender", "state_key", "type"], e.EnumerateObject().Select(p => p.Name).Order(StringComparer.Ordinal)));
+                Assert.Empty(answer.JoinedRooms);
+            }
+    }
+
+    [Fact]
+    public async Task An_invitation_is_told_once_and_then_no_news_of_the_room()
+    {
+        var (alice, bob) = (fixture.NewUser(), fixture.NewUser());
+        var room = await alice.CreateRoomAsync();
+        var since = (await bob.SyncAsync()).Next;
+        await alice.InviteAsync(room, bob);
+        var told = await bob.SyncUntilAsync(since, a => a.Invited(room) is not null);
+        await alice.SayAsync(room, "not for him");
+        Assert.True((await bob.SyncAsync(told.Next)).IsEmpty);
+    }
+
+    [Fact]
+    public async Task Rejecting_an_invitation_tells_the_leave_event_and_nothing_of_the_room()
+    {
+        var (alice, bob) = (fixture.NewUser(), fixture.NewUser());
+        var room = await alice.CreateRoomAsync(new { preset = "private_chat" });
+        await alice.SayAsync(room, "secret");
+        await alice.InviteAsync(room, bob);
+        var since = (await bob.SyncAsync()).Next;
+        await bob.LeaveAsync(room);
+        var left = (await bob.SyncUntilAsync(since, a => a.Left(room) is not null)).Left(room)!;
+        Assert.Equal("leave", Assert.Single(left.Timeline).GetProperty("content").Text("membership"));
+        Assert.Empty(left.State);
+    }
+
+    [Fact]
+    public async Task Leaving_tells_the_timeline_up_to_it_and_nothing_after()
+    {
+        var (alice, bob) = (fixture.NewUser(), fixture.NewUser());
+        var room = await alice.CreateRoomAsync();
+        await bob.JoinAsync(room);
+        var since = (await bob.SyncAsync()).Next;
+        var seen = await alice.SayAsync(room, "seen");
+        await bob.LeaveAsync(room);
+        await alice.SayAsync(room, "not seen");
+        foreach (var host in new[] { fixture.One, fixture.Two })
+        {
+            var answer = await bob.SyncUntilAsync(since, a => a.Left(room) is not null, host);
+            var left = answer.Left(room)!;
+            Assert.Equal(["seen", "m.room.member"], left.Bodies);
+            Assert.Equal(seen, left.Ids[0]);
+            Assert.Null(answer.Joined(room));
+            Assert.False(left.Limited);
+            Assert.True((await bob.SyncAsync(answer.Next, at: host)).IsEmpty);
+        }
+    }
+
+    [Fact]
+    public async Task Leaving_after_a_gap_tells_the_state_that_changed_before_the_timeline()
+    {
+        var (alice, bob) = (fixture.NewUser(), fixture.NewUser());
+        var room = await alice.CreateRoomAsync();
+        await bob.JoinAsync(room);
+        var since = (await bob.SyncAsync()).Next;
+        await alice.SetAsync(room, "m.room.topic", new { topic = "in the gap" });
+        await alice.SayAsync(room, "a");
+        await alice.KickAsync(room, bob);
+        await alice.SetAsync(room, "m.room.topic", new { topic = "after he was gone" });
+        var left = (await bob.SyncUntilAsync(since, a => a.Left(room) is not null, filter: new { room = new { timeline = new { limit = 2 } } })).Left(room)!;
+        Assert.Equal(["a", "m.room.member"], left.Bodies);
+        Assert.True(left.Limited);
+        Assert.Equal("in the gap", Assert.Single(left.State).GetProperty("content").Text("topic"));
+    }
+
+    [Fact]
+    public async Task A_ban_is_told_as_leaving()
+    {
+        var (alice, bob) = (fixture.NewUser(), fixture.NewUser());
+        var room = await alice.CreateRoomAsync();
+        await bob.JoinAsync(room);
+        var since = (await bob.SyncAsync()).Next;
+        await alice.BanAsync(room, bob);
+        var left = (await bob.SyncUntilAsync(since, a => a.Left(room) is not null)).Left(room)!;
+        Assert.Equal("ban", left.Timeline[^1].GetProperty("content").Text("membership"));
+        Assert.Contains(alice.Id, (await bob.SyncAsync(since)).DevicesLeft);
+    }
+
+    [Fact]
+    public async Task Joining_and_leaving_between_two_answers_is_told_as_left()
+    {
+        var (alice, bob) = (fixture.NewUser(), fixture.NewUser());
+        var room = await alice.CreateRoomAsync();
+        var since = (await bob.SyncAsync()).Next;
+        await bob.JoinAsync(room);
+        await alice.SayAsync(room, "hello and goodbye");
+        await bob.LeaveAsync(room);
+        foreach (var host in new[] { fixture.One, fixture.Two })
+        {
+            var left = (await bob.SyncUntilAsync(since, a => a.Left(room) is not null, host)).Left(room)!;
+            Assert.Equal(["m.room.member", "hello and goodbye", "m.room.member"], left.Bodies[^3..]);
+        }
+    }
+
+    [Fact]
+    public async Task Rooms_left_long_ago_are_told_when_asked_for_unless_forgotten()
+    {
+        var (alice, bob) = (fixture.NewUser(), fixture.NewUser());
+        var room = await alice.CreateRoomAsync(new { preset = "public_chat", name = "Tea" });
+        await bob.JoinAsync(room);
+        await alice.SayAsync(room, "seen");
+        await bob.LeaveAsync(room);
+        await alice.SetAsync(room, "m.room.name", new { name = "Coffee" });
+        Assert.Null((await bob.SyncAsync()).Left(room));
+        var include = new { room = new { include_leave = true, timeline = new { limit = 2 } } };
+        var left = (await bob.SyncAsync(filter: include)).Left(room)!;
+        Assert.Equal(["seen", "m.room.member"], left.Bodies);
+        Assert.True(left.Limited);
+        Assert.Equal("Tea", left.State.Single(e => e.Text("type") == "m.room.name").GetProperty("content").Text("name"));
+        await bob.ForgetAsync(room);
+        Assert.Null((await bob.SyncAsync(filter: include)).Left(room));
+    }
+
+    [Fact]
+    public async Task A_knock_is_told_with_stripped_state()
+    {
+        var (alice, bob) = (fixture.NewUser(), fixture.NewUser());
+        var room = await alice.CreateRoomAsync(new
+        {
+            name = "Club", initial_state = new[] { new { type = "m.room.join_rules", state_key = "", content = new { join_rule = "knock" } } },
+        });
+        var since = (await bob.SyncAsync()).Next;
+        await bob.KnockAsync(room);
+        var state = Stripped((await bob.SyncUntilAsync(since, a => a.Knocked(room) is not null)).Knocked(room), "knock_state");
+        Assert.Contains(state, e => e.Text("type") == "m.room.name");
+        Assert.Equal("knock", state[^1].GetProperty("content").Text("membership"));
+    }
+
+    [Fact]
+    public async Task The_membership_of_the_reader_stands_at_every_event()
+    {
+        var (alice, bob) = (fixture.NewUser(), fixture.NewUser());
+        var room = await alice.CreateRoomAsync();
+        await alice.SayAsync(room, "before");
+        await bob.JoinAsync(room);
+        await alice.SayAsync(room, "after");
+        var events = (await bob.SyncAsync()).Joined(room)!.Timeline;
+        Assert.Equal(["leave", "join", "join"], events.TakeLast(3).Select(e => e.At("unsigned", "membership")?.GetString()));
+    }
+}
