@@ -55,7 +55,7 @@ async function send(client, roomId, body, txnId) {
   }
 }
 
-test("services are killed in the middle of a conversation", { skip, timeout: 240_000 }, async () => {
+test("services are killed in the middle of a conversation", { skip, timeout: 240_000 }, async t => {
   const [alice, bob] = await Promise.all([newUser("alice", { initialSyncLimit: 1000 }), newUser("bob", { initialSyncLimit: 1000 })]);
   let loggedOut = 0;
   for (const client of [alice, bob]) client.on(sdk.HttpApiEvent.SessionLoggedOut, () => loggedOut++);
@@ -101,5 +101,5 @@ test("services are killed in the middle of a conversation", { skip, timeout: 240
   assert.deepEqual(orders[0], orders[1], "both see the same order");
   assert.equal(loggedOut, 0, "nobody was logged out");
   const retries = acknowledged.filter(a => a.attempt > 1).length;
-  console.log(`# ${ids.length} messages, ${retries} of them sent more than once`);
+  t.diagnostic(`${ids.length} messages, ${retries} of them sent more than once`);
 });

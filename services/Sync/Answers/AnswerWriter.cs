@@ -104,7 +104,12 @@ internal static class AnswerWriter
         output.Raw("],\"limited\":"u8).Raw(part.Limited ? "true"u8 : "false"u8)
             .Raw(",\"prev_batch\":"u8).Text(StreamToken.After(part.StartsAfter).ToString()).Raw("}"u8);
 
-        output.Raw(reader.Request.UseStateAfter ? ",\"state_after\":{\"events\":["u8 : ",\"state\":{\"events\":["u8);
+        output.Raw(reader.Request switch
+        {
+            { UseStateAfter: false } => ",\"state\":{\"events\":["u8,
+            { StateAfterByOldName: true } => ",\"org.matrix.msc4222.state_after\":{\"events\":["u8,
+            _ => ",\"state_after\":{\"events\":["u8,
+        });
         first = true;
         foreach (var e in part.StateEvents) events.Write(output.Comma(ref first), e, Membership.None);
         output.Raw("]},\"account_data\":{\"events\":["u8);

@@ -9,6 +9,9 @@ namespace Matrix.Sync.Answers;
 internal sealed record SyncRequest(
     string UserId, string DeviceId, Filter Filter, Positions? Since, bool FullState, bool UseStateAfter)
 {
+    /// <summary>The state after the timeline goes under the name it had while it was a proposal (MSC4222): clients that ask by that name read no other.</summary>
+    public bool StateAfterByOldName { get; init; }
+
     /// <summary>Synapse: 10 when the filter says nothing.</summary>
     public const int DefaultTimelineLimit = 10;
     /// <summary>Synapse: filter_timeline_limit.</summary>

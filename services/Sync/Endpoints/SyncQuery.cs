@@ -7,6 +7,11 @@ namespace Matrix.Sync.Endpoints;
 /// <summary>Query parameters of /sync. Spec: openapi/client-server/sync.yaml</summary>
 internal sealed record SyncQuery(string? Filter, Positions? Since, bool FullState, string SetPresence, TimeSpan Timeout, bool UseStateAfter)
 {
+    private const string OldUseStateAfter = "org.matrix.msc4222.use_state_after";
+
+    /// <summary>Asked for by the name of the proposal only.</summary>
+    public bool StateAfterByOldName { get; init; }
+
     /// <summary>Longest wait; proxies in front give up on idle requests in any case.</summary>
     private static readonly TimeSpan MaxTimeout = TimeSpan.FromMinutes(3);
 
@@ -20,7 +25,10 @@ internal sealed record SyncQuery(string? Filter, Positions? Since, bool FullStat
             Bool("full_state", Of("full_state")),
             Presence(Of("set_presence")),
             Milliseconds(Of("timeout")),
-            Bool("use_state_after", Of("use_state_after") ?? Of("org.matrix.msc4222.use_state_after"))));
+            Bool("use_state_after", Of("use_state_after") ?? Of(OldUseStateAfter)))
+        {
+            StateAfterByOldName = Of("use_state_after") is null && Of(OldUseStateAfter) is not null,
+        });
     }
 
     private static bool Bool(string name, string? text) => text switch

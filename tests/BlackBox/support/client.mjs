@@ -3,9 +3,7 @@ import "./compat.mjs";
 import { randomBytes } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import * as sdk from "matrix-js-sdk";
-import { logger } from "matrix-js-sdk/lib/logger.js";
 
-logger.disableAll?.();
 export { sdk, pause };
 export const baseUrl = process.env.ARMADA_URL ?? "http://127.0.0.1:8008";
 const started = new Set();
