@@ -82,11 +82,21 @@ need_aspire() {
 
 # build CONFIGURATION TARGET: builds unless nothing has changed since the last time.
 build() {
+    local lock
+    mkdir -p "$artifacts"
+    exec {lock}>"$artifacts/build.lock"
+    # One build at a time: ./run user may well be typed while ./run still builds.
+    command -v flock >/dev/null && flock "$lock"
+    build_if_changed "$@"
+    exec {lock}>&-
+}
+
+build_if_changed() {
     local stamp=$artifacts/built.$1.$(basename "$2") log=$artifacts/build.log newer
     if [[ -f $stamp ]]; then
         newer=$(find "$root" \( -name bin -o -name obj -o -name artifacts -o -name node_modules -o -name .git -o -name data -o -name tests \) -prune -o \
             \( -name '*.cs' -o -name '*.csproj' -o -name '*.props' -o -name '*.sql' -o -name '*.txt' -o -name '*.sh' -o -name '*.json' \) -newer "$stamp" -print -quit)
-        [[ -z $newer && $artifacts/feed.props -ot $stamp ]] && return
+        [[ -z $newer && $artifacts/feed.props -ot $stamp ]] && return 0
     fi
     say "building ($1) ..."
     local begun=$SECONDS

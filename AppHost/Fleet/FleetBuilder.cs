@@ -21,7 +21,7 @@ internal static class FleetExtensions
 /// </summary>
 internal sealed class FleetBuilder(IDistributedApplicationBuilder builder, LocalRun run)
 {
-    private readonly Ports _ports = new(18100);
+    private readonly Ports _ports = new(run.DataFolder);
     private readonly List<IResourceBuilder<ProjectResource>> _services = [];
     private IResourceBuilder<ExecutableResource>? _postgres;
     private IResourceBuilder<ExecutableResource>? _redis;
@@ -36,7 +36,7 @@ internal sealed class FleetBuilder(IDistributedApplicationBuilder builder, Local
             return;
         }
 
-        var server = LocalPostgres.Prepare(run.DataFolder, _ports.Take(18432));
+        var server = LocalPostgres.Prepare(run.DataFolder, _ports.Take());
         builder.Services.AddHealthChecks().AddAsyncCheck("postgres-answers", server.CheckAsync);
         _postgres = builder.AddExecutable("postgres", server.Command, run.DataFolder, server.Arguments)
             .WithEndpoint("tcp", e => Fixed(e, server.Port))
@@ -52,7 +52,7 @@ internal sealed class FleetBuilder(IDistributedApplicationBuilder builder, Local
             return;
         }
 
-        var server = LocalRedis.Prepare(run.DataFolder, _ports.Take(18379));
+        var server = LocalRedis.Prepare(run.DataFolder, _ports.Take());
         builder.Services.AddHealthChecks().AddAsyncCheck("redis-answers", server.CheckAsync);
         _redis = builder.AddExecutable("redis", server.Command, run.DataFolder, server.Arguments)
             .WithEndpoint("tcp", e => Fixed(e, server.Port))

@@ -5,13 +5,13 @@ pids=()
 while read -r line; do
     [[ $line == done ]] && exit 0
     # The start time tells a process from a later one with the same number.
-    [[ -r /proc/$line/stat ]] && pids+=("$line:$(cut -d' ' -f22 "/proc/$line/stat")")
+    [[ -r /proc/$line/stat ]] && pids+=("$line:$(cut -d' ' -f22 "/proc/$line/stat" 2>/dev/null)")
 done
 alive() {
     local found=()
     for entry in "${pids[@]}"; do
         local pid=${entry%%:*}
-        [[ -r /proc/$pid/stat && $(cut -d' ' -f22 "/proc/$pid/stat") == "${entry##*:}" ]] && found+=("$entry")
+        [[ -r /proc/$pid/stat && $(cut -d' ' -f22 "/proc/$pid/stat" 2>/dev/null) == "${entry##*:}" ]] && found+=("$entry")
     done
     pids=("${found[@]}")
     ((${#pids[@]} > 0))

@@ -85,6 +85,19 @@ public sealed class RoomLifeTests(PersisterFixture fixture) : IClassFixture<Pers
     }
 
     [Fact]
+    public async Task Redacted_state_is_gone_from_memory_too()
+    {
+        var alice = await fixture.NewUserAsync();
+        var room = await alice.CreateRoomAsync(new { name = "secret" });
+        var name = (await fixture.StateAsync(room))[new("m.room.name", "")].Pdu.EventId;
+        (await alice.RedactAsync(room, name)).Ok();
+        Assert.Equal("{}", (await alice.GetAsync($"/rooms/{Uri.EscapeDataString(room)}/state/m.room.name")).Ok().Body.GetRawText());
+        // Not a repetition of what is no longer there; and what it replaces is shown without its content.
+        Assert.NotEqual(name, (await alice.SetStateAsync(room, "m.room.name", "", new { name = "secret" })).Ok().EventId);
+        Assert.Equal("{}", System.Text.Encoding.UTF8.GetString((await fixture.TimelineAsync(room))[^1].PrevContent.Span));
+    }
+
+    [Fact]
     public async Task The_same_state_again_is_the_same_event()
     {
         var alice = await fixture.NewUserAsync();

@@ -78,17 +78,14 @@ public class InstanceDirectoryTests(PostgresFixture postgres) : IClassFixture<Po
     [Fact]
     public async Task Leaving_does_not_remove_a_successor_of_the_same_name()
     {
-        var connectionString = await postgres.CreateDatabaseAsync();
-        await using var old = new Process(connectionString, Instance("push-1", "push"));
-        await old.StartAsync();
-        await old.UntilAsync(d => d.All.Count == 1);
-        await SqlAsync(connectionString, "update instances set started_ts_ms = 99");
-        var successor = Instance("push-1", "push") with { StartedTsMs = 100 };
-        await using var next = new Process(connectionString, successor);
-        await next.StartAsync();
-        await old.Directory.StopAsync(default);
-        await next.UntilAsync(d => d.All.Contains(successor));
-        Assert.Equal(1L, await SqlAsync(connectionString, "select count(*) from instances"));
+        await using var connection = await postgres.Source.OpenConnectionAsync();
+        var (old, successor) = (Instance("push-1", "push"), Instance("push-1", "push") with { StartedTsMs = 100 });
+        await InstanceStore.BeatAndListAsync(connection, [old], default);
+        await InstanceStore.BeatAndListAsync(connection, [successor], default);
+        await InstanceStore.RemoveAsync(connection, [old], default);
+        Assert.Equal([(successor, true)], await InstanceStore.BeatAndListAsync(connection, [], default));
+        await InstanceStore.RemoveAsync(connection, [successor], default);
+        Assert.Empty(await InstanceStore.BeatAndListAsync(connection, [], default));
     }
 
     [Fact]

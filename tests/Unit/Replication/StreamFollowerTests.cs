@@ -188,12 +188,15 @@ public class StreamFollowerTests
         await using var host = new FollowerHost(consumers: consumer);
         await host.StartAsync();
         var first = host.Follower.OfferAsync(host.Source.Commit(Streams.Receipts, Row("!a"))).AsTask();
+        var repeated = host.Follower.OfferAsync(new(Streams.Receipts, 0, 1, "w", host.Source.RowsAfter(Streams.Receipts, 0))).AsTask();
         var second = host.Follower.OfferAsync(host.Source.Commit(Streams.Receipts, Row("!b"))).AsTask();
+        Assert.True(repeated.IsCompleted);
         Assert.True(second.IsCompleted);
         Assert.Equal(0, host.Follower.Position(Streams.Receipts));
         inside.SetResult();
         await first;
         Assert.Equal(2, host.Follower.Position(Streams.Receipts));
+        Assert.Equal(2, consumer.Rows(Streams.Receipts).Count);
         Assert.Empty(consumer.Breaches);
     }
 

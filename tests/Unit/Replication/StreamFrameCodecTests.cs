@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Text;
 using FsCheck;
 using FsCheck.Fluent;
@@ -64,6 +65,15 @@ public class StreamFrameCodecTests
         bytes[0] = 2;
         Assert.False(StreamFrameCodec.TryDecode(bytes, out _));
         Assert.False(StreamFrameCodec.TryDecode(StreamFrameCodec.Encode(Example with { Stream = new("novel") }), out _));
+    }
+
+    [Fact]
+    public void A_row_beyond_the_end_of_its_frame_is_refused()
+    {
+        var bytes = StreamFrameCodec.Encode(Example);
+        Assert.True(StreamFrameCodec.TryDecode(bytes, out _));
+        BinaryPrimitives.WriteInt64LittleEndian(bytes.AsSpan(9), 301);
+        Assert.False(StreamFrameCodec.TryDecode(bytes, out _));
     }
 
     [Fact]

@@ -10,17 +10,26 @@ namespace Matrix.Replication.Buses;
 internal sealed partial class FramePump<T> : IAsyncDisposable
 {
     private const int Capacity = 1024;
-    private readonly Channel<T> queue;
+    private const long MaxBytes = 32 * 1024 * 1024;
+    private readonly StreamDefinition stream;
+    private readonly Channel<(T Item, int Size)> queue;
     private readonly Task loop;
+    private long bytes;
 
     public FramePump(StreamDefinition stream, Func<T, ValueTask> deliver, ILogger log)
     {
+        this.stream = stream;
         var options = new BoundedChannelOptions(Capacity) { SingleReader = true, FullMode = BoundedChannelFullMode.DropWrite };
-        queue = Channel.CreateBounded<T>(options, _ => ReplicationMetrics.FramesLost.Add(1, ReplicationMetrics.Tag(stream)));
-        loop = Task.Run(() => RunAsync(stream, deliver, log));
+        queue = Channel.CreateBounded<(T, int Size)>(options, dropped => Lost(dropped.Size));
+        loop = Task.Run(() => RunAsync(deliver, log));
     }
 
-    public void Post(T item) => queue.Writer.TryWrite(item);
+    /// <param name="size">Bytes that only the queue keeps alive.</param>
+    public void Post(T item, int size)
+    {
+        if (Interlocked.Add(ref bytes, size) > MaxBytes) Lost(size);
+        else queue.Writer.TryWrite((item, size));
+    }
 
     /// <summary>Returns when what was posted has been delivered.</summary>
     public async ValueTask DisposeAsync()
@@ -29,10 +38,17 @@ internal sealed partial class FramePump<T> : IAsyncDisposable
         await loop;
     }
 
-    private async Task RunAsync(StreamDefinition stream, Func<T, ValueTask> deliver, ILogger log)
+    private void Lost(int size)
     {
-        await foreach (var item in queue.Reader.ReadAllAsync())
+        Interlocked.Add(ref bytes, -size);
+        ReplicationMetrics.FramesLost.Add(1, ReplicationMetrics.Tag(stream));
+    }
+
+    private async Task RunAsync(Func<T, ValueTask> deliver, ILogger log)
+    {
+        await foreach (var (item, size) in queue.Reader.ReadAllAsync())
         {
+            Interlocked.Add(ref bytes, -size);
             try
             {
                 await deliver(item);

@@ -65,7 +65,7 @@ public sealed class InProcessBus(TimeProvider time, ILogger<InProcessBus> log) :
     {
         foreach (var subscription in subscriptions)
         {
-            if (subscription.Pumps.TryGetValue(frame.Stream, out var pump)) pump.Post(frame);
+            if (subscription.Pumps.TryGetValue(frame.Stream, out var pump)) pump.Post(frame, 0);
         }
     }
 

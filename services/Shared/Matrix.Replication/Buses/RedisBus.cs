@@ -212,7 +212,7 @@ public sealed partial class RedisBus : IReplicationBus, IAsyncDisposable
             {
                 try
                 {
-                    unsubscribes.Add(await HearAsync(connection.GetSubscriber(), bus.Channel(stream), bytes => pump.Post(bytes)));
+                    unsubscribes.Add(await HearAsync(connection.GetSubscriber(), bus.Channel(stream), bytes => pump.Post(bytes, bytes.Length)));
                 }
                 catch (Exception e) when (bus.IsTransportFault(e))
                 {

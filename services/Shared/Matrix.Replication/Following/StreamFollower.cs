@@ -208,6 +208,11 @@ public sealed partial class StreamFollower : IStreamFollower, IHostedService, IA
     /// <summary>False: the bus is away.</summary>
     private async Task<bool> ReadEphemeralAsync(StreamTrack track, CancellationToken ct)
     {
+        if (!track.IsFollowed)
+        {
+            await track.StartAtAsync(await bus.GetEphemeralPositionAsync(track.Stream, ct));
+            return true;
+        }
         while (true)
         {
             var from = track.Position;
@@ -224,8 +229,7 @@ public sealed partial class StreamFollower : IStreamFollower, IHostedService, IA
                     LogEphemeralReset(log, track.Stream.Name);
                     ReplicationMetrics.EphemeralResets.Add(1, ReplicationMetrics.Tag(track.Stream));
                 }
-                if (track.IsFollowed) await track.ResetAsync(page.To, page.Rows);
-                else await track.StartAtAsync(page.To);
+                await track.ResetAsync(page.To, page.Rows);
                 // A bus that lost its data and was not written since stands at 0; positions here never descend.
                 track.VoidedAt = page.To < from ? page.To : null;
                 if (page.To < from) return true;

@@ -155,7 +155,8 @@ internal sealed partial class StreamTrack(StreamDefinition stream, IReadOnlyList
     {
         if (early.TryGetValue(frame.From, out var other) && other.To >= frame.To) return;
         early[frame.From] = frame;
-        if (early.Count > MaxEarly) early.Remove(early.Keys.Last());
+        // Never one that joins: whoever read a gap waits for what it brought.
+        if (early.Count > MaxEarly && early.Keys.Last() is var last && last > position) early.Remove(last);
     }
 
     private async ValueTask DrainAsync()
