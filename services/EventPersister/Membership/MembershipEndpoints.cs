@@ -30,8 +30,13 @@ internal static class MembershipEndpoints
     }
 
     private static async Task<IResult> JoinByAlias(
-        string roomIdOrAlias, Requester requester, JsonBody body, MembershipChanges changes, RoomAddresses addresses, CancellationToken ct) =>
-        await Join(await addresses.ResolveAsync(roomIdOrAlias, ct), requester, body, changes, ct);
+        string roomIdOrAlias, Requester requester, JsonBody body, MembershipChanges changes, RoomAddresses addresses, CancellationToken ct)
+    {
+        var content = body.AsObjectOrEmpty();
+        var roomId = await addresses.ResolveAsync(roomIdOrAlias, ct);
+        await changes.JoinAsync(roomId, requester, content, ct);
+        return Room(roomId);
+    }
 
     private static async Task<IResult> Knock(
         string roomIdOrAlias, Requester requester, JsonBody body, MembershipChanges changes, RoomAddresses addresses, CancellationToken ct)
