@@ -22,11 +22,13 @@ internal sealed class MembershipChanges(RoomActors actors, ProfileCache profiles
     }
 
     public async Task<string> ChangeAsync(
-        string roomId, Requester requester, MembershipAction action, string target, JsonElement body, CancellationToken ct)
+        string roomId, Requester requester, MembershipAction action, string target, JsonElement body, string? txnId, CancellationToken ct)
     {
         var request = new MembershipRequest(action, requester.UserId.Value, target, await profiles.GetAsync(target, ct))
         {
             DeviceId = requester.DeviceId, IsGuest = requester.IsGuest, Reason = body.StringOrNull("reason"),
+            // A send of the same room may have the same identifier.
+            TxnId = txnId is null ? null : $"{action}/{txnId}",
         };
         return (await ChangeAsync(roomId, request, ct)).EventId;
     }
