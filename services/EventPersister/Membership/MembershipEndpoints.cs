@@ -37,18 +37,15 @@ internal static class MembershipEndpoints
     }
 
     private static async Task<IResult> JoinByAlias(
-<<<<<<< HEAD
-        string roomIdOrAlias, Requester requester, JsonBody body, MembershipChanges changes, RoomAddresses addresses, CancellationToken ct)
+        string roomIdOrAlias, string? txnId, Requester requester, JsonBody body, MembershipChanges changes, RoomAddresses addresses, CancellationToken ct) =>
+        await JoinAsync(await addresses.ResolveAsync(roomIdOrAlias, ct), txnId, requester, body, changes, ct);
+
+    private static async Task<IResult> JoinAsync(
+        string roomId, string? txnId, Requester requester, JsonBody body, MembershipChanges changes, CancellationToken ct)
     {
-        var content = body.AsObjectOrEmpty();
-        var roomId = await addresses.ResolveAsync(roomIdOrAlias, ct);
-        await changes.JoinAsync(roomId, requester, content, ct);
+        await changes.JoinAsync(roomId, requester, body.AsObjectOrEmpty(), txnId, ct);
         return Room(roomId);
     }
-=======
-        string roomIdOrAlias, string? txnId, Requester requester, JsonBody body, MembershipChanges changes, RoomAddresses addresses, CancellationToken ct) =>
-        await Join(await addresses.ResolveAsync(roomIdOrAlias, ct), txnId, requester, body, changes, ct);
->>>>>>> persister
 
     private static async Task<IResult> Knock(
         string roomIdOrAlias, Requester requester, JsonBody body, MembershipChanges changes, RoomAddresses addresses, CancellationToken ct)
