@@ -51,6 +51,7 @@ public static class EventPersisterService
 
         services.AddSingleton<RoomAddresses>();
         services.AddSingleton<MembershipChanges>();
+        services.AddSingleton<GuestRemoval>();
         services.AddSingleton<ContentRules>();
         services.AddSingleton<Sender>();
         services.AddSingleton<RoomCreation>();

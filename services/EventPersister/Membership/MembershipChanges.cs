@@ -33,6 +33,18 @@ internal sealed class MembershipChanges(RoomActors actors, ProfileCache profiles
         return (await ChangeAsync(roomId, request, ct)).EventId;
     }
 
+    /// <summary>Synapse: what else is in the body of a join by id or alias goes into the member event.</summary>
+    public async Task JoinAsync(string roomId, Requester requester, JsonElement body, CancellationToken ct)
+    {
+        var user = requester.UserId.Value;
+        var hasContent = body.EnumerateObject().Any(m => !m.NameEquals("reason") && !m.NameEquals("third_party_signed"));
+        var request = new MembershipRequest(MembershipAction.Join, user, user, await profiles.GetAsync(user, ct))
+        {
+            DeviceId = requester.DeviceId, IsGuest = requester.IsGuest, Reason = body.StringOrNull("reason"), Content = hasContent ? body : default,
+        };
+        await ChangeAsync(roomId, request, ct);
+    }
+
     /// <summary>A member event that a client writes itself. Synapse: it is taken for the action that it amounts to.</summary>
     public async Task<string> SetAsync(string roomId, Requester requester, string target, JsonElement content, CancellationToken ct)
     {

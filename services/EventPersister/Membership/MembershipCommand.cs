@@ -35,7 +35,7 @@ internal sealed record MembershipRequest(MembershipAction Action, string Sender,
     {
         var hasContent = Content.ValueKind == JsonValueKind.Object;
         w.WriteString("membership", Membership);
-        if (hasContent) EventContent.CopyMembers(w, Content, "membership", "join_authorised_via_users_server");
+        if (hasContent) EventContent.CopyMembers(w, Content, "membership", "join_authorised_via_users_server", "third_party_signed");
         if (authoriser is not null) w.WriteString("join_authorised_via_users_server", authoriser);
         if (IsGuest && Action is MembershipAction.Join) w.WriteString("kind", "guest");
         if (Reason is not null && !(hasContent && Content.TryGetProperty("reason", out _))) w.WriteString("reason", Reason);

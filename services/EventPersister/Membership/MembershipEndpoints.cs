@@ -37,8 +37,18 @@ internal static class MembershipEndpoints
     }
 
     private static async Task<IResult> JoinByAlias(
+<<<<<<< HEAD
+        string roomIdOrAlias, Requester requester, JsonBody body, MembershipChanges changes, RoomAddresses addresses, CancellationToken ct)
+    {
+        var content = body.AsObjectOrEmpty();
+        var roomId = await addresses.ResolveAsync(roomIdOrAlias, ct);
+        await changes.JoinAsync(roomId, requester, content, ct);
+        return Room(roomId);
+    }
+=======
         string roomIdOrAlias, string? txnId, Requester requester, JsonBody body, MembershipChanges changes, RoomAddresses addresses, CancellationToken ct) =>
         await Join(await addresses.ResolveAsync(roomIdOrAlias, ct), txnId, requester, body, changes, ct);
+>>>>>>> persister
 
     private static async Task<IResult> Knock(
         string roomIdOrAlias, Requester requester, JsonBody body, MembershipChanges changes, RoomAddresses addresses, CancellationToken ct)

@@ -69,7 +69,7 @@ internal sealed class AnswerBuilder(
         return older;
     }
 
-    private async Task<ILookup<string, MembershipTurn>> TurnsAsync(User user, List<UserRoom> rooms, long since, CancellationToken ct)
+    private async Task<List<MembershipTurn>> TurnsAsync(User user, List<UserRoom> rooms, long since, CancellationToken ct)
     {
         var ids = rooms.ToDictionary(own => own.RoomNid, own => own.RoomId);
         var turns = new List<MembershipTurn>();
@@ -83,7 +83,7 @@ internal sealed class AnswerBuilder(
                 before = after;
             }
         }
-        return turns.ToLookup(t => t.RoomId, StringComparer.Ordinal);
+        return turns;
     }
 
     /// <summary>What the device has of members, should this answer arrive.</summary>

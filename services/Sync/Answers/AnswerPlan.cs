@@ -55,7 +55,8 @@ internal sealed record LeftRoom(UserRoom Own, long Known, long LeftAt, bool WasJ
 /// <summary>What an incremental answer needs of the database because the token is older than memory. Null members: memory has it.</summary>
 internal sealed class OlderChanges
 {
-    public ILookup<string, MembershipTurn>? Memberships { get; set; }
+    /// <summary>Ascending within a room.</summary>
+    public List<MembershipTurn>? Memberships { get; set; }
     /// <summary>Changed account data; null with <see cref="AllAccountData"/>: nobody knows any more, all of it is told.</summary>
     public HashSet<(string RoomId, string Type)>? AccountData { get; set; }
     public bool AllAccountData { get; set; }

@@ -156,12 +156,10 @@ internal sealed class AnswerPlanner(SyncState state)
     /// </summary>
     private static HashSet<string>? PlanMemberships(AnswerPlan plan, Reader reader, long since, OlderChanges older)
     {
-        var turns = older.Memberships ?? reader.User.Log.After(since).ToLookup(t => t.RoomId, StringComparer.Ordinal);
         HashSet<string>? done = null;
-        foreach (var room in turns)
+        foreach (var room in Turns(reader.User.Log, since, older))
         {
             if (reader.User.Find(room.Key) is not { } own || !reader.Request.Filter.Room.MatchesRoom(own.RoomId)) continue;
-            if (!room.Any(t => t.Position <= plan.Now.Events)) continue;
             var before = room.First().Before;
             var wasElsewhere = before != Membership.Join || room.Any(t => t.After != Membership.Join);
             switch (own.Membership)
@@ -186,6 +184,14 @@ internal sealed class AnswerPlanner(SyncState state)
             (done ??= new(StringComparer.Ordinal)).Add(room.Key);
         }
         return done;
+    }
+
+    /// <summary>What the database told may have been read before the newest changes came: those are in the log.</summary>
+    private static IEnumerable<IGrouping<string, MembershipTurn>> Turns(MembershipLog log, long since, OlderChanges older)
+    {
+        var turns = log.After(since);
+        if (older.Memberships is { } told) turns = told.Where(t => t.Position <= log.Floor).Concat(turns);
+        return turns.GroupBy(t => t.RoomId, StringComparer.Ordinal);
     }
 
     /// <summary>Adds global account data that changed; returns the rooms in which some did.</summary>

@@ -14,7 +14,7 @@ public sealed class FaultTests : IDisposable
     public async Task A_wrong_configuration()
     {
         var file = Path.Combine(_folder.FullName, "homeserver.yaml");
-        await File.WriteAllTextAsync(file, "server_name: a b\nmax_upload_size: big\n");
+        await File.WriteAllTextAsync(file, "server_name: a b\nsigning_key_path: homeserver.yaml\nmax_upload_size: big\n");
         await using var host = HostProgram.Start(_folder.FullName, "monolith", "--config", file);
         Assert.Equal(2, await host.EndAsync());
         Assert.Contains("The configuration cannot be used: 2 faults.", host.Output, StringComparison.Ordinal);

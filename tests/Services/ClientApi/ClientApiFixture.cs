@@ -4,6 +4,7 @@ using System.Text.Json;
 using Matrix.ClientApi;
 using Matrix.EventPersister;
 using Matrix.Replication;
+using Matrix.ServiceDefaults;
 using Matrix.ServiceTests.Hosting;
 using Matrix.Storage;
 using Matrix.Storage.Accounts;
@@ -15,7 +16,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 namespace Matrix.ServiceTests.ClientApi;
 
 /// <summary>ClientApi with a persister beside it, on a port of its own, over a fresh database and the in-process bus.</summary>
-public sealed class ClientApiFixture : IAsyncLifetime
+public class ClientApiFixture : IAsyncLifetime
 {
     public const string ServerName = "test.example";
     public const string SharedSecret = "shared-secret-of-the-test";
@@ -37,7 +38,7 @@ public sealed class ClientApiFixture : IAsyncLifetime
             postgres.ConnectionString,
             b => b.AddClientApi().AddEventPersister(),
             e => e.MapClientApi().MapEventPersister(),
-            c => c with { PasswordHashIterations = 1, EnableRegistration = true, AllowGuestAccess = true, RegistrationSharedSecret = SharedSecret },
+            Configure,
             services =>
             {
                 services.AddSingleton<AccessTokenStore>();
@@ -46,6 +47,11 @@ public sealed class ClientApiFixture : IAsyncLifetime
                 services.Replace(ServiceDescriptor.Singleton<IRequestAuthenticator, UserTokenAuthenticator>());
             });
     }
+
+    protected virtual HomeserverConfig Configure(HomeserverConfig config) => config with
+    {
+        PasswordHashIterations = 1, EnableRegistration = true, AllowGuestAccess = true, RegistrationSharedSecret = SharedSecret,
+    };
 
     public async ValueTask DisposeAsync()
     {
@@ -83,12 +89,13 @@ public sealed class ClientApiFixture : IAsyncLifetime
     public Task<Answer> PostAsync(TestUser? user, string path, object? body) => SendAsync(HttpMethod.Post, user, path, body);
     public Task<Answer> PutAsync(TestUser? user, string path, object? body) => SendAsync(HttpMethod.Put, user, path, body);
 
-    /// <param name="body">An object to serialize, or JSON text as it is.</param>
+    /// <param name="body">An object to serialize, or JSON text or bytes as they are.</param>
     public async Task<Answer> SendAsync(HttpMethod method, TestUser? user, string path, object? body)
     {
         using var request = new HttpRequestMessage(method, path);
         if (user is not null) request.Headers.Authorization = new("Bearer", user.Token);
         if (body is string text) request.Content = new StringContent(text, Encoding.UTF8, "application/json");
+        else if (body is byte[] raw) request.Content = new ByteArrayContent(raw);
         else if (body is not null) request.Content = JsonContent.Create(body);
         using var response = await Http.SendAsync(request);
         var bytes = await response.Content.ReadAsByteArrayAsync();

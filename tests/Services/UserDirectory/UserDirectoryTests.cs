@@ -164,6 +164,24 @@ public sealed class UserDirectoryTests(PostgresFixture postgres) : IClassFixture
     }
 
     [Fact]
+    public async Task Rows_that_were_pruned_before_they_were_read_lead_to_a_rebuild()
+    {
+        var alice = await UserAsync("alice");
+        Assert.Empty(await FindAsync(alice, unique + "bob"));
+        await host.DisposeAsync();
+        var bob = await UserAsync("bob");
+        await Room.Version("11").With(alice, bob).SaveAsync(postgres.Database);
+        await using (var command = postgres.Source.CreateCommand(
+            """
+            delete from stream_rows where stream = 'user_directory';
+            insert into stream_retained (stream, min_pos) select stream, pos from stream_counters where stream = 'user_directory'
+            on conflict (stream) do update set min_pos = excluded.min_pos
+            """)) await command.ExecuteNonQueryAsync();
+        host = await StartAsync();
+        Assert.Equal([bob.Id], await FindAsync(alice, unique + "bob"));
+    }
+
+    [Fact]
     public async Task A_limited_answer_says_so_and_whole_names_come_first()
     {
         var (alice, ann, anna) = (await UserAsync("alice"), await UserAsync("ann"), await UserAsync("anna", "Anna", "mxc://a/b"));

@@ -109,3 +109,19 @@ public class StreamStatementTests(PostgresFixture postgres) : IClassFixture<Post
         await AssertGaplessAsync(database);
     }
 }
+
+public class NonceTests(PostgresFixture postgres) : IClassFixture<PostgresFixture>
+{
+    [Fact]
+    public async Task A_nonce_counts_once_and_only_while_it_is_fresh()
+    {
+        var nonces = new RegistrationNonceStore(postgres.Database);
+        await nonces.AddAsync("a", 1000, 0, default);
+        await nonces.AddAsync("b", 1000, 0, default);
+        Assert.False(await nonces.TakeAsync("a", 1001, default));
+        Assert.True(await nonces.TakeAsync("a", 1000, default));
+        Assert.False(await nonces.TakeAsync("a", 1000, default));
+        await nonces.AddAsync("c", 3000, 2000, default);
+        Assert.False(await nonces.TakeAsync("b", 0, default));
+    }
+}

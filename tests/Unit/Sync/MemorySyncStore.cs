@@ -1,0 +1,249 @@
+using System.Collections.Immutable;
+using Matrix.Events;
+using Matrix.Replication;
+using Matrix.Storage.Events;
+using Matrix.Storage.Streams;
+using Matrix.Storage.Sync;
+using Matrix.Sync.Store;
+using Matrix.Testing;
+using Matrix.Testing.Replication;
+
+namespace Matrix.Unit.Sync;
+
+/// <summary>A database in memory: rooms under test become events with positions, rows and frames. Counts what is asked of it.</summary>
+internal sealed class MemorySyncStore(MemoryStreamSource source) : ISyncStore
+{
+    private readonly Lock gate = new();
+    private readonly Dictionary<long, RoomData> rooms = [];
+    private readonly Dictionary<string, long> nids = [];
+    private readonly Dictionary<long, StoredEvent> events = [];
+    private readonly Dictionary<(string User, string Room, string Type), byte[]> accountData = [];
+    private readonly List<StoredReceipt> receipts = [];
+    private readonly List<(string User, string Device, ToDeviceMessage Message)> toDevice = [];
+    private int calls;
+
+    private sealed class RoomData(string id, RoomVersion version)
+    {
+        public string Id { get; } = id;
+        public RoomVersion Version { get; } = version;
+        public List<StoredEvent> Timeline { get; } = [];
+        public Dictionary<StateKey, StoredEvent> State { get; } = [];
+        public Dictionary<long, ImmutableDictionary<StateKey, long>> StateAt { get; } = [];
+    }
+
+    /// <summary>Questions so far.</summary>
+    public int Calls => Volatile.Read(ref calls);
+    public void Forget() => Volatile.Write(ref calls, 0);
+    /// <summary>Runs after a load has read and before it returns: what happens then is newer than what was read.</summary>
+    public Func<Task>? AfterReading { get; set; }
+    public bool IsAway { get; set; }
+
+    // ---------------------------------------------------------------- writing
+
+    /// <summary>Commits those events of the room that are not there yet; the frames to publish.</summary>
+    public List<StreamFrame> Commit(Room room, string? device = null, string? txn = null)
+    {
+        lock (gate)
+        {
+            var nid = NidOf(room.RoomId, room.RoomVersion);
+            var frames = new List<StreamFrame>();
+            foreach (var pdu in room.Events.Skip(rooms[nid].Timeline.Count).ToList()) frames.Add(Commit(nid, pdu, device, txn));
+            return frames;
+        }
+    }
+
+    private long NidOf(string roomId, RoomVersion version)
+    {
+        if (nids.TryGetValue(roomId, out var nid)) return nid;
+        nid = nids[roomId] = nids.Count + 1;
+        rooms[nid] = new RoomData(roomId, version);
+        return nid;
+    }
+
+    private StreamFrame Commit(long roomNid, Pdu pdu, string? device, string? txn)
+    {
+        var room = rooms[roomNid];
+        var before = pdu.IsState ? room.State.GetValueOrDefault(pdu.StatePair) : null;
+        var row = new EventRow
+        {
+            Position = 0, RoomNid = roomNid, EventNid = 1000 + events.Count, RoomId = room.Id, EventId = pdu.EventId, RoomVersion = pdu.Version.Id,
+            Type = pdu.Type, Sender = pdu.Sender, StateKey = pdu.StateKey, ReceivedTsMs = 0, TxnDeviceId = device, TxnId = txn,
+            ReplacesEventId = before?.Pdu.EventId, PrevSender = before?.Pdu.Sender, PrevContent = before?.Pdu.Content ?? default,
+            Redacts = pdu.Redacts, IsCurrentState = pdu.IsState, Json = pdu.Json,
+        };
+        var frame = source.Commit(Streams.Events, [(room.Id, row.Encode())]);
+        var stored = StoredEvent.FromRow(row with { Position = frame.To }, pdu.Version);
+        events[stored.EventNid] = stored;
+        room.Timeline.Add(stored);
+        if (pdu.IsState) room.State[pdu.StatePair] = stored;
+        room.StateAt[frame.To] = room.State.ToImmutableDictionary(s => s.Key, s => s.Value.EventNid);
+        if (pdu.Redacts is { } target && events.Values.FirstOrDefault(e => e.Pdu.EventId == target) is { } victim) Redact(room, victim, pdu.EventId);
+        return frame;
+    }
+
+    private void Redact(RoomData room, StoredEvent victim, string by)
+    {
+        var json = Redaction.Redact(victim.Pdu.Json.Span, victim.Pdu.Version);
+        var redacted = victim with { Pdu = Pdu.ReadTrusted(json, victim.Pdu.Version, victim.Pdu.EventId), RedactedBy = by, Flags = EventFlags.Redacted };
+        events[victim.EventNid] = redacted;
+        room.Timeline[room.Timeline.IndexOf(victim)] = redacted;
+        if (victim.Pdu.IsState && room.State.GetValueOrDefault(victim.Pdu.StatePair) == victim) room.State[victim.Pdu.StatePair] = redacted;
+    }
+
+    public StreamFrame SetAccountData(string userId, string roomId, string type, string json)
+    {
+        lock (gate)
+        {
+            accountData[(userId, roomId, type)] = System.Text.Encoding.UTF8.GetBytes(json);
+            return source.Commit(Streams.AccountData, [(userId, new AccountDataRow(roomId, type).Encode())]);
+        }
+    }
+
+    public StreamFrame SetReceipt(string roomId, string userId, string eventId, string type = "m.read", string thread = "")
+    {
+        lock (gate)
+        {
+            var row = new ReceiptRow(userId, type, thread, eventId, events.Values.First(e => e.Pdu.EventId == eventId).Position, 0);
+            var frame = source.Commit(Streams.Receipts, [(roomId, row.Encode())]);
+            receipts.RemoveAll(r => r.RoomId == roomId && r.Receipt.UserId == userId && r.Receipt.ReceiptType == type && r.Receipt.ThreadId == thread);
+            receipts.Add(new StoredReceipt(roomId, frame.To, row));
+            return frame;
+        }
+    }
+
+    public StreamFrame SendToDevice(string userId, string deviceId, string type)
+    {
+        lock (gate)
+        {
+            var frame = source.Commit(Streams.ToDevice, [(userId, new ToDeviceRow(deviceId).Encode())]);
+            toDevice.Add((userId, deviceId, new ToDeviceMessage(frame.To, "@sender:x", type, "{}"u8.ToArray())));
+            return frame;
+        }
+    }
+
+    public StreamFrame ChangeDevices(string userId) => source.Commit(Streams.DeviceLists, [(userId, new DeviceListRow(null).Encode())]);
+
+    // ---------------------------------------------------------------- the truth, for tests
+
+    public Dictionary<StateKey, string> StateOf(string roomId)
+    {
+        lock (gate) return rooms[nids[roomId]].State.ToDictionary(s => s.Key, s => s.Value.Pdu.EventId);
+    }
+
+    public List<string> TimelineOf(string roomId)
+    {
+        lock (gate) return [.. rooms[nids[roomId]].Timeline.Select(e => e.Pdu.EventId)];
+    }
+
+    // ---------------------------------------------------------------- reading
+
+    private async Task<T> AskAsync<T>(Func<T> answer, bool isLoad = false)
+    {
+        Interlocked.Increment(ref calls);
+        if (IsAway) throw new IOException("away");
+        await Task.Yield();
+        T result;
+        lock (gate) result = answer();
+        if (isLoad && AfterReading is { } after) await after();
+        return result;
+    }
+
+    private Dictionary<StreamDefinition, long> Positions => Streams.All.Where(s => !s.IsEphemeral).ToDictionary(s => s, source.Position);
+
+    private IEnumerable<(long Nid, RoomData Room, StoredEvent Event)> MembershipsOf(string userId) =>
+        from room in rooms
+        where room.Value.State.ContainsKey(new StateKey(EventTypes.Member, userId))
+        select (room.Key, room.Value, room.Value.State[new StateKey(EventTypes.Member, userId)]);
+
+    private IEnumerable<string> JoinedOf(RoomData room) =>
+        room.State.Where(s => s.Key.Type == EventTypes.Member && s.Value.Pdu.Membership == Memberships.Join).Select(s => s.Key.Key);
+
+    private HashSet<string> ContactsOf(string userId) =>
+        [.. MembershipsOf(userId).Where(m => m.Event.Pdu.Membership == Memberships.Join).SelectMany(m => JoinedOf(m.Room))];
+
+    public Task<Dictionary<StreamDefinition, long>> PositionsAsync(CancellationToken ct) => AskAsync(() => Positions);
+
+    public Task<UserLoad> LoadUserAsync(string userId, CancellationToken ct) => AskAsync(() => new UserLoad(
+        Positions,
+        [.. MembershipsOf(userId).Select(m => new MembershipRecord(m.Nid, m.Room.Id, userId, m.Event.Pdu.Membership!, m.Event.EventNid, m.Event.Position!.Value, m.Event.Pdu.Sender, false))],
+        [.. accountData.Where(d => d.Key.User == userId).Select(d => new AccountDatum(d.Key.Room, d.Key.Type, d.Value))],
+        [.. toDevice.Where(m => m.User == userId).GroupBy(m => m.Device).Select(g => new ToDeviceRange(g.Key, g.Min(m => m.Message.Position), g.Max(m => m.Message.Position)))],
+        [.. receipts.Where(r => r.Receipt.UserId == userId)]), isLoad: true);
+
+    public Task<List<RoomActivity>> ActivityAsync(IReadOnlyList<(long Nid, string Id)> asked, CancellationToken ct) => AskAsync(() => asked
+        .Select(r => new RoomActivity(r.Nid, rooms[r.Nid].Timeline[^1].Position!.Value, receipts.Where(x => x.RoomId == r.Id).Select(x => x.Position).DefaultIfEmpty(0).Max()))
+        .ToList());
+
+    public Task<RoomsLoad> LoadRoomsAsync(IReadOnlyCollection<long> roomNids, int timeline, CancellationToken ct) => AskAsync(() => new RoomsLoad(
+        source.Position(Streams.Events),
+        roomNids.ToDictionary(n => n, n =>
+        {
+            var room = rooms[n];
+            return new RoomLoad(room.Version.Id, [.. room.Timeline.TakeLast(timeline)], room.Timeline.Count <= timeline,
+                [.. room.State.Where(s => s.Key.Type != EventTypes.Member).Select(s => s.Value)],
+                [.. room.State.Where(s => s.Key.Type == EventTypes.Member).Select(s => new MemberLoad(s.Key.Key, s.Value.Pdu.Membership!, s.Value.EventNid, s.Value.Position!.Value))]);
+        })), isLoad: true);
+
+    public Task<List<StoredEvent>> EventsByNidsAsync(IReadOnlyCollection<long> asked, CancellationToken ct) =>
+        asked.Count == 0 ? Task.FromResult(new List<StoredEvent>()) : AskAsync(() => asked.Select(n => events[n]).ToList());
+
+    public Task<List<StoredEvent>> EventsByIdsAsync(IReadOnlyCollection<string> ids, CancellationToken ct) =>
+        ids.Count == 0 ? Task.FromResult(new List<StoredEvent>()) : AskAsync(() => events.Values.Where(e => ids.Contains(e.Pdu.EventId)).ToList());
+
+    public Task<List<StoredEvent>> TimelineAsync(long roomNid, long after, long upTo, int limit, CancellationToken ct) => AskAsync(() =>
+        rooms[roomNid].Timeline.Where(e => e.Position > after && e.Position <= upTo).Reverse().Take(limit).ToList());
+
+    public Task<List<StoredEvent>> CurrentStateAsync(IReadOnlyCollection<long> roomNids, IReadOnlyCollection<StateKey> keys, CancellationToken ct) =>
+        AskAsync(() => roomNids.SelectMany(n => rooms[n].State.Where(s => keys.Contains(s.Key)).Select(s => s.Value)).ToList());
+
+    public Task<Dictionary<long, List<string>>> JoinedMembersAsync(IReadOnlyCollection<long> roomNids, CancellationToken ct) =>
+        AskAsync(() => roomNids.ToDictionary(n => n, n => JoinedOf(rooms[n]).ToList()));
+
+    public Task<HashSet<long>> ForgottenAsync(string userId, IReadOnlyCollection<long> roomNids, CancellationToken ct) => AskAsync(() => new HashSet<long>());
+
+    public Task<Dictionary<long, long>> StateAtAsync(long roomNid, long position, CancellationToken ct) => AskAsync(() =>
+    {
+        var room = rooms[roomNid];
+        var at = room.StateAt.Keys.Where(p => p <= position).DefaultIfEmpty(0).Max();
+        // The key's number is as good as any here, as long as it stays the same.
+        return at == 0 ? [] : room.StateAt[at].ToDictionary(s => (long)string.GetHashCode($"{s.Key.Type}|{s.Key.Key}", StringComparison.Ordinal), s => s.Value);
+    });
+
+    public Task<HashSet<long>> VisibleAsync(string userId, IReadOnlyCollection<long> asked, CancellationToken ct) => AskAsync(() => asked.ToHashSet());
+
+    public Task<List<StoredReceipt>> ReceiptsAsync(IReadOnlyCollection<string> roomIds, long after, long upTo, CancellationToken ct) =>
+        AskAsync(() => receipts.Where(r => roomIds.Contains(r.RoomId) && r.Position > after && r.Position <= upTo).ToList());
+
+    public Task<List<AccountDatum>> AccountDataAsync(string userId, IReadOnlyCollection<(string RoomId, string Type)> keys, CancellationToken ct) => AskAsync(() =>
+        keys.Where(k => accountData.ContainsKey((userId, k.RoomId, k.Type))).Select(k => new AccountDatum(k.RoomId, k.Type, accountData[(userId, k.RoomId, k.Type)])).ToList());
+
+    public Task<List<(string RoomId, string Type)>?> AccountDataChangesAsync(string userId, long after, long upTo, CancellationToken ct) =>
+        AskAsync<List<(string, string)>?>(() => source.RowsAfter(Streams.AccountData, after).Where(r => r.Key == userId)
+            .Select(r => AccountDataRow.Decode(r.Payload.Span)).Select(r => (r.RoomId, r.Type)).ToList());
+
+    public Task<List<ToDeviceMessage>> ToDeviceAsync(string userId, string deviceId, long after, long upTo, int limit, CancellationToken ct) => AskAsync(() =>
+        toDevice.Where(m => m.User == userId && m.Device == deviceId && m.Message.Position > after && m.Message.Position <= upTo).Select(m => m.Message).Take(limit).ToList());
+
+    public Task DeleteToDeviceAsync(string userId, string deviceId, long upTo, CancellationToken ct) =>
+        AskAsync(() => toDevice.RemoveAll(m => m.User == userId && m.Device == deviceId && m.Message.Position <= upTo));
+
+    public Task<List<MembershipStep>> MembershipHistoryAsync(string userId, IReadOnlyCollection<long> roomNids, long after, CancellationToken ct) => AskAsync(() =>
+        roomNids.SelectMany(n =>
+        {
+            var all = rooms[n].Timeline.Where(e => e.Pdu.Type == EventTypes.Member && e.Pdu.StateKey == userId).ToList();
+            var first = all.FindLastIndex(e => e.Position <= after);
+            return all.Skip(Math.Max(0, first)).Select(e => new MembershipStep(n, e.Position!.Value, e.Pdu.Membership!, e.EventNid));
+        }).ToList());
+
+    public Task<List<string>> DeviceListChangesAsync(string userId, long after, long upTo, CancellationToken ct) => AskAsync(() =>
+        source.RowsAfter(Streams.DeviceLists, after).Where(r => r.Position <= upTo).Select(r => r.Key).Distinct()
+            .Where(u => u == userId || ContactsOf(userId).Contains(u)).ToList());
+
+    public Task<List<string>> SharingAsync(string userId, IReadOnlyCollection<string> others, CancellationToken ct) =>
+        AskAsync(() => others.Where(ContactsOf(userId).Contains).ToList());
+
+    public Task<List<(string UserId, string RoomId)>> JoinedRoomsAsync(IReadOnlyCollection<string> userIds, CancellationToken ct) => AskAsync(() =>
+        userIds.SelectMany(u => MembershipsOf(u).Where(m => m.Event.Pdu.Membership == Memberships.Join).Select(m => (u, m.Room.Id))).ToList());
+
+    public Task<byte[]?> FilterAsync(string userId, long filterId, CancellationToken ct) => AskAsync<byte[]?>(() => null);
+}
