@@ -73,8 +73,9 @@ internal sealed class StreamApplier(SyncState state, ContactNews contacts, Typin
         {
             // The room came into memory after the rows were looked at.
             e ??= ToCached(row);
-            if (room.Arriving is { } arriving && e is not null) arriving.Add((e, row.IsCurrentState));
-            if (room.Cache is { } cache && (e is null || !cache.Append(e, row.IsCurrentState))) room.Cache = null;
+            var isKnown = e is not null && (row.Flags & EventFlags.StateMoved) == 0;
+            if (room.Arriving is { } arriving) arriving.Add(new ArrivingEvent(row.Position, isKnown ? e : null, row.IsCurrentState));
+            if (room.Cache is { } cache && (!isKnown || !cache.Append(e!, row.IsCurrentState))) room.Cache = null;
         }
         foreach (var watcher in room.Watchers)
         {

@@ -22,10 +22,13 @@ internal sealed class Room(string id, long nid, long receiptsPosition, TypingUse
     /// <summary>Null: not loaded, or evicted.</summary>
     public RoomCache? Cache { get; set; }
     /// <summary>Events that arrived while the room is being loaded; null: it is not.</summary>
-    public List<(CachedEvent Event, bool IsCurrentState)>? Arriving { get; set; }
+    public List<ArrivingEvent>? Arriving { get; set; }
 
     public override string ToString() => Id;
 }
+
+/// <param name="Event">Null: the room has to be loaded again from there on.</param>
+internal readonly record struct ArrivingEvent(long Position, CachedEvent? Event, bool IsCurrentState);
 
 /// <summary>The newest receipts of a room in the order of the stream. Everything after <see cref="Floor"/> is here.</summary>
 internal sealed class ReceiptLog(long floor)

@@ -123,8 +123,8 @@ internal sealed class RoomCacheLoader(SyncState state, ISyncStore store, CatchUp
 
     private void Install(Room room, RoomCache? cache, long asOf)
     {
-        foreach (var (e, isCurrentState) in room.Arriving!)
-            if (cache is not null && e.Position > asOf && !cache.Append(e, isCurrentState)) cache = null;
+        foreach (var (position, e, isCurrentState) in room.Arriving!)
+            if (cache is not null && position > asOf && (e is null || !cache.Append(e, isCurrentState))) cache = null;
         room.Arriving = null;
         room.Cache = cache;
         if (cache is { Window.Count: > 0 }) room.LastEvent = Math.Max(room.LastEvent, cache.Window[^1].Event.Position);

@@ -4,9 +4,10 @@ using Matrix.Replication;
 
 namespace Matrix.Storage.Events;
 
-/// <summary>Of an event. Superseded: a state event that did not become current state when it entered the stream, because another fork won.</summary>
+/// <summary>Of an event. Superseded: a state event that did not become current state when it entered the stream, because another fork won.
+/// StateMoved: with this event the current state changed at other keys as well, because forks were resolved; who keeps state reads it again.</summary>
 [Flags]
-public enum EventFlags : short { None = 0, Outlier = 1, Rejected = 2, SoftFailed = 4, Redacted = 8, Superseded = 16 }
+public enum EventFlags : short { None = 0, Outlier = 1, Rejected = 2, SoftFailed = 4, Redacted = 8, Superseded = 16, StateMoved = 32 }
 
 /// <summary>
 /// Payload of stream events: everything a reader needs to show an event without asking the database. The row's position is its stream
