@@ -80,10 +80,6 @@ internal sealed class FillStage(SyncState state, ISyncStore store)
             if (!e.IsMember || e.StateKey == reader.User.Id) continue;
             (e.Membership == Membership.Join ? plan.DevicesChanged : plan.DevicesLeft).Add(e.StateKey!);
         }
-        // Spec: client-server-api/#lazy-loading-room-members, also across a gap: the client asks for the members again.
-        if (!reader.Request.LazyMembers) return;
-        var needed = part.LazyMembers.Select(m => m.UserId).Append(reader.User.Id).ToHashSet(StringComparer.Ordinal);
-        part.StateEvents.RemoveAll(e => e.IsMember && !needed.Contains(e.StateKey!));
     }
 
     private void Keep(AnswerPlan plan, Dictionary<long, CachedEvent> loaded)
