@@ -19,7 +19,7 @@ function family(pid) {
 }
 
 async function twoInARoom() {
-  const [alice, bob] = await Promise.all([newUser("alice", { initialSyncLimit: 1000 }), newUser("bob", { initialSyncLimit: 1000 })]);
+  const [alice, bob] = await Promise.all([newUser("alice", { timelineLimit: 1000 }), newUser("bob", { timelineLimit: 1000 })]);
   const { room_id: roomId } = await alice.createRoom({ preset: "public_chat" });
   await bob.joinRoom(roomId);
   await untilMembership(bob, roomId, "join");
