@@ -135,7 +135,7 @@ internal sealed partial class GroupCommitter(Database database, IStreamPublisher
     private static bool HoldsAny(RoomCommit commit, IReadOnlyDictionary<TransactionKey, string> known)
     {
         foreach (var e in commit.Events)
-            if (e.TxnId is { } txn && known.ContainsKey(new TransactionKey(e.Pdu.Sender, e.TxnDeviceId ?? "", commit.RoomId, txn))) return true;
+            if (e.TxnId is not null && known.ContainsKey(e.KeyIn(commit.RoomId))) return true;
         return false;
     }
 

@@ -132,12 +132,16 @@ public sealed partial class EventWriter(Database database) : IAsyncDisposable
         return heads;
     }
 
-    private async Task<IReadOnlyDictionary<TransactionKey, string>> KnownAsync(IReadOnlyList<RoomCommit> rooms, CancellationToken ct)
+    private Task<IReadOnlyDictionary<TransactionKey, string>> KnownAsync(IReadOnlyList<RoomCommit> rooms, CancellationToken ct) =>
+        KnownAsync(database, [.. from room in rooms from e in room.Events where e.TxnId is not null select e.KeyIn(room.RoomId)], ct);
+
+    /// <summary>Events that those transactions made; ones that made none are omitted.</summary>
+    public static async Task<IReadOnlyDictionary<TransactionKey, string>> KnownAsync(Database database, IReadOnlyList<TransactionKey> keys, CancellationToken ct)
     {
-        var c = columns;
         var known = new Dictionary<TransactionKey, string>();
         await using var command = database.Source.CreateCommand(SqlKnownTransactions);
-        foreach (var p in (ReadOnlySpan<NpgsqlParameter>)[Texts(c.TxnUsers), Texts(c.TxnDevices), Texts(c.TxnRooms), Texts(c.TxnIds)]) command.Parameters.Add(p);
+        foreach (var part in (ReadOnlySpan<Func<TransactionKey, string>>)[k => k.UserId, k => k.DeviceId, k => k.RoomId, k => k.TxnId])
+            command.Parameters.Add(Texts([.. keys.Select(part)]));
         await using var r = await command.ExecuteReaderAsync(ct);
         while (await r.ReadAsync(ct))
             known[new TransactionKey(r.GetString(0), r.GetString(1), r.GetString(2), r.GetString(3))] = r.GetString(4);
