@@ -49,7 +49,6 @@ probe_feed() {
         "<PackageReference Include=\"StackExchange.Redis\" Version=\"$(version RedisVersion)\" />"; then
         feed=full
         if restores aspire "<PackageReference Include=\"Aspire.Hosting.AppHost\" Version=\"$(version AspireVersion)\" />" \
-            "<PackageReference Include=\"Aspire.Hosting.Kubernetes\" Version=\"$(version AspireVersion)\" />" \
             "<PackageDownload Include=\"Aspire.AppHost.Sdk\" Version=\"[$(version AspireVersion)]\" />"; then
             aspire=true
         fi

@@ -23,18 +23,13 @@ internal static class CommandLine
         catch (RunFault fault)
         {
             Console.Error.WriteLine(fault.Message);
-            return 1;
+            return fault.ExitCode;
         }
     }
 
     private static async Task<int> StartAsync(string[] args, Func<LocalRun, DistributedApplication> describe)
     {
-        if (LocalRun.Read(args) is not { } run)
-        {
-            return LocalRun.ExitCode;
-        }
-
-        await using var application = describe(run);
+        await using var application = describe(LocalRun.Read(args));
         await application.RunAsync();
         return Environment.ExitCode;
     }
@@ -58,11 +53,7 @@ internal static class CommandLine
 
     private static int Check(string[] args)
     {
-        if (LocalRun.Read([.. args, "monolith"], checkServers: false) is not { } run)
-        {
-            return LocalRun.ExitCode;
-        }
-
+        var run = LocalRun.Read([.. args, "monolith"], checkServers: false);
         foreach (var warning in run.Warnings)
         {
             Console.WriteLine($"warning: {warning}");

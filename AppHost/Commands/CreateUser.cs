@@ -42,11 +42,7 @@ internal static class CreateUser
             return Fail("Which name?", "./run user alice");
         }
 
-        if (LocalRun.Read([.. rest, "monolith"], checkServers: false) is not { } run)
-        {
-            return LocalRun.ExitCode;
-        }
-
+        var run = LocalRun.Read([.. rest, "monolith"], checkServers: false);
         if (run.Config.RegistrationSharedSecret is not { } secret)
         {
             return Fail($"{run.ConfigFile} has no registration_shared_secret.", "registration_shared_secret: \"some long random text\", then start the server again");

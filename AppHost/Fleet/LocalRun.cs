@@ -5,11 +5,13 @@ using Matrix.ServiceDefaults.Configuration;
 
 namespace Matrix.AppHost.Fleet;
 
-/// <summary>What ./run was asked for. Whatever is wrong with it has been told before anything starts.</summary>
+/// <summary>What ./run was asked for; whatever is wrong with it is told before anything starts.</summary>
 internal sealed record LocalRun
 {
-    /// <summary>For whoever wrote the command or the configuration; nothing was started.</summary>
-    public const int ExitCode = 2;
+    /// <summary>The command or the configuration is wrong.</summary>
+    private const int WrongWords = 2;
+    /// <summary>A port is in use, or a server does not answer.</summary>
+    private const int Obstacle = 3;
 
     public bool IsMonolith { get; private init; }
     public bool WithDashboard { get; private init; } = true;
@@ -28,13 +30,12 @@ internal sealed record LocalRun
 
     public PublicEndpoint PublicEndpoint => Config.Listener.Endpoints[0];
 
-    /// <summary>Null when something is wrong, after saying what.</summary>
-    public static LocalRun? Read(string[] args, bool checkServers = true)
+    /// <summary>Throws <see cref="RunFault"/> when something is wrong; nothing was started then.</summary>
+    public static LocalRun Read(string[] args, bool checkServers = true)
     {
         if (RunArguments.Parse(args, out var fault) is not { } arguments)
         {
-            Console.Error.WriteLine(fault);
-            return null;
+            throw new RunFault(fault!, WrongWords);
         }
 
         var data = Path.GetFullPath(arguments.Data ?? Path.Combine(Repository.Root, "data"));
@@ -55,10 +56,8 @@ internal sealed record LocalRun
             overrides["ARMADA__listeners__0__port"] = port.ToString(CultureInfo.InvariantCulture);
         }
 
-        if (Load(file, overrides) is not { Config: { } config } loaded)
-        {
-            return null;
-        }
+        var loaded = Load(file, overrides);
+        var config = loaded.Config!;
 
         if (arguments.Port is not null && config.PublicBaseUrl is { } url && new Uri(url) is { IsLoopback: true } address)
         {
@@ -78,11 +77,11 @@ internal sealed record LocalRun
             Overrides = overrides,
             Warnings = loaded.Warnings,
         };
-        return checkServers && run.FindObstacle() is { } obstacle ? Complain(obstacle) : run;
+        return checkServers && run.FindObstacle() is { } obstacle ? throw new RunFault(obstacle, Obstacle) : run;
     }
 
     /// <summary>Reads the file as the services will; the servers that this run brings itself count as named.</summary>
-    private static LoadedConfig? Load(string file, Dictionary<string, string> overrides)
+    private static LoadedConfig Load(string file, Dictionary<string, string> overrides)
     {
         var environment = new Dictionary<string, string>(ServiceEnvironment.Current, StringComparer.Ordinal);
         foreach (var (key, value) in overrides)
@@ -99,8 +98,7 @@ internal sealed record LocalRun
         var loaded = HomeserverConfigLoader.LoadFiles([file], environment);
         if (loaded.Config is null)
         {
-            Console.Error.WriteLine(ConfigFault.Format(loaded.Faults));
-            return null;
+            throw new RunFault(ConfigFault.Format(loaded.Faults), WrongWords);
         }
 
         return loaded with { NamesDatabase = first.NamesDatabase, NamesRedis = first.NamesRedis };
@@ -134,12 +132,6 @@ internal sealed record LocalRun
                 """;
         }
 
-        return null;
-    }
-
-    private static LocalRun? Complain(string text)
-    {
-        Console.Error.WriteLine(text);
         return null;
     }
 }

@@ -1,4 +1,7 @@
 namespace Matrix.AppHost.Fleet;
 
 /// <summary>Something that the person at the terminal can mend; the message says how.</summary>
-internal sealed class RunFault(string message) : Exception(message);
+internal sealed class RunFault(string message, int exitCode = 1) : Exception(message)
+{
+    public int ExitCode { get; } = exitCode;
+}

@@ -9,6 +9,7 @@ internal static partial class UnreadKeys
     private static readonly string[] Own =
     [
         "armada", "armada.cache_size", "armada.outbound_verify_certificates", "armada.password_hash_iterations", "armada.rate_limits_enabled", "armada.routes", "armada.trace_sampling",
+        "armada.well_known_support",
     ];
 
     public static void Collect(ConfigNode root, List<string> ignored, List<string> warnings) => Visit(root, "", ignored, warnings);

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -47,9 +48,9 @@ internal static class OpenTelemetrySetup
         builder.Services.AddHostedService(_ => new Exporters(
             () => Sdk.CreateTracerProviderBuilder()
                 .SetResourceBuilder(resource)
-                .SetSampler(new ParentBasedSampler(new TraceIdRatioBasedSampler(config.TraceSampling)))
+                .SetSampler(new ParentBasedSampler(new RootSampler(config.TraceSampling)))
                 .AddSource(Sources)
-                .AddProcessor(new NoHealthChecks())
+                .AddProcessor(new SpanEditor())
                 .AddOtlpExporter()
                 .Build(),
             () => Sdk.CreateMeterProviderBuilder().SetResourceBuilder(resource).AddMeter(Meters).AddOtlpExporter().Build()));
@@ -88,16 +89,39 @@ internal static class OpenTelemetrySetup
         }
     }
 
-    /// <summary>Probes arrive every second from everywhere and tell nothing.</summary>
-    private sealed class NoHealthChecks : BaseProcessor<System.Diagnostics.Activity>
+    /// <summary>
+    /// Traces begin with a request, or with work that opens a span of its own. A query or a call that nobody asked for is housekeeping (heartbeats,
+    /// polls); there are hundreds a minute, and they would bury everything else.
+    /// </summary>
+    private sealed class RootSampler(double share) : Sampler
     {
-        public override void OnEnd(System.Diagnostics.Activity data)
+        private readonly TraceIdRatioBasedSampler _ratio = new(share);
+
+        public override SamplingResult ShouldSample(in SamplingParameters samplingParameters) =>
+            samplingParameters.Kind == ActivityKind.Client ? new(SamplingDecision.Drop) : _ratio.ShouldSample(samplingParameters);
+    }
+
+    /// <summary>Leaves out probes, and names queries by what they do: they all come as "postgresql".</summary>
+    private sealed class SpanEditor : BaseProcessor<Activity>
+    {
+        public override void OnEnd(Activity data)
         {
             if (data.Source.Name == "Microsoft.AspNetCore" && data.GetTagItem("url.path") is string path
                 && path.StartsWith("/_internal/health", StringComparison.Ordinal))
             {
-                data.ActivityTraceFlags &= ~System.Diagnostics.ActivityTraceFlags.Recorded;
+                data.ActivityTraceFlags &= ~ActivityTraceFlags.Recorded;
             }
+            else if (data.Source.Name == "Npgsql" && data.GetTagItem("db.query.text") is string query)
+            {
+                data.DisplayName = Summary(query);
+            }
+        }
+
+        /// <summary>The first words, on one line.</summary>
+        private static string Summary(string query)
+        {
+            var words = query.Split((char[]?)null, 9, StringSplitOptions.RemoveEmptyEntries);
+            return string.Join(' ', words.Take(8)) is { Length: <= 60 } few ? few : string.Join(' ', words.Take(4));
         }
     }
 

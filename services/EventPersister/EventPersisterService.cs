@@ -38,12 +38,12 @@ public static class EventPersisterService
             return new Numbers(NidBlocks.OfEvents(database), NidBlocks.OfSnapshots(database), NidBlocks.OfRooms(database));
         });
         services.AddSingleton<RoomStorage>();
-        services.AddSingleton<RoomHeads>();
+        services.AddSingleton<DatabaseTruth>();
         services.AddSingleton<GroupCommitter>();
         services.AddHostedService(p => p.GetRequiredService<GroupCommitter>());
         services.AddSingleton(p => new ActorTools(
             p.GetRequiredService<RoomStorage>(), p.GetRequiredService<ServerIdentity>(), p.GetRequiredService<GroupCommitter>(),
-            p.GetRequiredService<RoomHeads>(), p.GetRequiredService<TimeProvider>(), p.GetRequiredService<ILogger<RoomActor>>()));
+            p.GetRequiredService<DatabaseTruth>(), p.GetRequiredService<TimeProvider>(), p.GetRequiredService<ILogger<RoomActor>>()));
         services.AddSingleton<RoomActors>();
         services.AddSingleton<IStreamConsumer>(p => p.GetRequiredService<RoomActors>());
         services.AddSingleton<ProfileCache>();
@@ -51,6 +51,7 @@ public static class EventPersisterService
 
         services.AddSingleton<RoomAddresses>();
         services.AddSingleton<MembershipChanges>();
+        services.AddSingleton<GuestRemoval>();
         services.AddSingleton<ContentRules>();
         services.AddSingleton<Sender>();
         services.AddSingleton<RoomCreation>();

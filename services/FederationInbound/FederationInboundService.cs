@@ -5,6 +5,7 @@ using Matrix.FederationInbound.Queries;
 using Matrix.ServiceDefaults;
 using Matrix.Storage.Directory;
 using Matrix.Storage.Rooms;
+using Matrix.Web.Auth;
 using Matrix.Web.Routing;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -22,6 +23,7 @@ public static class FederationInboundService
         services.AddSingleton<XMatrixAuthenticator>();
         services.AddSingleton<OwnKeys>();
         services.TryAddSingleton<ProfileReader>();
+        services.TryAddSingleton<OpenIdTokens>();
         services.TryAddSingleton<RoomReader>();
         return builder;
     }

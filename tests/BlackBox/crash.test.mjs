@@ -56,7 +56,7 @@ async function send(client, roomId, body, txnId) {
 }
 
 test("services are killed in the middle of a conversation", { skip, timeout: 240_000 }, async t => {
-  const [alice, bob] = await Promise.all([newUser("alice", { initialSyncLimit: 1000 }), newUser("bob", { initialSyncLimit: 1000 })]);
+  const [alice, bob] = await Promise.all([newUser("alice", { timelineLimit: 1000 }), newUser("bob", { timelineLimit: 1000 })]);
   let loggedOut = 0;
   for (const client of [alice, bob]) client.on(sdk.HttpApiEvent.SessionLoggedOut, () => loggedOut++);
   const { room_id: roomId } = await alice.createRoom({ preset: "public_chat", invite: [bob.getUserId()] });

@@ -27,11 +27,13 @@ internal sealed record DashboardSetup(ExecutableResource Resource, string Fronte
         Set("ASPIRE_DASHBOARD_OTLP_ENDPOINT_URL", otlpUrl);
         Set("ASPIRE_DASHBOARD_OTLP_HTTP_ENDPOINT_URL", Url(otlpHttp));
         Set("ASPIRE_DASHBOARD_UNSECURED_ALLOW_ANONYMOUS", "true");
+        // Only this machine reaches any of it.
+        Set("DASHBOARD__OTLP__SUPPRESSUNSECUREDTELEMETRYMESSAGE", "true");
         Set("ASPIRE_RESOURCE_SERVICE_ENDPOINT_URL", Url(resourceService));
         Set("DASHBOARD__RESOURCESERVICECLIENT__AUTHMODE", "ApiKey");
         Set("DASHBOARD__RESOURCESERVICECLIENT__APIKEY", key);
         // Enough for an afternoon; the dashboard holds it in memory.
-        Set("DASHBOARD__TELEMETRYLIMITS__MAXTRACECOUNT", "5000");
+        Set("DASHBOARD__TELEMETRYLIMITS__MAXTRACECOUNT", "10000");
         Set("DOTNET_gcServer", "0");
         return new(resource, Url(frontend).Replace("127.0.0.1", "localhost", StringComparison.Ordinal), resourceService, key,
         [

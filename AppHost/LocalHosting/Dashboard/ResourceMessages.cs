@@ -52,10 +52,10 @@ internal static class ResourceMessages
 
     private static void Resource(ProtoWriter m, ResourceView view)
     {
-        m.Text(1, view.Name);
+        m.Text(1, view.Id);
         m.Text(2, view.Type);
         m.Text(3, view.Name);
-        m.Text(4, view.Name);
+        m.Text(4, view.Id);
         m.Text(5, view.State);
         // Without it the page says "Loading" for ever.
         m.Time(6, view.Created);

@@ -166,7 +166,7 @@ internal sealed class ResourceServiceHost : IAsyncDisposable
         return wanted is { } w && resource.TryCommand(w) ? null : $"{name} cannot do {command} now.";
     }
 
-    private ManagedResource? Find(string name) => _orchestrator.Resources.FirstOrDefault(r => r.Resource.Name == name);
+    private ManagedResource? Find(string name) => _orchestrator.Resources.FirstOrDefault(r => r.View.Id == name);
 
     private static (string Name, bool NoFollow) ReadLogsRequest(byte[] request)
     {

@@ -36,16 +36,24 @@ internal sealed class ManagedResource : IDisposable
         _owner = owner;
         IsOneShot = isOneShot;
         Log = new(Path.Combine(owner.Settings.LogFolder, resource.Name + ".log"));
+        string[] command = [resource.Command, .. resource.Arguments];
+        if (Path.GetFileName(command[0]) == "setpriv")
+        {
+            // What it becomes is what it is.
+            command = [.. command.Skip(1).SkipWhile(a => a.StartsWith("--", StringComparison.Ordinal))];
+        }
+
         View = new()
         {
             Name = resource.Name,
+            Id = $"{resource.Name}-{owner.Settings.Suffix}",
             Type = resource.TypeName,
             IsHidden = resource.IsHidden,
             Created = owner.Time.GetUtcNow(),
-            Path = resource.Command,
+            Path = command[0],
             ProjectPath = (resource as ProjectResource)?.ProjectPath,
             WorkingDirectory = resource.WorkingDirectory,
-            Arguments = [.. resource.Arguments],
+            Arguments = [.. command[1..]],
             Parent = resource.Parent,
             WaitsFor = [.. resource.Waits.Select(w => w.On.Name)],
             Urls = [.. resource.Endpoints.Select(e => (e.Name, e.Url, e.Name == "internal"))],
@@ -74,12 +82,12 @@ internal sealed class ManagedResource : IDisposable
             {
                 var started = _owner.Time.GetTimestamp();
                 var outcome = await RunOnceAsync(stopping);
-                if (outcome == Outcome.Over)
+                if (outcome == Outcome.Over && !_completed.Task.IsCompleted)
                 {
                     return;
                 }
 
-                if (outcome == Outcome.StoppedByCommand)
+                if (outcome is Outcome.StoppedByCommand or Outcome.Over)
                 {
                     while (await _commands.Reader.ReadAsync(stopping) == ResourceCommand.Stop)
                     {
@@ -204,6 +212,12 @@ internal sealed class ManagedResource : IDisposable
         }
 
         Ended(code, "Exited", "error");
+        if (IsOneShot && _completed.Task.IsCompleted)
+        {
+            // Run again by command, after it had done what the others waited for.
+            return Outcome.Over;
+        }
+
         if (IsOneShot || (!_ready.Task.IsCompleted && code is { } reason && Hopeless.Contains(reason)))
         {
             _owner.Fail(this, code);

@@ -8,6 +8,9 @@ namespace Aspire.Hosting.Running;
 /// <param name="Next">What to do now, for the end of the table; may be empty.</param>
 internal sealed record RunSettings(string DataFolder, string Title, string Next)
 {
+    /// <summary>Tells the processes of this run from those of another in the telemetry.</summary>
+    public string Suffix { get; } = System.Security.Cryptography.RandomNumberGenerator.GetString("abcdefghijkmnpqrstuvwxyz", 8);
+
     public string LogFolder => Path.Combine(DataFolder, "logs");
     public string PidFolder => Path.Combine(DataFolder, "run");
 }
@@ -96,7 +99,7 @@ internal sealed class Orchestrator : IDisposable
             if (_commonEnvironment.Count > 0)
             {
                 environment.Add(new("OTEL_SERVICE_NAME", resource.Name));
-                environment.Add(new("OTEL_RESOURCE_ATTRIBUTES", $"service.instance.id={resource.Name}"));
+                environment.Add(new("OTEL_RESOURCE_ATTRIBUTES", $"service.instance.id={Settings.Suffix}"));
             }
         }
 

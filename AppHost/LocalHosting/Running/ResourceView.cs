@@ -6,6 +6,8 @@ namespace Aspire.Hosting.Running;
 internal sealed record ResourceView
 {
     public required string Name { get; init; }
+    /// <summary>Name with the suffix of this run, as the dashboard wants it: telemetry carries the two parts apart.</summary>
+    public required string Id { get; init; }
     public required string Type { get; init; }
     public bool IsHidden { get; init; }
     /// <summary>Words of the Aspire dashboard: Waiting, Starting, Running, Stopping, Exited, Finished, FailedToStart.</summary>

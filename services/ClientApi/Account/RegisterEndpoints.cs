@@ -3,6 +3,7 @@ using System.Text.Json;
 using Matrix.ClientApi.Uia;
 using Matrix.Primitives;
 using Matrix.ServiceDefaults;
+using Matrix.Web.Auth;
 using Matrix.Web.Json;
 using Matrix.Web.Routing;
 
@@ -23,7 +24,8 @@ internal static class RegisterEndpoints
     }
 
     private static async Task<IResult> Register(
-        JsonBody body, string? kind, InteractiveAuth uia, Registration registration, PasswordHasher hasher, HomeserverConfig config, CancellationToken ct)
+        JsonBody body, string? kind, InteractiveAuth uia, Registration registration, Sessions sessions, TokenAuthenticator tokens, PasswordHasher hasher,
+        HomeserverConfig config, CancellationToken ct)
     {
         var request = body.AsObjectOrEmpty();
         switch (kind)
@@ -34,7 +36,8 @@ internal static class RegisterEndpoints
         }
         if (!config.EnableRegistration) throw MatrixError.Forbidden("Registration has been disabled").AsException();
         Check(request);
-        if (request.StringOrNull("username") is { } wanted)
+        var guest = await GuestOfAsync(request, tokens, config, ct);
+        if (guest is null && request.StringOrNull("username") is { } wanted)
         {
             // Somebody who begins is told at once; somebody who comes with his proof learns it from the insert.
             if (request.TryGetProperty("auth"u8, out _)) Usernames.Validate(wanted, config.ServerName);
@@ -52,16 +55,42 @@ internal static class RegisterEndpoints
         // A client may send nothing but auth once it has begun a session.
         var first = outcome.Remembered;
         var source = request.EnumerateObject().Any(m => !m.NameEquals("auth"u8)) ? request : first;
-        var user = source.StringOrNull("username") is { } name ? Usernames.Validate(name, config.ServerName) : registration.NewNumericUser();
-        var hash = first.StringOrNull("password_hash") ?? await hasher.HashAsync(request.RequiredString("password"), ct);
         var device = DeviceIds.Of(source);
         var inhibit = source.BoolOrNull("inhibit_login") ?? false;
+        // Synapse: a session that has registered somebody goes on answering with him; the first answer may have been lost.
+        if (first.StringOrNull("registered_user_id") is { } done)
+        {
+            if (!await registration.IsOpenAsync(new UserId(done), ct)) throw MatrixError.UserInUse().AsException();
+            return await AnswerAsync(new UserId(done));
+        }
+        var hash = first.StringOrNull("password_hash") ?? await hasher.HashAsync(request.RequiredString("password"), ct);
+        if (guest is { } upgraded)
+        {
+            await registration.UpgradeGuestAsync(upgraded, hash, ct);
+            return await AnswerAsync(upgraded);
+        }
+        var user = source.StringOrNull("username") is { } name ? Usernames.Validate(name, config.ServerName) : registration.NewNumericUser();
         var token = await registration.RegisterAsync(new RegistrationOrder(user, hash)
         {
             Device = inhibit ? null : (device, DeviceIds.DisplayNameOf(source)),
             UiaSession = outcome.Session,
         }, ct);
         return LoginAnswer.Of(user, token, device, config);
+
+        async Task<IResult> AnswerAsync(UserId known)
+        {
+            var session = inhibit ? null : await sessions.LogInAsync(known, device, DeviceIds.DisplayNameOf(source), ct);
+            return LoginAnswer.Of(known, session?.Token, device, config);
+        }
+    }
+
+    /// <summary>The guest who wants to become a user: his own token and his own name prove it. Null: nobody says so.</summary>
+    private static async Task<UserId?> GuestOfAsync(JsonElement request, TokenAuthenticator tokens, HomeserverConfig config, CancellationToken ct)
+    {
+        if (request.StringOrNull("guest_access_token") is not { Length: > 0 } token || request.StringOrNull("username") is not { } username) return null;
+        var requester = await tokens.AuthenticateAsync(token, ct);
+        return requester.IsGuest && requester.UserId == UserId.Of(username, config.ServerName)
+            ? requester.UserId : throw MatrixError.Forbidden("Cannot register taken user ID without valid guest credentials").AsException();
     }
 
     private static void Check(JsonElement request)

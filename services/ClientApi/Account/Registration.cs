@@ -39,6 +39,14 @@ internal sealed class Registration(AccountStore accounts, IStreamPublisher publi
         }
     }
 
+    /// <summary>The guest becomes a user with a password; what he was in stays his. Synapse: guest_access_token of a registration.</summary>
+    public async Task UpgradeGuestAsync(UserId guest, string passwordHash, CancellationToken ct) =>
+        await publisher.PublishAllAsync(await accounts.UpgradeGuestAsync(guest.Value, passwordHash, ct) ?? throw MatrixError.UserInUse().AsException());
+
+    /// <summary>Whether an account that was made earlier may still be logged in to.</summary>
+    public async Task<bool> IsOpenAsync(UserId user, CancellationToken ct) =>
+        await accounts.FindForLoginAsync(user.Value, user.Value, ct) is { Deactivated: false, Locked: false };
+
     /// <summary>Random, not counted: two instances need no agreement, and the id tells nothing about how many there are.</summary>
     public UserId NewNumericUser() => UserId.Of(RandomNumberGenerator.GetString("0123456789", 12), config.ServerName);
 

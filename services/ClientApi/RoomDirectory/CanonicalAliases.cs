@@ -53,7 +53,8 @@ internal sealed class CanonicalAliases(RoomReader rooms, IRoomWriter writer)
             }
             w.WriteEndObject();
         }
-        return changed ? buffer.WrittenMemory : null;
+        // A bare null would become an empty memory, by way of the conversion from arrays.
+        return changed ? buffer.WrittenMemory : default(ReadOnlyMemory<byte>?);
 
         bool IsAlias(JsonElement value) => value.ValueKind == JsonValueKind.String && value.ValueEquals(alias);
     }

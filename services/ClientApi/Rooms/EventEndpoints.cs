@@ -38,7 +38,9 @@ internal static class EventEndpoints
     {
         var wanted = PageRequest.LimitOf(limit);
         var eventFilter = PageRequest.FilterOf(filter);
-        var (view, e) = await lookup.RequireAsync(roomId, eventId, requester.UserId, ct);
+        // Synapse: forbidden where the event itself would be said not to exist.
+        var hidden = MatrixError.Forbidden("You don't have permission to access that event.");
+        var (view, e) = await lookup.RequireAsync(roomId, eventId, requester.UserId, ct, hidden);
         if (e.Position is not { } position) throw EventLookup.NotFound();
         var before = await pager.ReadAsync(view, requester.UserId, new PageRequest(true, position - 1, null, wanted / 2, eventFilter), ct);
         var after = await pager.ReadAsync(view, requester.UserId, new PageRequest(false, position, null, wanted - (wanted / 2), eventFilter), ct);
@@ -77,12 +79,14 @@ internal static class EventEndpoints
 /// <summary>Finds an event for a user.</summary>
 internal sealed class EventLookup(RoomAccess access, EventReader events, EventVisibility visibility)
 {
-    /// <summary>M_NOT_FOUND for an event that does not exist, is of another room, or that the user may not see.</summary>
-    public async Task<(RoomView View, StoredEvent Event)> RequireAsync(string roomId, string eventId, UserId user, CancellationToken ct)
+    /// <summary>M_NOT_FOUND for an event that does not exist or is of another room; <paramref name="hidden"/>, else the same, when the user may not see it.</summary>
+    public async Task<(RoomView View, StoredEvent Event)> RequireAsync(
+        string roomId, string eventId, UserId user, CancellationToken ct, MatrixError? hidden = null)
     {
         var e = (await events.ByIdsAsync([eventId], ct)).FirstOrDefault();
-        if (e is null || e.Pdu.RoomId != roomId || await access.FindAsync(roomId, user, ct) is not { } view) throw NotFound();
-        return await visibility.MaySeeAsync(user, e, ct) ? (view, e) : throw NotFound();
+        if (e is null || e.Pdu.RoomId != roomId) throw NotFound();
+        if (await access.FindAsync(roomId, user, ct) is { } view && await visibility.MaySeeAsync(user, e, ct)) return (view, e);
+        throw hidden?.AsException() ?? NotFound();
     }
 
     public static MatrixException NotFound() => MatrixError.NotFound("Event not found.").AsException();

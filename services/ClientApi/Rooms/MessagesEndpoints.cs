@@ -26,7 +26,9 @@ internal static class MessagesEndpoints
 
         IEnumerable<StoredEvent> all = members is null ? page.Events : page.Events.Concat(members);
         var answer = new AnswerBuffer(await answers.RendererAsync(requester, all, ct)).Events("chunk"u8, page.Events);
-        answer.Token("start"u8, StartOf(request, page, from)).Token("end"u8, page.HasMore ? StreamToken.After(page.Edge) : null);
+        // Synapse: only a page with nothing on it is the end, so that there is a token to come back with.
+        var goesOn = page.HasMore || page.Events.Count > 0;
+        answer.Token("start"u8, StartOf(request, page, from)).Token("end"u8, goesOn ? StreamToken.After(page.Edge) : null);
         if (members is not null) answer.Events("state"u8, members);
         return answer.Answer();
     }

@@ -58,8 +58,9 @@ internal static class RoomStateEndpoints
             foreach (var e in list)
             {
                 w.WriteStartObject(e.Pdu.StateKey!);
-                if (e.Pdu.ContentString("displayname"u8) is { } name) w.WriteString("display_name"u8, name);
-                if (e.Pdu.ContentString("avatar_url"u8) is { } avatar) w.WriteString("avatar_url"u8, avatar);
+                // Synapse: both are always there, null when the member has none.
+                w.WriteString("display_name"u8, e.Pdu.ContentString("displayname"u8));
+                w.WriteString("avatar_url"u8, e.Pdu.ContentString("avatar_url"u8));
                 w.WriteEndObject();
             }
             w.WriteEndObject();

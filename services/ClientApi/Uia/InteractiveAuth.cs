@@ -111,7 +111,8 @@ internal sealed class InteractiveAuth(UiaSessionStore sessions, IEnumerable<IUia
             w.WriteEndArray();
             w.WriteStartObject("params"u8);
             w.WriteEndObject();
-            if (completed.Count > 0)
+            // Synapse: who has tried hears how far he is, if only that he is nowhere.
+            if (completed.Count > 0 || fault is not null)
             {
                 w.WriteStartArray("completed"u8);
                 foreach (var stage in completed) w.WriteStringValue(stage);

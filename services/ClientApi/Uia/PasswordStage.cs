@@ -12,14 +12,16 @@ internal sealed class PasswordStage(PasswordLogin login) : IUiaStage
 
     public async ValueTask<MatrixError?> CheckAsync(JsonElement auth, UserId? user, CancellationToken ct)
     {
+        UserId proved;
         try
         {
-            var proved = await login.AuthenticateAsync(auth, ct);
-            return proved == user ? null : MatrixError.Forbidden("Invalid username or password");
+            proved = await login.AuthenticateAsync(auth, ct);
         }
         catch (MatrixException e) when (e.Error.Status is 400 or 401 or 403)
         {
             return e.Error;
         }
+        // Synapse: somebody else's password is no wrong password, and no reason to try again.
+        return proved == user ? null : throw MatrixError.Forbidden("Invalid auth").AsException();
     }
 }

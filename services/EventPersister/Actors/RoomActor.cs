@@ -8,7 +8,7 @@ using Matrix.Storage.Events;
 namespace Matrix.EventPersister.Actors;
 
 /// <summary>What every actor works with.</summary>
-internal sealed record ActorTools(RoomStorage Storage, ServerIdentity Server, GroupCommitter Committer, RoomHeads Heads, TimeProvider Clock, ILogger Log);
+internal sealed record ActorTools(RoomStorage Storage, ServerIdentity Server, GroupCommitter Committer, DatabaseTruth Truth, TimeProvider Clock, ILogger Log);
 
 /// <summary>
 /// The one place of this process where a room changes: takes what is queued, builds a chain of events, hands it to the committer and waits. Other
@@ -119,7 +119,7 @@ internal sealed partial class RoomActor(string roomId, ActorTools tools)
             var replies = await RunAllAsync(turn, commands);
             if (turn.Events.Count == 0)
             {
-                if (!fresh && NeedsProof(commands, replies) && !await tools.Heads.IsAtAsync(room.RoomNid, room.Head))
+                if (!fresh && NeedsProof(commands, replies) && !await tools.Truth.IsAtAsync(room.RoomNid, room.Head))
                 {
                     room = null;
                     continue;
@@ -165,14 +165,13 @@ internal sealed partial class RoomActor(string roomId, ActorTools tools)
             var mark = turn.Here;
             try
             {
-                var reply = Repeated(turn, commands[i]) ?? await commands[i].RunAsync(turn, CancellationToken.None);
-                if (reply.Error is not null) turn.RollBack(mark);
+                var reply = Repeated(turn, commands[i]) ?? await RunAsync(commands[i], turn);
+                if (reply.Error is not null)
+                {
+                    turn.RollBack(mark);
+                    reply = await RefuseAsync(commands[i], reply);
+                }
                 replies.Add(reply);
-            }
-            catch (MatrixException e)
-            {
-                turn.RollBack(mark);
-                replies.Add(e.Error);
             }
             catch (Exception e)
             {
@@ -183,6 +182,24 @@ internal sealed partial class RoomActor(string roomId, ActorTools tools)
         }
         return replies;
     }
+
+    private static async ValueTask<RoomReply> RunAsync(RoomCommand command, RoomTurn turn)
+    {
+        try
+        {
+            return await command.RunAsync(turn, CancellationToken.None);
+        }
+        catch (MatrixException e)
+        {
+            return e.Error;
+        }
+    }
+
+    /// <summary>What may not be now may have been allowed when the client said it first, to another process or before a restart.</summary>
+    private async ValueTask<RoomReply> RefuseAsync(RoomCommand command, RoomReply reply) =>
+        command is ITransactional { TxnId: { } txn } send
+        && await tools.Truth.EventOfTransactionAsync(new TransactionKey(command.Sender, send.DeviceId ?? "", roomId, txn)) is { } known
+            ? new RoomReply(null, known, Certain: true) : reply;
 
     /// <summary>The answer that a repeated transaction had.</summary>
     private RoomReply? Repeated(RoomTurn turn, RoomCommand command)

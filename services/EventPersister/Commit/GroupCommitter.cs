@@ -15,7 +15,7 @@ internal readonly record struct CommitOutcome(CommitKind Kind, long To = 0, IRea
 /// Writes what the rooms have ready, together: while one transaction is on its way the next group gathers, so an idle server waits for nothing and a
 /// busy one shares its commits among many rooms. After COMMIT the events are published, then the rooms hear of it.
 /// </summary>
-internal sealed partial class GroupCommitter(Database database, IStreamPublisher publisher, ILogger<GroupCommitter> log) : IHostedService
+internal sealed partial class GroupCommitter(Database database, IStreamPublisher publisher, TimeProvider clock, ILogger<GroupCommitter> log) : IHostedService
 {
     private const int QueueSize = 4_096;
     private const int MaxEventsPerGroup = 400;
@@ -53,7 +53,7 @@ internal sealed partial class GroupCommitter(Database database, IStreamPublisher
 
     private async Task WorkAsync()
     {
-        await using var writer = new EventWriter(database);
+        await using var writer = new EventWriter(database, clock);
         var group = new List<Pending>();
         while (await queue.Reader.WaitToReadAsync())
         {
@@ -135,7 +135,7 @@ internal sealed partial class GroupCommitter(Database database, IStreamPublisher
     private static bool HoldsAny(RoomCommit commit, IReadOnlyDictionary<TransactionKey, string> known)
     {
         foreach (var e in commit.Events)
-            if (e.TxnId is { } txn && known.ContainsKey(new TransactionKey(e.Pdu.Sender, e.TxnDeviceId ?? "", commit.RoomId, txn))) return true;
+            if (e.TxnId is not null && known.ContainsKey(e.KeyIn(commit.RoomId))) return true;
         return false;
     }
 

@@ -22,13 +22,30 @@ internal sealed class MembershipChanges(RoomActors actors, ProfileCache profiles
     }
 
     public async Task<string> ChangeAsync(
-        string roomId, Requester requester, MembershipAction action, string target, JsonElement body, CancellationToken ct)
+        string roomId, Requester requester, MembershipAction action, string target, JsonElement body, string? txnId, CancellationToken ct)
     {
         var request = new MembershipRequest(action, requester.UserId.Value, target, await profiles.GetAsync(target, ct))
         {
             DeviceId = requester.DeviceId, IsGuest = requester.IsGuest, Reason = body.StringOrNull("reason"),
+            TxnId = OfAction(action, txnId),
         };
         return (await ChangeAsync(roomId, request, ct)).EventId;
+    }
+
+    /// <summary>A send of the same room may have the same identifier.</summary>
+    private static string? OfAction(MembershipAction action, string? txnId) => txnId is null ? null : $"{action}/{txnId}";
+
+    /// <summary>Synapse: what else is in the body of a join by id or alias goes into the member event.</summary>
+    public async Task JoinAsync(string roomId, Requester requester, JsonElement body, string? txnId, CancellationToken ct)
+    {
+        var user = requester.UserId.Value;
+        var hasContent = body.EnumerateObject().Any(m => !m.NameEquals("reason") && !m.NameEquals("third_party_signed"));
+        var request = new MembershipRequest(MembershipAction.Join, user, user, await profiles.GetAsync(user, ct))
+        {
+            DeviceId = requester.DeviceId, IsGuest = requester.IsGuest, Reason = body.StringOrNull("reason"), Content = hasContent ? body : default,
+            TxnId = OfAction(MembershipAction.Join, txnId),
+        };
+        await ChangeAsync(roomId, request, ct);
     }
 
     /// <summary>A member event that a client writes itself. Synapse: it is taken for the action that it amounts to.</summary>

@@ -13,6 +13,8 @@ internal enum MembershipAction { Join, Invite, Leave, Kick, Ban, Unban, Knock }
 internal sealed record MembershipRequest(MembershipAction Action, string Sender, string Target, Profile Profile)
 {
     public string? DeviceId { get; init; }
+    /// <summary>Null: not given; a repetition is then what the membership makes of it.</summary>
+    public string? TxnId { get; init; }
     public string? Reason { get; init; }
     public bool IsGuest { get; init; }
     public bool IsDirect { get; init; }
@@ -33,7 +35,7 @@ internal sealed record MembershipRequest(MembershipAction Action, string Sender,
     {
         var hasContent = Content.ValueKind == JsonValueKind.Object;
         w.WriteString("membership", Membership);
-        if (hasContent) EventContent.CopyMembers(w, Content, "membership", "join_authorised_via_users_server");
+        if (hasContent) EventContent.CopyMembers(w, Content, "membership", "join_authorised_via_users_server", "third_party_signed");
         if (authoriser is not null) w.WriteString("join_authorised_via_users_server", authoriser);
         if (IsGuest && Action is MembershipAction.Join) w.WriteString("kind", "guest");
         if (Reason is not null && !(hasContent && Content.TryGetProperty("reason", out _))) w.WriteString("reason", Reason);
@@ -45,8 +47,10 @@ internal sealed record MembershipRequest(MembershipAction Action, string Sender,
 }
 
 /// <summary>Joins, invites, removes. Spec: client-server-api/#room-membership</summary>
-internal sealed class MembershipCommand(MembershipRequest request, CancellationToken cancelled) : RoomCommand(request.Sender, cancelled)
+internal sealed class MembershipCommand(MembershipRequest request, CancellationToken cancelled) : RoomCommand(request.Sender, cancelled), ITransactional
 {
+    public string? DeviceId => request.DeviceId;
+    public string? TxnId => request.TxnId;
     public override StateKey? FurtherKey => new StateKey(EventTypes.Member, request.Target);
 
     // Synapse: nobody here is in that room and nobody said who is.
@@ -71,7 +75,7 @@ internal sealed class MembershipCommand(MembershipRequest request, CancellationT
             authoriser = by;
         }
         return RoomReply.Of(await turn.AppendAsync(
-            new EventIntent(EventTypes.Member, request.Target, request.Sender, request.ToContent(authoriser)) { DeviceId = request.DeviceId }, ct));
+            new EventIntent(EventTypes.Member, request.Target, request.Sender, request.ToContent(authoriser)) { DeviceId = request.DeviceId, TxnId = request.TxnId }, ct));
     }
 
     /// <summary>What the client hears better than from the room's rules. Synapse: the same codes.</summary>

@@ -1,6 +1,4 @@
-using Matrix.Crypto;
 using Matrix.Primitives;
-using Matrix.Storage.Rooms;
 using Matrix.Web.Auth;
 using Matrix.Web.Json;
 using Matrix.Web.Routing;
@@ -13,78 +11,83 @@ internal static class MembershipEndpoints
     public static void MapMembership(this ClientRoutes routes)
     {
         const ClientVersions All = ClientVersions.ApiV1R0V3Unstable;
-        routes.Post(All, "/rooms/{roomId}/join", Join).AllowGuests().Named("join_room_by_id");
         routes.Post(All, "/join/{roomIdOrAlias}", JoinByAlias).AllowGuests().Named("join_room");
         routes.Post(All, "/knock/{roomIdOrAlias}", Knock).Named("knock_room");
+        routes.Post(All, "/rooms/{roomId}/join", Join).AllowGuests().Named("join_room_by_id");
         routes.Post(All, "/rooms/{roomId}/invite", Invite).Named("invite");
         routes.Post(All, "/rooms/{roomId}/leave", Leave).AllowGuests().Named("leave_room");
         routes.Post(All, "/rooms/{roomId}/kick", Kick).Named("kick");
         routes.Post(All, "/rooms/{roomId}/ban", Ban).Named("ban");
         routes.Post(All, "/rooms/{roomId}/unban", Unban).Named("unban");
+        // Synapse: the same with a transaction id, for those who repeat what they have no answer to.
+        routes.Put(All, "/join/{roomIdOrAlias}/{txnId}", JoinByAlias).AllowGuests().Named("join_room_with_transaction");
+        routes.Put(All, "/rooms/{roomId}/join/{txnId}", Join).AllowGuests().Named("join_room_by_id_with_transaction");
+        routes.Put(All, "/rooms/{roomId}/invite/{txnId}", Invite).Named("invite_with_transaction");
+        routes.Put(All, "/rooms/{roomId}/leave/{txnId}", Leave).AllowGuests().Named("leave_room_with_transaction");
+        routes.Put(All, "/rooms/{roomId}/kick/{txnId}", Kick).Named("kick_with_transaction");
+        routes.Put(All, "/rooms/{roomId}/ban/{txnId}", Ban).Named("ban_with_transaction");
+        routes.Put(All, "/rooms/{roomId}/unban/{txnId}", Unban).Named("unban_with_transaction");
     }
 
-    private static async Task<IResult> Join(string roomId, Requester requester, JsonBody body, MembershipChanges changes, CancellationToken ct)
+    private static async Task<IResult> Join(
+        string roomId, string? txnId, Requester requester, JsonBody body, MembershipChanges changes, CancellationToken ct)
     {
-        await changes.ChangeAsync(roomId, requester, MembershipAction.Join, requester.UserId.Value, body.AsObjectOrEmpty(), ct);
+        await changes.ChangeAsync(roomId, requester, MembershipAction.Join, requester.UserId.Value, body.AsObjectOrEmpty(), txnId, ct);
         return Room(roomId);
     }
 
     private static async Task<IResult> JoinByAlias(
-        string roomIdOrAlias, Requester requester, JsonBody body, MembershipChanges changes, RoomAddresses addresses, CancellationToken ct) =>
-        await Join(await addresses.ResolveAsync(roomIdOrAlias, ct), requester, body, changes, ct);
+        string roomIdOrAlias, string? txnId, Requester requester, JsonBody body, MembershipChanges changes, RoomAddresses addresses, CancellationToken ct) =>
+        await JoinAsync(await addresses.ResolveAsync(roomIdOrAlias, ct), txnId, requester, body, changes, ct);
+
+    private static async Task<IResult> JoinAsync(
+        string roomId, string? txnId, Requester requester, JsonBody body, MembershipChanges changes, CancellationToken ct)
+    {
+        await changes.JoinAsync(roomId, requester, body.AsObjectOrEmpty(), txnId, ct);
+        return Room(roomId);
+    }
 
     private static async Task<IResult> Knock(
         string roomIdOrAlias, Requester requester, JsonBody body, MembershipChanges changes, RoomAddresses addresses, CancellationToken ct)
     {
         var roomId = await addresses.ResolveAsync(roomIdOrAlias, ct);
-        await changes.ChangeAsync(roomId, requester, MembershipAction.Knock, requester.UserId.Value, body.AsObjectOrEmpty(), ct);
+        await changes.ChangeAsync(roomId, requester, MembershipAction.Knock, requester.UserId.Value, body.AsObjectOrEmpty(), null, ct);
         return Room(roomId);
     }
 
-    private static async Task<IResult> Leave(string roomId, Requester requester, JsonBody body, MembershipChanges changes, CancellationToken ct)
+    private static async Task<IResult> Leave(
+        string roomId, string? txnId, Requester requester, JsonBody body, MembershipChanges changes, CancellationToken ct)
     {
-        await changes.ChangeAsync(roomId, requester, MembershipAction.Leave, requester.UserId.Value, body.AsObjectOrEmpty(), ct);
+        await changes.ChangeAsync(roomId, requester, MembershipAction.Leave, requester.UserId.Value, body.AsObjectOrEmpty(), txnId, ct);
         return MatrixResults.Empty;
     }
 
-    private static Task<IResult> Invite(string roomId, Requester requester, JsonBody body, MembershipChanges changes, CancellationToken ct)
+    private static Task<IResult> Invite(
+        string roomId, string? txnId, Requester requester, JsonBody body, MembershipChanges changes, CancellationToken ct)
     {
         var o = body.AsObject();
         if (!o.TryGetProperty("user_id", out _) && o.TryGetProperty("medium", out _))
             throw MatrixError.Custom(403, "M_THREEPID_DENIED", "Third-party identifiers cannot be invited on this server.").AsException();
-        return OtherAsync(roomId, requester, body, MembershipAction.Invite, changes, ct);
+        return OtherAsync(roomId, txnId, requester, body, MembershipAction.Invite, changes, ct);
     }
 
-    private static Task<IResult> Kick(string roomId, Requester requester, JsonBody body, MembershipChanges changes, CancellationToken ct) =>
-        OtherAsync(roomId, requester, body, MembershipAction.Kick, changes, ct);
+    private static Task<IResult> Kick(string roomId, string? txnId, Requester requester, JsonBody body, MembershipChanges changes, CancellationToken ct) =>
+        OtherAsync(roomId, txnId, requester, body, MembershipAction.Kick, changes, ct);
 
-    private static Task<IResult> Ban(string roomId, Requester requester, JsonBody body, MembershipChanges changes, CancellationToken ct) =>
-        OtherAsync(roomId, requester, body, MembershipAction.Ban, changes, ct);
+    private static Task<IResult> Ban(string roomId, string? txnId, Requester requester, JsonBody body, MembershipChanges changes, CancellationToken ct) =>
+        OtherAsync(roomId, txnId, requester, body, MembershipAction.Ban, changes, ct);
 
-    private static Task<IResult> Unban(string roomId, Requester requester, JsonBody body, MembershipChanges changes, CancellationToken ct) =>
-        OtherAsync(roomId, requester, body, MembershipAction.Unban, changes, ct);
+    private static Task<IResult> Unban(string roomId, string? txnId, Requester requester, JsonBody body, MembershipChanges changes, CancellationToken ct) =>
+        OtherAsync(roomId, txnId, requester, body, MembershipAction.Unban, changes, ct);
 
     private static async Task<IResult> OtherAsync(
-        string roomId, Requester requester, JsonBody body, MembershipAction action, MembershipChanges changes, CancellationToken ct)
+        string roomId, string? txnId, Requester requester, JsonBody body, MembershipAction action, MembershipChanges changes, CancellationToken ct)
     {
         var o = body.AsObject();
         if (!UserId.TryParse(o.RequiredString("user_id"), null, out var target)) throw MatrixError.InvalidParam("'user_id' is not a user id").AsException();
-        await changes.ChangeAsync(roomId, requester, action, target.Value, o, ct);
+        await changes.ChangeAsync(roomId, requester, action, target.Value, o, txnId, ct);
         return MatrixResults.Empty;
     }
 
     private static IResult Room(string roomId) => MatrixResults.Object(w => w.WriteString("room_id", roomId));
-}
-
-/// <summary>What stands where a room id or an alias may stand.</summary>
-internal sealed class RoomAddresses(RoomReader rooms, ServerIdentity server)
-{
-    public async ValueTask<string> ResolveAsync(string roomIdOrAlias, CancellationToken ct)
-    {
-        if (RoomId.TryParse(roomIdOrAlias, null, out var id)) return id.Value;
-        if (!RoomAlias.TryParse(roomIdOrAlias, null, out var alias))
-            throw MatrixError.InvalidParam($"{roomIdOrAlias} was not legal room ID or room alias").AsException();
-        var room = server.IsMine(alias.Value) ? await rooms.AliasAsync(alias.Value, ct) : null;
-        return room ?? throw MatrixError.NotFound($"Room alias {alias} not found").AsException();
-    }
 }

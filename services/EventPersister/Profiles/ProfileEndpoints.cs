@@ -31,7 +31,10 @@ internal static class ProfileEndpoints
     private static async Task<IResult> GetField(string userId, string keyName, ProfileStore store, ServerIdentity server, CancellationToken ct)
     {
         ProfileFields.CheckKey(keyName);
-        var value = ProfileFields.Value(await FindAsync(userId, store, server, ct), keyName) ?? throw MatrixError.NotFound("No such profile field").AsException();
+        var value = ProfileFields.Value(await FindAsync(userId, store, server, ct), keyName);
+        // Synapse: the two oldest fields are there, if empty, whenever the user is.
+        if (value is null && keyName is (ProfileFields.DisplayName or ProfileFields.AvatarUrl)) return MatrixResults.Empty;
+        if (value is null) throw MatrixError.NotFound("No such profile field").AsException();
         return MatrixResults.Object(w =>
         {
             w.WritePropertyName(keyName);

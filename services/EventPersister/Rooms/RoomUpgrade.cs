@@ -21,7 +21,7 @@ internal sealed class RoomUpgrade(RoomActors actors, RoomReader rooms, RoomCreat
     /// <summary>Id of the new room.</summary>
     public async Task<string> UpgradeAsync(string roomId, string userId, RoomVersion version, IReadOnlyList<string> additionalCreators, CancellationToken ct)
     {
-        var old = await rooms.FindAsync(roomId, ct) ?? throw MatrixError.Forbidden("Unknown room").AsException();
+        var old = await rooms.FindAsync(roomId, ct) ?? throw MatrixError.NotFound("Unknown room").AsException();
         var state = (await rooms.CurrentStateAsync(old.RoomNid, ct)).ToDictionary(e => e.Pdu.StatePair);
         var create = state[new(EventTypes.Create, "")].Pdu;
         var levels = PowerLevels.Read(create, state.GetValueOrDefault(new(EventTypes.PowerLevels, ""))?.Pdu);

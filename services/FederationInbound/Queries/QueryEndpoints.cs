@@ -3,6 +3,7 @@ using Matrix.FederationInbound.Authentication;
 using Matrix.Primitives;
 using Matrix.Storage.Directory;
 using Matrix.Storage.Rooms;
+using Matrix.Web.Auth;
 using Matrix.Web.Json;
 using Matrix.Web.Routing;
 
@@ -16,6 +17,7 @@ internal static class QueryEndpoints
         routes.Map("GET", "/_matrix/federation/v1/version", Version).Anonymous().Named("federation_version");
         routes.Map("GET", "/_matrix/federation/v1/query/profile", ProfileAsync).Anonymous().Named("federation_query_profile");
         routes.Map("GET", "/_matrix/federation/v1/query/directory", DirectoryAsync).Anonymous().Named("federation_query_directory");
+        routes.Map("GET", "/_matrix/federation/v1/openid/userinfo", UserInfo).Anonymous().Named("federation_openid_userinfo");
     }
 
     private static IResult Version() => MatrixResults.Object(w =>
@@ -25,6 +27,15 @@ internal static class QueryEndpoints
         w.WriteString("version", typeof(QueryEndpoints).Assembly.GetName().Version?.ToString(3) ?? "0");
         w.WriteEndObject();
     });
+
+    /// <summary>Asked by third parties, which sign nothing: the token is the proof. Spec: server-server-api/#openid</summary>
+    private static IResult UserInfo(string? access_token, OpenIdTokens tokens)
+    {
+        if (access_token is null) throw MatrixError.MissingToken().AsException();
+        if (!tokens.TryVerify(access_token, out var user))
+            throw MatrixError.Custom(401, "M_UNKNOWN_TOKEN", "Access Token unknown or expired").AsException();
+        return MatrixResults.Object(w => w.WriteString("sub", user.Value.Value));
+    }
 
     /// <param name="user_id">Query parameter, a user of this server.</param>
     /// <param name="field">displayname or avatar_url; all when absent.</param>

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Diagnostics.Metrics;
 
 namespace Matrix.Replication;
@@ -17,6 +18,11 @@ public static class ReplicationMetrics
     internal static readonly Counter<long> GapReads = Meter.CreateCounter<long>("armada.replication.gap_reads");
     internal static readonly Counter<long> EphemeralResets = Meter.CreateCounter<long>("armada.replication.ephemeral_resets");
     internal static readonly Counter<long> RpcRetries = Meter.CreateCounter<long>("armada.rpc.retries");
+
+    internal static readonly ActivitySource Activities = new(MeterName);
+
+    /// <summary>Default when this flow of calls is not traced.</summary>
+    internal static ActivityContext CurrentTrace => Activity.Current is { Recorded: true } current ? current.Context : default;
 
     internal static KeyValuePair<string, object?> Tag(StreamDefinition stream) => new("stream", stream.Name);
 }

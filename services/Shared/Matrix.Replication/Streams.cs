@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace Matrix.Replication;
 
 /// <summary>An ordered log that other services follow. docs/streams.md is its vocabulary.</summary>
@@ -48,4 +50,8 @@ public static class Streams
 public readonly record struct StreamRow(long Position, string Key, ReadOnlyMemory<byte> Payload);
 
 /// <summary>What a writer committed: all rows with positions in (From, To].</summary>
-public sealed record StreamFrame(StreamDefinition Stream, long From, long To, string Writer, IReadOnlyList<StreamRow> Rows);
+public sealed record StreamFrame(StreamDefinition Stream, long From, long To, string Writer, IReadOnlyList<StreamRow> Rows)
+{
+    /// <summary>The trace that wrote it, so that what readers do with it is seen there; default when nobody traces. A hint like the frame itself.</summary>
+    public ActivityContext Trace { get; init; }
+}

@@ -1,4 +1,6 @@
+using System.Buffers;
 using Matrix.Events;
+using Matrix.Primitives;
 using Matrix.Storage.Streams;
 using Matrix.Sync.Engine;
 using Matrix.Sync.Rooms;
@@ -123,7 +125,19 @@ internal sealed class FillStage(SyncState state, ISyncStore store)
         plan.Pdus = [];
         var nids = plan.Joined.Concat(plan.LeftPlans).SelectMany(part => part.Timeline.Concat(part.StateEvents)).Select(e => e.Nid).ToHashSet();
         foreach (var chunk in nids.Chunk(EventsPerQuery))
-            foreach (var e in await store.EventsByNidsAsync(chunk, ct)) plan.Pdus[e.EventNid] = e.Pdu.Json;
+            foreach (var e in await store.EventsByNidsAsync(chunk, ct)) plan.Pdus[e.EventNid] = WithId(e.Pdu);
+    }
+
+    /// <summary>Synapse: this form, too, names the event, also where the room version leaves that to its hash.</summary>
+    private static ReadOnlyMemory<byte> WithId(Pdu pdu)
+    {
+        if (pdu.Version.EventIds == EventIdFormat.ServerGiven) return pdu.Json;
+        var output = new ArrayBufferWriter<byte>(pdu.Json.Length + 64);
+        output.Write("{\"event_id\":"u8);
+        CanonicalJson.WriteString(output, pdu.EventId);
+        output.Write(","u8);
+        output.Write(pdu.Json.Span[1..]);
+        return output.WrittenMemory;
     }
 
     /// <summary>Who left a room may share another one with the reader.</summary>

@@ -97,8 +97,14 @@ internal ref struct RoomPlanner
     private readonly bool IsWanted(CachedEvent e)
     {
         if (!e.IsState && reader.User.AccountData.Ignored.Count > 0 && reader.User.AccountData.Ignored.Contains(e.Sender)) return false;
-        return request.Filter.Room.Timeline.Matches(e.View) && IsVisible(e);
+        return request.Filter.Room.Timeline.Matches(e.View) && (IsVisible(e) || IsCurrentState(e));
     }
+
+    /// <summary>
+    /// What still stands he is told anyway, as state. Synapse: he finds it in the timeline, even of a time that is hidden from him.
+    /// </summary>
+    private readonly bool IsCurrentState(CachedEvent e) =>
+        e.IsState && (atNow is not null && atNow.TryGetValue(e.Key, out var value) ? value : walk.Get(e.Key)).Nid == e.Nid;
 
     /// <summary>
     /// The rules of <see cref="EventVisibility"/> along the stream: the walk knows the visibility and the reader's membership at the event.

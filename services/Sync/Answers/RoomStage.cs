@@ -1,5 +1,7 @@
 using Matrix.Events;
 using Matrix.Rooms;
+using Matrix.ServiceDefaults;
+using Matrix.Storage.Ephemeral;
 using Matrix.Sync.Engine;
 using Matrix.Sync.Rooms;
 using Matrix.Sync.Store;
@@ -12,11 +14,14 @@ namespace Matrix.Sync.Answers;
 /// Plans the joined rooms of an answer, some at a time: under the read lock what is in memory; what is not is loaded in between, for all of them at
 /// once. In the steady state nothing is loaded.
 /// </summary>
-internal sealed partial class RoomStage(SyncState state, RoomCacheLoader loader, ISyncStore store, TimeProvider clock, ILogger<RoomStage> log)
+internal sealed partial class RoomStage(
+    SyncState state, RoomCacheLoader loader, ISyncStore store, HomeserverConfig config, TimeProvider clock, ILogger<RoomStage> log)
 {
     /// <summary>Rooms that are planned without letting go of the lock.</summary>
     private const int RoomsPerTurn = 64;
     private const int MaxTurns = 8, ExtendBy = 200, MaxWindow = 1000;
+    private const int MaxOfflineTold = 50;
+    private static readonly PresenceRow Offline = new("offline", null, 0, false);
 
     private sealed class Needs
     {
@@ -187,10 +192,16 @@ internal sealed partial class RoomStage(SyncState state, RoomCacheLoader loader,
         if (reader.Request.IsInitial) return;
         plan.DevicesChanged.UnionWith(part.NewMembers);
         plan.DevicesLeft.UnionWith(part.GoneMembers);
+        if (!config.EnablePresence) return;
+        // Synapse: that somebody is offline is told as well. Here where they are few: elsewhere it goes without saying.
+        var isOfflineTold = part.NewMembers.Count <= MaxOfflineTold;
         foreach (var userId in part.NewMembers)
-            if (state.Presence.Of(userId) is { } row && row.Presence != "offline" && reader.Request.Filter.Presence.Matches("m.presence", userId)
+        {
+            var row = state.Presence.Of(userId) ?? Offline;
+            if ((row.Presence != "offline" || isOfflineTold) && reader.Request.Filter.Presence.Matches("m.presence", userId)
                 && !plan.Presence.Exists(p => p.UserId == userId))
                 plan.Presence.Add((userId, row));
+        }
     }
 
     [LoggerMessage(1, LogLevel.Error, "Room {RoomId} could not be read and is missing from an answer")]

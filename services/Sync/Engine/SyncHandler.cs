@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Matrix.Primitives;
 using Matrix.Replication;
 using Matrix.Sync.Answers;
@@ -13,6 +14,8 @@ namespace Matrix.Sync.Engine;
 internal sealed class SyncHandler(
     SyncState state, ISyncStore store, UserTable users, CatchUp catchUp, AnswerBuilder builder, Shutdown shutdown, TimeProvider clock)
 {
+    private static readonly ActivitySource Activities = new("Armada.Sync");
+
     /// <summary>The answer; the caller disposes it.</summary>
     public async Task<PooledBuffer> HandleAsync(SyncRequest request, TimeSpan timeout, CancellationToken ct)
     {
@@ -33,8 +36,13 @@ internal sealed class SyncHandler(
 
     private async Task<PooledBuffer> AnswerAsync(Reader reader, TimeSpan timeout, long started, CancellationToken ct)
     {
+        ActivityContext cause = default;
         while (true)
         {
+            // Part of the trace of what woke it, linked with the request that waited.
+            using var delivery = cause == default
+                ? null
+                : Activities.StartActivity("deliver", ActivityKind.Internal, cause, links: Activity.Current is { } waited ? [new ActivityLink(waited.Context)] : null);
             var request = reader.Request;
             var version = reader.User.Signal.Version;
             var plan = MayHaveNews(reader, out var quiet) ? await builder.BuildAsync(reader, ct) : quiet!;
@@ -42,7 +50,7 @@ internal sealed class SyncHandler(
             if (plan.HasNews || request.IsInitial || request.FullState || left <= TimeSpan.Zero || shutdown.IsStopping) return Write(plan, reader);
             // What came was not for this client: the next look begins here.
             reader = reader with { Request = request with { Since = plan.Now } };
-            await reader.User.Signal.WaitAsync(version, left, clock, ct);
+            cause = await reader.User.Signal.WaitAsync(version, left, clock, ct) ? reader.User.Signal.Trace : default;
         }
     }
 

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace Matrix.Sync.Users;
 
 /// <summary>
@@ -9,18 +11,30 @@ internal sealed class Signal
     private readonly Lock gate = new();
     private Waiter? waiting;
     private long version;
+    private ActivityContext trace;
 
     /// <summary>Read it before looking at the data; wait with it afterwards.</summary>
     public long Version => Volatile.Read(ref version);
+
+    /// <summary>What the last change was part of; default when nobody traces.</summary>
+    public ActivityContext Trace
+    {
+        get
+        {
+            lock (gate) return trace;
+        }
+    }
 
     public bool HasWaiters => Volatile.Read(ref waiting) is not null;
 
     public void Wake()
     {
+        var cause = Activity.Current is { Recorded: true } current ? current.Context : default;
         Waiter? woken;
         lock (gate)
         {
             version++;
+            trace = cause;
             woken = waiting;
             waiting = null;
         }

@@ -163,7 +163,7 @@ public sealed class OrchestratorTests : IAsyncDisposable
         Run(new KeyValuePair<string, string>("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1"));
         var processes = new[] { await _runner.NextAsync(), await _runner.NextAsync() }.ToDictionary(p => p.Spec.Name);
         Assert.Equal(
-            ["OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1", "OTEL_SERVICE_NAME=sync-1", "OTEL_RESOURCE_ATTRIBUTES=service.instance.id=sync-1"],
+            ["OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1", "OTEL_SERVICE_NAME=sync-1", $"OTEL_RESOURCE_ATTRIBUTES=service.instance.id={_orchestrator!.Settings.Suffix}"],
             processes["sync-1"].Spec.Environment.Select(e => $"{e.Key}={e.Value}"));
         Assert.Empty(processes["database"].Spec.Environment);
     }

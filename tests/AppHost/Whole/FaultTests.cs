@@ -28,7 +28,7 @@ public sealed class FaultTests : IDisposable
         other.Start();
         var port = ((IPEndPoint)other.LocalEndpoint).Port;
         await using var host = HostProgram.Start(_folder.FullName, port, ["monolith", "--data", _folder.FullName, $"--port={port}"]);
-        Assert.Equal(2, await host.EndAsync());
+        Assert.Equal(3, await host.EndAsync());
         Assert.Contains($"Port {port} is in use by another program.", host.Output, StringComparison.Ordinal);
         Assert.Contains($"./run --port {port + 1}", host.Output, StringComparison.Ordinal);
         Assert.False(Directory.Exists(Path.Combine(_folder.FullName, "postgres")));
@@ -42,7 +42,7 @@ public sealed class FaultTests : IDisposable
         await File.WriteAllTextAsync(file,
             $"server_name: example.org\nsigning_key_path: key\nlisteners: [{{ port: 8008 }}]\ndatabase: {{ args: {{ host: 127.0.0.1, port: {HostProgram.FreePort()}, database: x }} }}\n");
         await using var host = HostProgram.Start(_folder.FullName, "monolith", "--config", file);
-        Assert.Equal(2, await host.EndAsync());
+        Assert.Equal(3, await host.EndAsync());
         Assert.Contains("The database at 127.0.0.1:", host.Output, StringComparison.Ordinal);
         Assert.Contains("fix  start PostgreSQL there", host.Output, StringComparison.Ordinal);
     }

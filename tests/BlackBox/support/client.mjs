@@ -22,7 +22,10 @@ export async function newUser(prefix, options = {}) {
   return await newClient({ ...session, password }, options);
 }
 
-export async function newClient(session, { initialSyncLimit = 50, filter } = {}) {
+export async function newClient(session, { initialSyncLimit = 50, timelineLimit } = {}) {
+  // The limit of the first sync is not that of the later ones; what is beyond a limit has to be paged for.
+  const filter = timelineLimit ? new sdk.Filter(session.user_id) : undefined;
+  filter?.setTimelineLimit(timelineLimit);
   const client = sdk.createClient({
     baseUrl, userId: session.user_id, deviceId: session.device_id, accessToken: session.access_token, timelineSupport: true,
   });

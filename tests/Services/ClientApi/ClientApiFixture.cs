@@ -89,12 +89,13 @@ public class ClientApiFixture : IAsyncLifetime
     public Task<Answer> PostAsync(TestUser? user, string path, object? body) => SendAsync(HttpMethod.Post, user, path, body);
     public Task<Answer> PutAsync(TestUser? user, string path, object? body) => SendAsync(HttpMethod.Put, user, path, body);
 
-    /// <param name="body">An object to serialize, or JSON text as it is.</param>
+    /// <param name="body">An object to serialize, or JSON text or bytes as they are.</param>
     public async Task<Answer> SendAsync(HttpMethod method, TestUser? user, string path, object? body)
     {
         using var request = new HttpRequestMessage(method, path);
         if (user is not null) request.Headers.Authorization = new("Bearer", user.Token);
         if (body is string text) request.Content = new StringContent(text, Encoding.UTF8, "application/json");
+        else if (body is byte[] raw) request.Content = new ByteArrayContent(raw);
         else if (body is not null) request.Content = JsonContent.Create(body);
         using var response = await Http.SendAsync(request);
         var bytes = await response.Content.ReadAsByteArrayAsync();

@@ -62,7 +62,9 @@ public sealed class DeviceTests(ClientApiFixture api) : IClassFixture<ClientApiF
         var session = (await api.PostAsync(user, "/_matrix/client/v3/delete_devices", new { devices = new[] { "X" } })).Text("session");
         (await api.PostAsync(other, "/_matrix/client/v3/delete_devices", new { auth = Proof(other, session) })).Require(403, "M_FORBIDDEN");
         var anothersPassword = await api.PostAsync(user, "/_matrix/client/v3/delete_devices", new { auth = Proof(other, session) });
-        Assert.Equal((401, "M_FORBIDDEN"), (anothersPassword.Status, anothersPassword.Code));
+        anothersPassword.Require(403, "M_FORBIDDEN");
+        var wrong = await api.PostAsync(user, "/_matrix/client/v3/delete_devices", new { auth = Proof(user with { Password = "wrong" }) });
+        Assert.Equal((401, "M_FORBIDDEN", 0), (wrong.Status, wrong.Code, wrong.Body.GetProperty("completed").GetArrayLength()));
     }
 
     [Fact]

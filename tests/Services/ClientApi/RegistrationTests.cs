@@ -35,8 +35,40 @@ public sealed class RegistrationTests(ClientApiFixture api) : IClassFixture<Clie
         Assert.Equal($"@{name}:{ClientApiFixture.ServerName}", done.Text("user_id"));
         (await api.PostAsync(null, "/_matrix/client/v3/login",
             new { type = "m.login.password", identifier = new { type = "m.id.user", user = name }, password = "remembered" })).RequireOk();
-        (await api.PostAsync(null, Path, new { auth = new { type = "m.login.dummy", session } })).Require(400, "M_UNKNOWN");
+        (await api.PostAsync(null, Path, new { auth = new { type = "m.login.dummy", session = "unknown" } })).Require(400, "M_UNKNOWN");
     }
+
+    [Fact]
+    public async Task A_session_that_has_registered_somebody_answers_with_him_again()
+    {
+        var session = (await api.PostAsync(null, Path, new { password = "p" })).Text("session");
+        var body = new { password = "p", auth = new { type = "m.login.dummy", session } };
+        var first = (await api.PostAsync(null, Path, body)).RequireOk();
+        var again = (await api.PostAsync(null, Path, body)).RequireOk();
+        Assert.Equal(first.Text("user_id"), again.Text("user_id"));
+        Assert.NotEqual(first.Text("access_token"), again.Text("access_token"));
+        var user = new TestUser(again.Text("user_id"), again.Text("access_token"), "", "");
+        (await api.PostAsync(user, "/_matrix/client/v3/account/deactivate",
+            new { auth = new { type = "m.login.password", identifier = new { type = "m.id.user", user = user.Id }, password = "p" } })).RequireOk();
+        (await api.PostAsync(null, Path, body)).Require(400, "M_USER_IN_USE");
+    }
+
+    [Fact]
+    public async Task A_guest_becomes_a_user_with_his_own_token_only()
+    {
+        var (one, two) = ((await api.PostAsync(null, Path + "?kind=guest", "{}")).RequireOk(), (await api.PostAsync(null, Path + "?kind=guest", "{}")).RequireOk());
+        var name = one.Text("user_id")[1..].Split(':')[0];
+        (await api.PostAsync(null, Path, new { username = name, password = "p", guest_access_token = two.Text("access_token"), auth = Dummy })).Require(403, "M_FORBIDDEN");
+        var user = (await api.PostAsync(null, Path, new { username = name, password = "p", guest_access_token = one.Text("access_token"), auth = Dummy })).RequireOk();
+        Assert.Equal(one.Text("user_id"), user.Text("user_id"));
+        var me = (await api.GetAsync(new TestUser("", user.Text("access_token"), "", ""), "/_matrix/client/v3/account/whoami")).RequireOk();
+        Assert.False(me.Body.GetProperty("is_guest").GetBoolean());
+        (await api.PostAsync(null, Path, new { username = name, password = "p", guest_access_token = one.Text("access_token"), auth = Dummy })).Require(403, "M_FORBIDDEN");
+    }
+
+    [Fact]
+    public async Task Bytes_that_are_no_text_are_no_json() =>
+        Assert.Equal("M_NOT_JSON", (await api.PostAsync(null, Path, (byte[])[.. "{\"username\":\""u8, 0xC3, 0x28, .. "\",\"password\":\"p\"}"u8])).Code);
 
     [Fact]
     public async Task No_password_stands_in_the_database_while_a_session_lasts()

@@ -25,6 +25,7 @@ public sealed class RoomDirectoryTests(ClientApiFixture api) : IClassFixture<Cli
         Assert.Equal([alias], (await api.GetAsync(alice, $"/_matrix/client/v3/rooms/{Uri.EscapeDataString(room)}/aliases")).RequireOk()
             .Body.GetProperty("aliases").EnumerateArray().Select(a => a.GetString()));
         (await api.DeleteAsync(eve, Alias(alias))).Require(403, "M_FORBIDDEN");
+        await api.SetStateAsync(alice, room, "m.room.canonical_alias", new { });
         (await api.DeleteAsync(alice, Alias(alias))).RequireOk();
         (await api.DeleteAsync(alice, Alias(alias))).Require(404, "M_NOT_FOUND");
     }

@@ -157,7 +157,7 @@ public sealed class RoomReadTests(ClientApiFixture api) : IClassFixture<ClientAp
         await api.SayAsync(alice, room, "seen");
         Assert.Equal(["seen"], Bodies((await api.GetAsync(bob, Room(room, "messages?dir=b&limit=100"))).RequireOk()));
         (await api.GetAsync(bob, Room(room, $"event/{hidden}"))).Require(404, "M_NOT_FOUND");
-        (await api.GetAsync(bob, Room(room, $"context/{hidden}"))).Require(404, "M_NOT_FOUND");
+        (await api.GetAsync(bob, Room(room, $"context/{hidden}"))).Require(403, "M_FORBIDDEN");
         (await api.GetAsync(alice, Room(room, $"event/{hidden}"))).RequireOk();
     }
 

@@ -65,6 +65,38 @@ public sealed class FaultTests(PersisterFixture fixture) : IClassFixture<Persist
     }
 
     [Fact]
+    public async Task A_connection_that_dies_costs_a_client_nothing_but_time()
+    {
+        var alice = await fixture.NewUserAsync();
+        var room = await alice.CreateRoomAsync();
+        (await alice.SetStateAsync(room, "x.state", "k", new { i = "first" })).Ok();
+        for (var i = 0; i < 5; i++)
+        {
+            await KillConnectionsAsync();
+            // No transaction id to tell a repetition by: the events themselves do.
+            (await alice.SetStateAsync(room, "x.state", "k", new { i })).Ok();
+        }
+        Assert.Equal(["\"first\"", "0", "1", "2", "3", "4"], (await fixture.TimelineAsync(room)).Where(e => e.Pdu.Type == "x.state").Select(e => System.Text.Encoding.UTF8.GetString(e.Pdu.ContentValue("i"u8))));
+    }
+
+    [Fact]
+    public async Task A_commit_whose_answer_is_lost_is_found_to_have_happened()
+    {
+        await using var relay = new CuttingRelay(fixture.ConnectionString, "x.deadly");
+        await using var host = await PersisterHost.StartAsync("relayed", relay.ConnectionString, fixture.Bus);
+        var alice = (await fixture.NewUserAsync()).At(host);
+        var room = await alice.CreateRoomAsync();
+        (await alice.SetStateAsync(room, "x.state", "", new { })).Ok();
+        var deadly = (await alice.PostAsync($"/rooms/{Uri.EscapeDataString(room)}/send/x.deadly")).Ok().EventId;     // without a transaction id
+        Assert.Equal(1, relay.Cut);
+        Assert.Equal(deadly, Assert.Single(await fixture.TimelineAsync(room), e => e.Pdu.Type == "x.deadly").Pdu.EventId);
+        // The room in memory is the room: nothing has to be read again.
+        (await alice.SendAsync(room, "goes on")).Ok();
+        var timeline = await fixture.TimelineAsync(room);
+        Assert.Equal([deadly], timeline[^1].Pdu.PrevEvents);
+    }
+
+    [Fact]
     public async Task While_the_database_is_away_clients_are_told_to_come_back_and_afterwards_all_goes_on()
     {
         var alice = await fixture.NewUserAsync();

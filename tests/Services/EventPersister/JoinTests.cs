@@ -15,6 +15,17 @@ public sealed class JoinTests(PersisterFixture fixture) : IClassFixture<Persiste
     }
 
     [Fact]
+    public async Task What_else_the_body_of_a_join_holds_goes_into_the_member_event()
+    {
+        var alice = await fixture.NewUserAsync();
+        var bob = await fixture.NewUserAsync("bob", "Bob");
+        var room = await alice.CreateRoomAsync(new { preset = "public_chat" });
+        (await bob.PostAsync($"/join/{E(room)}", new { foo = "bar", membership = "ban", third_party_signed = new { } })).Ok();
+        var member = (await fixture.StateAsync(room))[new("m.room.member", bob.Id)];
+        Assert.Equal("""{"displayname":"Bob","foo":"bar","membership":"join"}""", System.Text.Encoding.UTF8.GetString(member.Pdu.Content.Span));
+    }
+
+    [Fact]
     public async Task Joining_twice_is_joining_once()
     {
         var alice = await fixture.NewUserAsync();

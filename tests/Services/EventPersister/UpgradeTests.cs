@@ -62,6 +62,6 @@ public sealed class UpgradeTests(PersisterFixture fixture) : IClassFixture<Persi
         (await UpgradeAsync(bob, room, new { new_version = "12" })).Is(403, "M_FORBIDDEN");
         (await UpgradeAsync(alice, room, new { new_version = "99" })).Is(400, "M_UNSUPPORTED_ROOM_VERSION");
         (await UpgradeAsync(alice, room, new { })).Is(400, "M_MISSING_PARAM");
-        (await UpgradeAsync(alice, "!no:test.example", new { new_version = "12" })).Is(403, "M_FORBIDDEN");
+        (await UpgradeAsync(alice, "!no:test.example", new { new_version = "12" })).Is(404, "M_NOT_FOUND");
     }
 }

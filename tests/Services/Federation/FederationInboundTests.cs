@@ -7,6 +7,8 @@ using Matrix.Primitives;
 using Matrix.ServiceTests.Hosting;
 using Matrix.Testing.Federation;
 using Matrix.Testing.Servers;
+using Matrix.Web.Auth;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Matrix.ServiceTests.Federation;
 
@@ -194,6 +196,17 @@ public sealed class FederationInboundTests(PostgresFixture postgres) : IClassFix
         {
             File.Delete(file);
         }
+    }
+
+    [Fact]
+    public async Task Openid_tokens_of_this_server_tell_their_user_to_anybody()
+    {
+        const string Path = "/_matrix/federation/v1/openid/userinfo";
+        var token = host.Services.GetRequiredService<OpenIdTokens>().Issue(new UserId("@alice:test.example"));
+        var (status, body) = await AskAsync($"{Path}?access_token={token}", null);
+        Assert.Equal((200, """{"sub":"@alice:test.example"}"""), (status, body.GetRawText()));
+        Assert.Equal((401, "M_UNKNOWN_TOKEN"), Short(await AskAsync($"{Path}?access_token=x{token}", null)));
+        Assert.Equal((401, "M_MISSING_TOKEN"), Short(await AskAsync(Path, null)));
     }
 
     [Fact]

@@ -96,6 +96,38 @@ public sealed class MembershipTests(SyncFixture fixture) : IClassFixture<SyncFix
     }
 
     [Fact]
+    public async Task What_came_while_somebody_was_out_of_a_private_history_is_told_when_it_still_stands()
+    {
+        var (alice, bob, carol) = (fixture.NewUser(), fixture.NewUser(), fixture.NewUser());
+        var room = await alice.CreateRoomAsync();
+        await bob.JoinAsync(room);
+        await alice.SetAsync(room, "m.room.history_visibility", new { history_visibility = "joined" });
+        var since = (await bob.SyncAsync()).Next;
+        await bob.LeaveAsync(room);
+        await carol.JoinAsync(room);
+        await alice.SayAsync(room, "hidden");
+        await alice.SetAsync(room, "m.room.topic", new { topic = "hidden, and replaced" });
+        await alice.SetAsync(room, "m.room.topic", new { topic = "stands" });
+        await bob.JoinAsync(room);
+        var joined = (await bob.SyncUntilAsync(since, a => a.Joined(room) is not null)).Joined(room)!;
+        var keys = joined.Timeline.Where(e => e.TryGetProperty("state_key", out _)).Select(e => e.Text("type") + "|" + e.Text("state_key")).ToList();
+        Assert.Contains($"m.room.member|{carol.Id}", keys);
+        Assert.Single(keys, "m.room.topic|");
+        Assert.DoesNotContain("hidden", joined.Bodies);
+    }
+
+    [Fact]
+    public async Task A_member_event_that_the_filter_hides_is_no_news()
+    {
+        var (alice, bob) = (fixture.NewUser(), fixture.NewUser());
+        var room = await alice.CreateRoomAsync();
+        var filter = new { room = new { timeline = new { types = Array.Empty<string>() }, state = new { types = new[] { "a.made.up.type" } } } };
+        var since = (await alice.SyncAsync(filter: filter)).Next;
+        await bob.JoinAsync(room);
+        Assert.Null((await alice.SyncAsync(since, filter: filter)).Joined(room));
+    }
+
+    [Fact]
     public async Task A_ban_is_told_as_leaving()
     {
         var (alice, bob) = (fixture.NewUser(), fixture.NewUser());

@@ -30,6 +30,7 @@ public class PlanTests(PostgresFixture postgres) : IClassFixture<PostgresFixture
         { "alias", RoomDirectoryStore.SqlAlias },
         { "published rooms", RoomDirectoryStore.SqlPublishedAfter },
         { "uia session", UiaSessionStore.SqlCreate },
+        { "guest upgrade", AccountStore.SqlUpgradeGuest },
     };
 
     [Theory]

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Diagnostics;
 using System.Text;
 using FsCheck;
 using FsCheck.Fluent;
@@ -65,6 +66,18 @@ public class StreamFrameCodecTests
         bytes[0] = 2;
         Assert.False(StreamFrameCodec.TryDecode(bytes, out _));
         Assert.False(StreamFrameCodec.TryDecode(StreamFrameCodec.Encode(Example with { Stream = new("novel") }), out _));
+    }
+
+    [Fact]
+    public void The_trace_travels_behind_the_rows()
+    {
+        var trace = new ActivityContext(ActivityTraceId.CreateRandom(), ActivitySpanId.CreateRandom(), ActivityTraceFlags.Recorded);
+        var bytes = StreamFrameCodec.Encode(Example with { Trace = trace });
+        Assert.Equal(StreamFrameCodec.Encode(Example), bytes[..^24]);
+        Assert.True(StreamFrameCodec.TryDecode(bytes, out var frame));
+        Assert.Equal((trace.TraceId, trace.SpanId, true), (frame.Trace.TraceId, frame.Trace.SpanId, frame.Trace.IsRemote));
+        Assert.True(StreamFrameCodec.TryDecode(bytes.AsMemory(..^24), out var untraced));
+        Assert.Equal(default, untraced.Trace);
     }
 
     [Fact]

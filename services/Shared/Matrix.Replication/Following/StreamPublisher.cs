@@ -12,7 +12,7 @@ public sealed class StreamPublisher(StreamFollower follower, IReplicationBus bus
     public async ValueTask PublishAsync(StreamDefinition stream, long from, long to, IReadOnlyList<StreamRow> rows, CancellationToken ct)
     {
         if (stream.IsEphemeral) throw new ArgumentException($"Stream {stream} takes its positions from the bus.", nameof(stream));
-        var frame = new StreamFrame(stream, from, to, options.Writer, rows);
+        var frame = new StreamFrame(stream, from, to, options.Writer, rows) { Trace = ReplicationMetrics.CurrentTrace };
         await bus.PublishAsync(frame, ct);
         await follower.OfferAsync(frame);
     }

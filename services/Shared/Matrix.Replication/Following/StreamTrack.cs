@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 
 namespace Matrix.Replication.Following;
@@ -12,6 +13,7 @@ internal sealed partial class StreamTrack(StreamDefinition stream, IReadOnlyList
     private const int MaxEarly = 256;
     private const long Unknown = -1;
 
+    private readonly string applyName = $"apply {stream.Name}";
     private readonly Lock gate = new();
     private readonly SortedDictionary<long, StreamFrame> early = [];
     private readonly List<Waiter> waiters = [];
@@ -163,7 +165,8 @@ internal sealed partial class StreamTrack(StreamDefinition stream, IReadOnlyList
     {
         while (Next() is { } next)
         {
-            await GiveAsync(next.From, next.To, next.Rows);
+            using (next.Trace == default ? null : ReplicationMetrics.Activities.StartActivity(applyName, ActivityKind.Consumer, next.Trace))
+                await GiveAsync(next.From, next.To, next.Rows);
             ReplicationMetrics.FramesApplied.Add(1, ReplicationMetrics.Tag(Stream));
             lock (gate)
             {

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Buffers.Binary;
+using System.Diagnostics;
 using System.Text;
 
 namespace Matrix.Replication.Frames;
@@ -12,7 +13,9 @@ public sealed record StreamFrameHeader(StreamDefinition Stream, long From, long 
 /// <code>
 /// u8 version = 1 | i64 from | i64 to | text stream | text writer | varint keys, text each | varint rows, each:
 ///     varint position - previous position (the first: - from) | varint index of its key | varint length | payload
+/// then, if the writer was traced: 16 bytes trace id | 8 bytes span id
 /// </code>
+/// Readers leave alone what follows.
 /// from and to stand at fixed places: a script on the Redis server fills them in for ephemeral streams.
 /// </summary>
 public static class StreamFrameCodec
@@ -20,6 +23,7 @@ public static class StreamFrameCodec
     public const byte Version = 1;
     internal const int FromOffset = 1;
     internal const int AfterPositions = 17;
+    private const int TraceLength = 24;
     private const int MaxKeys = 1 << 20;
 
     public static byte[] Encode(StreamFrame frame)
@@ -53,6 +57,13 @@ public static class StreamFrameCodec
             to.Write(row.Payload.Span);
             previous = row.Position;
         }
+        if (frame.Trace != default)
+        {
+            var trace = to.GetSpan(TraceLength);
+            frame.Trace.TraceId.CopyTo(trace[..16]);
+            frame.Trace.SpanId.CopyTo(trace[16..TraceLength]);
+            to.Advance(TraceLength);
+        }
         return to.WrittenSpan.ToArray();
     }
 
@@ -80,8 +91,15 @@ public static class StreamFrameCodec
             position += (long)step;
             rows[i] = new StreamRow(position, header.Keys[(int)key], payload);
         }
-        frame = new StreamFrame(header.Stream, header.From, header.To, header.Writer, rows);
+        frame = new StreamFrame(header.Stream, header.From, header.To, header.Writer, rows) { Trace = ReadTrace(ref reader) };
         return true;
+    }
+
+    private static ActivityContext ReadTrace(ref Reader reader)
+    {
+        if (!reader.TryTake(TraceLength, out var trace)) return default;
+        return new ActivityContext(
+            ActivityTraceId.CreateFromBytes(trace.Span[..16]), ActivitySpanId.CreateFromBytes(trace.Span[16..]), ActivityTraceFlags.Recorded, isRemote: true);
     }
 
     private static bool TryReadHeader(ref Reader reader, out StreamFrameHeader header)

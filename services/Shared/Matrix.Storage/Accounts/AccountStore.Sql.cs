@@ -19,7 +19,9 @@ public sealed partial class AccountStore
         new_token as (
             insert into access_tokens (token_hash, user_id, device_id, created_ts_ms)
             select $11, u.user_id, $9, $3 from new_user u where $9 is not null),
-        uia_done as (delete from uia_sessions where session_id = $12),
+        uia_done as (
+            update uia_sessions set request = convert_to(json_build_object('registered_user_id', u.user_id)::text, 'UTF8')
+            from new_user u where session_id = $12),
         stream_input as (select 'user_directory'::text as stream, u.user_id as key, ''::bytea as payload from new_user u)
         """ + StreamStatement.Tail;
 
@@ -62,6 +64,13 @@ public sealed partial class AccountStore
             select 'caches'::text as stream, 'token:' || encode(t.token_hash, 'hex') as key, ''::bytea as payload from gone_tokens t
             union all select 'device_lists', $1, $5 from (select count(*) as n from gone) d where d.n > 0
             union all select 'pushers', $1, ''::bytea from (select count(*) as n from gone_pushers) p where p.n > 0)
+        """ + StreamStatement.Tail;
+
+    internal const string SqlUpgradeGuest =
+        """
+        with changed as (
+            update users set password_hash = $2, is_guest = false where user_id = $1 and is_guest and not deactivated returning user_id),
+        stream_input as (select 'caches'::text as stream, 'user:' || c.user_id as key, ''::bytea as payload from changed c)
         """ + StreamStatement.Tail;
 
     internal const string SqlDeactivate =

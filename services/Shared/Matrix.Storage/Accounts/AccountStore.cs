@@ -19,7 +19,7 @@ public sealed record NewAccount
     public string? DeviceDisplayName { get; init; }
     /// <summary>SHA-256 of the access token; given when <see cref="DeviceId"/> is.</summary>
     public byte[]? TokenHash { get; init; }
-    /// <summary>Interactive-auth session that this registration completes; it is removed.</summary>
+    /// <summary>Interactive-auth session that this registration completes; its request becomes <c>{"registered_user_id": ...}</c>.</summary>
     public string? UiaSession { get; init; }
 }
 
@@ -94,6 +94,16 @@ public sealed partial class AccountStore(Database database)
         p.AddWithValue(logOutOthers);
         p.AddWithValue(new DeviceListRow(null).Encode());
         return await ReadAsync(command, ct);
+    }
+
+    /// <summary>Makes a full account of a guest's; null when there is no such guest.</summary>
+    public async Task<IReadOnlyList<StreamBatch>?> UpgradeGuestAsync(string userId, string passwordHash, CancellationToken ct)
+    {
+        await using var command = database.Source.CreateCommand(SqlUpgradeGuest);
+        command.Parameters.AddWithValue(userId);
+        command.Parameters.AddWithValue(passwordHash);
+        var batches = await ReadAsync(command, ct);
+        return batches.Count == 0 ? null : batches;
     }
 
     /// <summary>Ends the account: no password, no devices, no tokens, no pushers, no account data. Its rooms are the caller's to leave.</summary>

@@ -124,6 +124,9 @@ public sealed partial class EventWriter
         select pos from c
         """;
 
+    /// <remarks>Event nids are given out once: a row with this one is of this very transaction.</remarks>
+    internal const string SqlPositionOf = "select pos from event_stream where event_nid = $1";
+
     internal const string SqlHeads = "select room_nid, head from rooms where room_nid = any($1)";
 
     internal const string SqlKnownTransactions =

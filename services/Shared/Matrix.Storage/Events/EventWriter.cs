@@ -9,23 +9,63 @@ namespace Matrix.Storage.Events;
 /// Writes what rooms have ready in one transaction, which is one round trip: the statements go out together without a BEGIN, so PostgreSQL runs
 /// them as one transaction that commits at the end. Keeps its connection. One caller at a time.
 /// </summary>
-public sealed partial class EventWriter(Database database) : IAsyncDisposable
+public sealed partial class EventWriter(Database database, TimeProvider clock) : IAsyncDisposable
 {
+    /// <summary>How long a database that has just gone is waited for: a restart should cost clients time, not an error.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(20);
+
     private readonly Columns columns = new();
     private NpgsqlConnection? connection;
+    /// <summary>Waited for in vain: until something succeeds, one try each is enough.</summary>
+    private bool away;
 
     /// <summary>
-    /// Commits all or nothing. Throws <see cref="NpgsqlException"/> when the outcome is not known or the database refused for another reason than
-    /// those of <see cref="CommitKind"/>.
+    /// Commits all or nothing, once: when the connection dies in between, the database is asked whether the events are there, and the same ones are
+    /// written again if not. Throws <see cref="NpgsqlException"/> when it stays away (it is then not known what became of them) or refused for
+    /// another reason than those of <see cref="CommitKind"/>.
     /// </summary>
     public async Task<CommitResult> CommitAsync(IReadOnlyList<RoomCommit> rooms, CancellationToken ct)
     {
         columns.Clear();
         foreach (var room in rooms) columns.Add(room);
+        var began = clock.GetTimestamp();
+        var pause = FirstPause;
+        for (var uncertain = false; ; uncertain = true, pause *= 2)
+        {
+            try
+            {
+                if (uncertain && await PositionIfThereAsync(ct) is { } there) return Committed(there);
+                var result = await TryCommitAsync(rooms, ct);
+                away = false;
+                // The lost transaction may have come to its end meanwhile: then it was it that moved the heads.
+                if (uncertain && result.Kind != CommitKind.Committed && await PositionIfThereAsync(ct) is { } late) return Committed(late);
+                return result;
+            }
+            catch (NpgsqlException e) when (DatabaseFaults.IsTransient(e) && !away)
+            {
+                if (away = clock.GetElapsedTime(began) > Patience) throw;
+                await Task.Delay(pause, clock, ct);
+            }
+        }
+    }
+
+    private static CommitResult Committed(long to) => new(CommitKind.Committed, to);
+
+    /// <summary>Position of the last event if the transaction has happened; null: it has not.</summary>
+    private async Task<long?> PositionIfThereAsync(CancellationToken ct)
+    {
+        await using var command = database.Source.CreateCommand(SqlPositionOf);
+        command.Parameters.AddWithValue(columns.Nids[^1]);
+        return (long?)await command.ExecuteScalarAsync(ct);
+    }
+
+    private async Task<CommitResult> TryCommitAsync(IReadOnlyList<RoomCommit> rooms, CancellationToken ct)
+    {
         try
         {
             var open = connection ??= await database.Source.OpenConnectionAsync(ct);
-            return new CommitResult(CommitKind.Committed, await ExecuteAsync(open, rooms.Count, ct));
+            return Committed(await ExecuteAsync(open, rooms.Count, ct));
         }
         catch (PostgresException e) when (e.SqlState == DivisionByZero)
         {
@@ -132,12 +172,16 @@ public sealed partial class EventWriter(Database database) : IAsyncDisposable
         return heads;
     }
 
-    private async Task<IReadOnlyDictionary<TransactionKey, string>> KnownAsync(IReadOnlyList<RoomCommit> rooms, CancellationToken ct)
+    private Task<IReadOnlyDictionary<TransactionKey, string>> KnownAsync(IReadOnlyList<RoomCommit> rooms, CancellationToken ct) =>
+        KnownAsync(database, [.. from room in rooms from e in room.Events where e.TxnId is not null select e.KeyIn(room.RoomId)], ct);
+
+    /// <summary>Events that those transactions made; ones that made none are omitted.</summary>
+    public static async Task<IReadOnlyDictionary<TransactionKey, string>> KnownAsync(Database database, IReadOnlyList<TransactionKey> keys, CancellationToken ct)
     {
-        var c = columns;
         var known = new Dictionary<TransactionKey, string>();
         await using var command = database.Source.CreateCommand(SqlKnownTransactions);
-        foreach (var p in (ReadOnlySpan<NpgsqlParameter>)[Texts(c.TxnUsers), Texts(c.TxnDevices), Texts(c.TxnRooms), Texts(c.TxnIds)]) command.Parameters.Add(p);
+        foreach (var part in (ReadOnlySpan<Func<TransactionKey, string>>)[k => k.UserId, k => k.DeviceId, k => k.RoomId, k => k.TxnId])
+            command.Parameters.Add(Texts([.. keys.Select(part)]));
         await using var r = await command.ExecuteReaderAsync(ct);
         while (await r.ReadAsync(ct))
             known[new TransactionKey(r.GetString(0), r.GetString(1), r.GetString(2), r.GetString(3))] = r.GetString(4);

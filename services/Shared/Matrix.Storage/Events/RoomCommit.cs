@@ -24,6 +24,9 @@ public sealed class NewEvent
     /// <summary>Event id that this accepted redaction redacts.</summary>
     public string? Redacts { get; init; }
     public bool IsCurrentState { get; init; }
+
+    /// <summary>Of an event with a transaction.</summary>
+    public TransactionKey KeyIn(string roomId) => new(Pdu.Sender, TxnDeviceId ?? "", roomId, TxnId!);
 }
 
 /// <summary>The row of a room that begins with this commit.</summary>

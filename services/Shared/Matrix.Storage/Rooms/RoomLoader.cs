@@ -51,6 +51,23 @@ public sealed class RoomLoader(Database database)
     internal const string SqlLocalJoined =
         "select user_id from room_memberships where room_nid = $1 and membership = 'join' and user_id like $2 limit $3";
 
+    internal const string SqlGuests =
+        """
+        select m.user_id from rooms r join room_memberships m using (room_nid) join users u on u.user_id = m.user_id
+        where r.room_id = $1 and m.membership = 'join' and u.is_guest
+        """;
+
+    /// <summary>Guests of this server who are joined.</summary>
+    public async Task<List<string>> JoinedGuestsAsync(string roomId, CancellationToken ct)
+    {
+        var users = new List<string>();
+        await using var command = database.Source.CreateCommand(SqlGuests);
+        command.Parameters.AddWithValue(roomId);
+        await using var r = await command.ExecuteReaderAsync(ct);
+        while (await r.ReadAsync(ct)) users.Add(r.GetString(0));
+        return users;
+    }
+
     /// <summary>The room with its current state at <paramref name="keys"/>; null: no such room here. One round trip.</summary>
     public async Task<LoadedRoom?> LoadAsync(string roomId, IReadOnlyList<StateKey> keys, CancellationToken ct)
     {

@@ -54,7 +54,7 @@ public sealed class JsonBody
             if (length == 0) return new JsonBody(default);
             var exact = new byte[length];
             await request.Body.ReadExactlyAsync(exact, context.RequestAborted);
-            return new JsonBody(exact);
+            return Text(exact);
         }
         if (context.Features.Get<IHttpRequestBodyDetectionFeature>() is { CanHaveBody: false }) return new JsonBody(default);
         using var buffer = new MemoryStream();
@@ -65,8 +65,12 @@ public sealed class JsonBody
             if (buffer.Length + n > limit) throw MatrixError.TooLarge().AsException();
             buffer.Write(chunk, 0, n);
         }
-        return new JsonBody(buffer.ToArray());
+        return Text(buffer.ToArray());
     }
+
+    /// <summary>The parser looks at strings when they are read only: bytes that are no UTF-8 are found here, once.</summary>
+    private static JsonBody Text(byte[] bytes) =>
+        System.Text.Unicode.Utf8.IsValid(bytes) ? new JsonBody(bytes) : throw MatrixError.NotJson().AsException();
 }
 
 /// <summary>Largest body of a route, in bytes.</summary>
