@@ -26,6 +26,11 @@ public class EngineTests
         return (host, room);
     }
 
+    private static bool HasReached(SyncHost host, long position)
+    {
+        using (host.State.Read()) return host.State.Position(Matrix.Replication.Streams.Events) >= position;
+    }
+
     [Fact]
     public async Task Polling_and_new_events_ask_the_database_nothing()
     {
@@ -54,7 +59,10 @@ public class EngineTests
         host.Store.AfterReading = async () =>
         {
             if (++loads > 2) return;
-            await host.PublishAsync(host.Store.Commit(room.Say(Bob, $"during load {loads}").Set(Alice, "m.room.topic", $$"""{"topic":"{{loads}}"}""")));
+            var frames = host.Store.Commit(room.Say(Bob, $"during load {loads}").Set(Alice, "m.room.topic", $$"""{"topic":"{{loads}}"}"""));
+            await host.PublishAsync(frames);
+            // The rows have been applied before the load returns with what it read earlier.
+            while (!HasReached(host, frames[^1].To)) await Task.Yield();
         };
         var answer = await host.SyncAsync(Alice, filter: """{"room":{"timeline":{"limit":100}}}""");
         await host.SettleAsync();
@@ -63,6 +71,57 @@ public class EngineTests
         var rest = await host.SyncAsync(Alice, Next(answer));
         if (Joined(rest, room.RoomId) is { } more) told.AddRange(Timeline(more));
         Assert.Equal(host.Store.TimelineOf(room.RoomId), told);
+    }
+
+    [Fact]
+    public async Task What_becomes_of_a_user_while_he_is_loaded_is_told()
+    {
+        var (host, _) = await StartAsync();
+        await using var h = host;
+        var other = Room.Version("11").With(Alice);
+        await host.PublishAsync(host.Store.Commit(other));
+        await host.SettleAsync();
+        var isFirst = true;
+        host.Store.AfterReading = async () =>
+        {
+            if (!isFirst) return;
+            isFirst = false;
+            var frames = host.Store.Commit(other.Invite(Bob));
+            await host.PublishAsync(host.Store.SetAccountData(Bob, "", "x", """{"n":1}"""), host.Store.SendToDevice(Bob, "D", "x.y"));
+            await host.PublishAsync(frames);
+            while (!HasReached(host, frames[^1].To)) await Task.Yield();
+        };
+        var answer = await host.SyncAsync(Bob);
+        Assert.False(isFirst);
+        Assert.True(answer.GetProperty("rooms").GetProperty("invite").TryGetProperty(other.RoomId, out var __));
+        await host.SettleAsync();
+        var rest = await host.SyncAsync(Bob, Next(answer));
+        Assert.Contains(new[] { answer, rest }, a => a.TryGetProperty("to_device", out var ___));
+        Assert.Contains(new[] { answer, rest }, a => a.TryGetProperty("account_data", out var data) && data.GetRawText().Contains("\"x\"", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Memberships_that_change_while_older_ones_are_read_are_told()
+    {
+        var (host, room) = await StartAsync();
+        await using var _ = host;
+        var since = Next(await host.SyncAsync(Bob));
+        var second = Room.Version("11").Public().With(Alice, Bob);
+        await host.PublishAsync(host.Store.Commit(second));
+        await host.SettleAsync();
+        await using var later = await new SyncHost(beside: host).StartAsync();
+        await later.SettleAsync();
+        host.Store.AfterHistory = async () =>
+        {
+            host.Store.AfterHistory = null;
+            var frames = host.Store.Commit(room.Leave(Bob));
+            await later.PublishAsync(frames);
+            while (!HasReached(later, frames[^1].To)) await Task.Yield();
+        };
+        var answer = await later.SyncAsync(Bob, since);
+        Assert.Null(host.Store.AfterHistory);
+        Assert.NotNull(Joined(answer, second.RoomId));
+        Assert.True(answer.GetProperty("rooms").GetProperty("leave").TryGetProperty(room.RoomId, out var __));
     }
 
     [Fact]

@@ -36,6 +36,8 @@ internal sealed class MemorySyncStore(MemoryStreamSource source) : ISyncStore
     public void Forget() => Volatile.Write(ref calls, 0);
     /// <summary>Runs after a load has read and before it returns: what happens then is newer than what was read.</summary>
     public Func<Task>? AfterReading { get; set; }
+    /// <summary>The same for a read of old memberships.</summary>
+    public Func<Task>? AfterHistory { get; set; }
     public bool IsAway { get; set; }
 
     // ---------------------------------------------------------------- writing
@@ -227,13 +229,20 @@ internal sealed class MemorySyncStore(MemoryStreamSource source) : ISyncStore
     public Task DeleteToDeviceAsync(string userId, string deviceId, long upTo, CancellationToken ct) =>
         AskAsync(() => toDevice.RemoveAll(m => m.User == userId && m.Device == deviceId && m.Message.Position <= upTo));
 
-    public Task<List<MembershipStep>> MembershipHistoryAsync(string userId, IReadOnlyCollection<long> roomNids, long after, CancellationToken ct) => AskAsync(() =>
+    public async Task<List<MembershipStep>> MembershipHistoryAsync(string userId, IReadOnlyCollection<long> roomNids, long after, CancellationToken ct)
+    {
+        var history = await AskAsync(() => HistoryOf(userId, roomNids, after));
+        if (AfterHistory is { } then) await then();
+        return history;
+    }
+
+    private List<MembershipStep> HistoryOf(string userId, IReadOnlyCollection<long> roomNids, long after) =>
         roomNids.SelectMany(n =>
         {
             var all = rooms[n].Timeline.Where(e => e.Pdu.Type == EventTypes.Member && e.Pdu.StateKey == userId).ToList();
             var first = all.FindLastIndex(e => e.Position <= after);
             return all.Skip(Math.Max(0, first)).Select(e => new MembershipStep(n, e.Position!.Value, e.Pdu.Membership!, e.EventNid));
-        }).ToList());
+        }).ToList();
 
     public Task<List<string>> DeviceListChangesAsync(string userId, long after, long upTo, CancellationToken ct) => AskAsync(() =>
         source.RowsAfter(Streams.DeviceLists, after).Where(r => r.Position <= upTo).Select(r => r.Key).Distinct()
