@@ -50,6 +50,7 @@ internal sealed partial class HomeserverConfigReader(
             CacheBudgetBytes = ReadCacheBudget(ours),
             EnableMetrics = root.Boolean("enable_metrics", false),
             TraceSampling = ours.Number("trace_sampling", 1, 0, 1),
+            Accounts = ReadAccounts(),
         };
         return ReadRegistration(config);
     }
@@ -104,9 +105,8 @@ internal sealed partial class HomeserverConfigReader(
     {
         var isOpen = root.Boolean("enable_registration", false);
         var withoutVerification = root.Boolean("enable_registration_without_verification", false);
-        var verified = root.Texts("registrations_require_3pid") is { Count: > 0 }
-            | root.Boolean("enable_registration_captcha", false)
-            | root.Boolean("registration_requires_token", false);
+        var accounts = config.Accounts;
+        var verified = accounts.RegistrationsRequire3pid.Count > 0 || accounts.Captcha.AtRegistration || accounts.RegistrationRequiresToken;
         if (isOpen && !withoutVerification && !verified)
         {
             // Synapse: refuses to start as well, because such servers are found and used by spammers.
