@@ -51,6 +51,7 @@ internal sealed partial class HomeserverConfigReader(
             EnableMetrics = root.Boolean("enable_metrics", false),
             TraceSampling = ours.Number("trace_sampling", 1, 0, 1),
             Accounts = ReadAccounts(),
+            TraceSamplingPolls = ours.Number("trace_sampling_polls", 0.1, 0, 1),
         };
         return ReadRegistration(config);
     }
