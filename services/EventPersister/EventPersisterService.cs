@@ -13,6 +13,7 @@ using Matrix.Storage;
 using Matrix.Storage.Events;
 using Matrix.Storage.Profiles;
 using Matrix.Storage.Rooms;
+using Matrix.Web.RateLimits;
 using Matrix.Web.Routing;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -26,6 +27,7 @@ public static class EventPersisterService
     public static IHostApplicationBuilder AddEventPersister(this IHostApplicationBuilder builder)
     {
         var services = builder.Services;
+        services.TryAddSingleton<RateLimiter>();
         services.TryAddSingleton<EventReader>();
         services.TryAddSingleton<RoomReader>();
         services.TryAddSingleton<StateReader>();
