@@ -80,6 +80,7 @@ public static class ClientApiService
         services.TryAddSingleton<DeviceStore>();
         services.TryAddSingleton<RegistrationNonceStore>();
         services.TryAddSingleton<UiaSessionStore>();
+        services.TryAddSingleton<LoginTokenStore>();
         services.TryAddSingleton<AccountDataStore>();
         services.TryAddSingleton<FilterStore>();
         services.TryAddSingleton<ReceiptStore>();
