@@ -3,6 +3,7 @@ using Matrix.Storage.Ephemeral;
 using Matrix.Storage.Streams;
 using Matrix.Sync.Answers;
 using Matrix.Sync.Rooms;
+using Matrix.Sync.Users;
 
 namespace Matrix.Sync.Legacy;
 
@@ -28,7 +29,8 @@ internal sealed class InitialSyncForm(IReadOnlySet<string> published) : IAnswerF
                 .ReceiptContent(part.Receipts).Raw("}"u8);
         }
         output.Raw("],\"account_data\":["u8);
-        WriteData(output, plan.AccountData);
+        // Synapse: push rules are no account data here.
+        WriteData(output, plan.AccountData.FindAll(d => d.Type != AccountDataCache.PushRulesType));
         output.Raw("]}"u8);
     }
 
