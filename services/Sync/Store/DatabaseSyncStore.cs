@@ -74,5 +74,9 @@ internal sealed class DatabaseSyncStore(
 
     public Task<DeviceKeyCounts> KeyCountsAsync(string userId, string deviceId, CancellationToken ct) => keys.CountsAsync(userId, deviceId, ct);
 
+    public Task<long?> FindRoomAsync(string roomId, CancellationToken ct) => sync.FindRoomAsync(roomId, ct);
+
+    public Task<HashSet<string>> PublishedRoomsAsync(string userId, CancellationToken ct) => sync.PublishedRoomsAsync(userId, ct);
+
     public Task<byte[]?> FilterAsync(string userId, long filterId, CancellationToken ct) => sync.FilterAsync(userId, filterId, ct);
 }

@@ -261,5 +261,10 @@ internal sealed class MemorySyncStore(MemoryStreamSource source) : ISyncStore
     public Task<DeviceKeyCounts> KeyCountsAsync(string userId, string deviceId, CancellationToken ct) =>
         AskAsync(() => KeyCounts.GetValueOrDefault((userId, deviceId)) ?? new DeviceKeyCounts([], []));
 
+    public Task<long?> FindRoomAsync(string roomId, CancellationToken ct) =>
+        AskAsync<long?>(() => nids.TryGetValue(roomId, out var nid) ? nid : null);
+
+    public Task<HashSet<string>> PublishedRoomsAsync(string userId, CancellationToken ct) => AskAsync(() => new HashSet<string>());
+
     public Task<byte[]?> FilterAsync(string userId, long filterId, CancellationToken ct) => AskAsync<byte[]?>(() => null);
 }
