@@ -3,6 +3,7 @@ using Matrix.ClientApi.AccountData;
 using Matrix.ClientApi.Admin;
 using Matrix.ClientApi.Capabilities;
 using Matrix.ClientApi.Devices;
+using Matrix.ClientApi.Keys;
 using Matrix.ClientApi.OpenId;
 using Matrix.ClientApi.Presence;
 using Matrix.ClientApi.Pushers;
@@ -17,6 +18,7 @@ using Matrix.ClientApi.Typing;
 using Matrix.ClientApi.Uia;
 using Matrix.ClientApi.Versions;
 using Matrix.ClientApi.Voip;
+using Matrix.FederationClient.DeviceKeys;
 using Matrix.Replication;
 using Matrix.Rooms;
 using Matrix.Rooms.Aggregations;
@@ -24,11 +26,13 @@ using Matrix.Rooms.Writing;
 using Matrix.Storage.AccountData;
 using Matrix.Storage.Accounts;
 using Matrix.Storage.Events;
+using Matrix.Storage.Keys;
 using Matrix.Storage.Pushers;
 using Matrix.Storage.Receipts;
 using Matrix.Storage.Relations;
 using Matrix.Storage.RoomDirectory;
 using Matrix.Storage.Rooms;
+using Matrix.Storage.Sync;
 using Matrix.Storage.ToDevice;
 using Matrix.Web.Auth;
 using Matrix.Web.Routing;
@@ -71,6 +75,9 @@ public static class ClientApiService
         services.TryAddSingleton<EventVisibility>();
         services.TryAddSingleton<Aggregator>();
         services.TryAddSingleton<OpenIdTokens>();
+        services.TryAddSingleton<IRemoteKeys, NoRemoteKeys>();
+        services.AddSingleton<KeyQueries>();
+        services.AddSingleton<KeyClaims>();
         return builder;
     }
 
@@ -85,6 +92,9 @@ public static class ClientApiService
         services.TryAddSingleton<FilterStore>();
         services.TryAddSingleton<ReceiptStore>();
         services.TryAddSingleton<ToDeviceStore>();
+        services.TryAddSingleton<DeviceKeyStore>();
+        services.TryAddSingleton<ContactReader>();
+        services.TryAddSingleton<SyncReader>();
         services.TryAddSingleton<PusherSettingsStore>();
         services.TryAddSingleton<RoomDirectoryStore>();
         services.TryAddSingleton<MembershipStore>();
@@ -112,6 +122,7 @@ public static class ClientApiService
         routes.MapTyping();
         routes.MapPresence();
         routes.MapSendToDevice();
+        routes.MapKeys();
         routes.MapPushRules();
         routes.MapPushers();
         routes.MapAliases();
