@@ -8,6 +8,7 @@ using Matrix.ClientApi.Presence;
 using Matrix.ClientApi.Pushers;
 using Matrix.ClientApi.PushRules;
 using Matrix.ClientApi.Receipts;
+using Matrix.ClientApi.Relations;
 using Matrix.ClientApi.RoomDirectory;
 using Matrix.ClientApi.Rooms;
 using Matrix.ClientApi.ThirdParty;
@@ -18,12 +19,14 @@ using Matrix.ClientApi.Versions;
 using Matrix.ClientApi.Voip;
 using Matrix.Replication;
 using Matrix.Rooms;
+using Matrix.Rooms.Aggregations;
 using Matrix.Rooms.Writing;
 using Matrix.Storage.AccountData;
 using Matrix.Storage.Accounts;
 using Matrix.Storage.Events;
 using Matrix.Storage.Pushers;
 using Matrix.Storage.Receipts;
+using Matrix.Storage.Relations;
 using Matrix.Storage.RoomDirectory;
 using Matrix.Storage.Rooms;
 using Matrix.Storage.ToDevice;
@@ -63,8 +66,10 @@ public static class ClientApiService
         services.AddSingleton<EventAnswers>();
         services.AddSingleton<EventLookup>();
         services.AddSingleton<RoomPager>();
+        services.AddSingleton<ChildrenPager>();
         services.AddSingleton<MemberLists>();
         services.TryAddSingleton<EventVisibility>();
+        services.TryAddSingleton<Aggregator>();
         services.TryAddSingleton<OpenIdTokens>();
         return builder;
     }
@@ -75,6 +80,7 @@ public static class ClientApiService
         services.TryAddSingleton<DeviceStore>();
         services.TryAddSingleton<RegistrationNonceStore>();
         services.TryAddSingleton<UiaSessionStore>();
+        services.TryAddSingleton<LoginTokenStore>();
         services.TryAddSingleton<AccountDataStore>();
         services.TryAddSingleton<FilterStore>();
         services.TryAddSingleton<ReceiptStore>();
@@ -85,6 +91,7 @@ public static class ClientApiService
         services.TryAddSingleton<RoomReader>();
         services.TryAddSingleton<StateReader>();
         services.TryAddSingleton<EventReader>();
+        services.TryAddSingleton<RelationReader>();
     }
 
     public static IEndpointRouteBuilder MapClientApi(this IEndpointRouteBuilder endpoints)
@@ -113,6 +120,7 @@ public static class ClientApiService
         routes.MapRoomState();
         routes.MapRoomEvents();
         routes.MapMessages();
+        routes.MapRelations();
         routes.MapOpenId();
         routes.MapTurnServer();
         routes.MapThirdParty();

@@ -16,6 +16,7 @@ using Matrix.ServiceDefaults;
 using Matrix.Storage;
 using Matrix.Storage.Events;
 using Matrix.Storage.Profiles;
+using Matrix.Storage.Relations;
 using Matrix.Storage.Rooms;
 using Matrix.Web.Routing;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -57,6 +58,8 @@ public static class EventPersisterService
         services.AddSingleton<MembershipChanges>();
         services.AddSingleton<GuestRemoval>();
         services.AddSingleton<ContentRules>();
+        services.TryAddSingleton<RelationReader>();
+        services.AddSingleton<RelationRules>();
         services.AddSingleton<Sender>();
         services.AddSingleton<RoomCreation>();
         services.TryAddSingleton<RoomAliasMover>();

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Matrix.Events;
 
 namespace Matrix.Storage.Events;
 
@@ -42,6 +43,10 @@ public sealed partial class EventWriter
         public readonly List<long> RedactedNids = [], RedactedRooms = [];
         public readonly List<byte[]> RedactedJson = [];
         public readonly List<string?> RedactedIds = [], RedactedBy = [];
+        // relations
+        public readonly List<long> RelatingNids = [], RelatingRooms = [];
+        public readonly List<string?> Parents = [], RelationTypes = [], RelatingTypes = [], RelatingSenders = [], RelationKeys = [];
+        public readonly List<bool> CanReplace = [];
         // aliases
         public readonly List<string?> Aliases = [], AliasRooms = [], AliasCreators = [];
         public readonly List<long> AliasCreated = [];
@@ -54,8 +59,9 @@ public sealed partial class EventWriter
             Received, Ids, Types, Senders, Prev, Auth, Redacts, StateKeys, Snapshots, Replaces, Flags, Json, TxnUsers, TxnDevices, TxnIds, TxnEvents,
             TxnRooms, TxnCreated, SnapshotNids, SnapshotRooms, Chains, Numbers, Deltas, StateRooms, StateKeyNids, StateEvents, GoneRooms, GoneNids,
             TipRooms, TipNids, MemberRooms, MemberEvents, MemberPlaces, MemberUsers, Memberships, MemberSenders, RedactedNids, RedactedRooms,
-            RedactedJson, RedactedIds, RedactedBy, Aliases, AliasRooms, AliasCreators, AliasCreated, Known, StreamRooms, StreamNids, PastRooms, PastNids,
-            ChildRooms, ChildNids, FullNids, FullRooms, MissingIds, FullIds, MoveEvents, MoveKeys, MovesBefore, MovesNow, GoneMemberRooms, GoneMemberUsers,
+            RedactedJson, RedactedIds, RedactedBy, RelatingNids, RelatingRooms, Parents, RelationTypes, RelatingTypes, RelatingSenders, RelationKeys,
+            CanReplace, Aliases, AliasRooms, AliasCreators, AliasCreated, Known, StreamRooms, StreamNids, PastRooms, PastNids, ChildRooms, ChildNids,
+            FullNids, FullRooms, MissingIds, FullIds, MoveEvents, MoveKeys, MovesBefore, MovesNow, GoneMemberRooms, GoneMemberUsers,
         ];
 
         /// <summary>Some of the events were outliers: their rows are there.</summary>
@@ -159,6 +165,7 @@ public sealed partial class EventWriter
             foreach (var id in e.MissingParents) { ChildRooms.Add(room.RoomNid); ChildNids.Add(e.EventNid); MissingIds.Add(id); }
             foreach (var m in e.Moves) { MoveEvents.Add(e.EventNid); MoveKeys.Add(m.StateKeyNid); MovesBefore.Add(m.BeforeNid); MovesNow.Add(m.NowNid); }
             if (e.FillsGap) { FullNids.Add(e.EventNid); FullRooms.Add(room.RoomNid); FullIds.Add(pdu.EventId); }
+            AddRelation(room, e);
             if (e.TxnId is null) return;
             TxnUsers.Add(pdu.Sender);
             TxnDevices.Add(e.TxnDeviceId ?? "");
@@ -166,6 +173,21 @@ public sealed partial class EventWriter
             TxnEvents.Add(pdu.EventId);
             TxnRooms.Add(room.RoomId);
             TxnCreated.Add(e.ReceivedTsMs);
+        }
+
+        private void AddRelation(RoomCommit room, NewEvent e)
+        {
+            const EventFlags hidden = EventFlags.Outlier | EventFlags.Rejected | EventFlags.SoftFailed;
+            if ((e.Flags & hidden) != 0 || EventRelation.Read(e.Pdu) is not { } relation) return;
+            foreach (var r in room.Redactions) if (r.TargetNid == e.EventNid) return;
+            RelatingNids.Add(e.EventNid);
+            RelatingRooms.Add(room.RoomNid);
+            Parents.Add(relation.ParentId);
+            RelationTypes.Add(relation.RelType);
+            RelatingTypes.Add(e.Pdu.Type);
+            RelatingSenders.Add(e.Pdu.Sender);
+            RelationKeys.Add(relation.Key);
+            CanReplace.Add(EventRelation.CanReplace(e.Pdu));
         }
 
         /// <summary>The array itself where the memory is a whole one, which is how events are built.</summary>
