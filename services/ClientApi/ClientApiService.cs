@@ -9,8 +9,10 @@ using Matrix.ClientApi.Pushers;
 using Matrix.ClientApi.PushRules;
 using Matrix.ClientApi.Receipts;
 using Matrix.ClientApi.Relations;
+using Matrix.ClientApi.Reports;
 using Matrix.ClientApi.RoomDirectory;
 using Matrix.ClientApi.Rooms;
+using Matrix.ClientApi.Spaces;
 using Matrix.ClientApi.ThirdParty;
 using Matrix.ClientApi.ToDevice;
 using Matrix.ClientApi.Typing;
@@ -27,8 +29,10 @@ using Matrix.Storage.Events;
 using Matrix.Storage.Pushers;
 using Matrix.Storage.Receipts;
 using Matrix.Storage.Relations;
+using Matrix.Storage.Reports;
 using Matrix.Storage.RoomDirectory;
 using Matrix.Storage.Rooms;
+using Matrix.Storage.Spaces;
 using Matrix.Storage.ToDevice;
 using Matrix.Web.Auth;
 using Matrix.Web.Routing;
@@ -67,6 +71,9 @@ public static class ClientApiService
         services.AddSingleton<EventLookup>();
         services.AddSingleton<RoomPager>();
         services.AddSingleton<ChildrenPager>();
+        services.AddSingleton<RoomSnapshotReader>();
+        services.AddSingleton<RoomSummaries>();
+        services.AddSingleton<SpaceTree>();
         services.AddSingleton<MemberLists>();
         services.TryAddSingleton<EventVisibility>();
         services.TryAddSingleton<Aggregator>();
@@ -92,6 +99,9 @@ public static class ClientApiService
         services.TryAddSingleton<StateReader>();
         services.TryAddSingleton<EventReader>();
         services.TryAddSingleton<RelationReader>();
+        services.TryAddSingleton<EventTimes>();
+        services.TryAddSingleton<RoomFactsReader>();
+        services.TryAddSingleton<ReportStore>();
     }
 
     public static IEndpointRouteBuilder MapClientApi(this IEndpointRouteBuilder endpoints)
@@ -121,6 +131,11 @@ public static class ClientApiService
         routes.MapRoomEvents();
         routes.MapMessages();
         routes.MapRelations();
+        routes.MapSpaces();
+        routes.MapTimestampToEvent();
+        routes.MapMutualRooms();
+        routes.MapRoomInitialSync();
+        routes.MapReports();
         routes.MapOpenId();
         routes.MapTurnServer();
         routes.MapThirdParty();

@@ -10,6 +10,7 @@ using Matrix.EventPersister.State;
 using Matrix.Replication;
 using Matrix.Rooms.Writing;
 using Matrix.Storage;
+using Matrix.Storage.AccountData;
 using Matrix.Storage.Events;
 using Matrix.Storage.Profiles;
 using Matrix.Storage.Relations;
@@ -59,6 +60,9 @@ public static class EventPersisterService
         services.AddSingleton<Sender>();
         services.AddSingleton<RoomCreation>();
         services.TryAddSingleton<RoomAliasMover>();
+        services.TryAddSingleton<AccountDataStore>();
+        services.TryAddSingleton<RoomBlocks>();
+        services.AddSingleton<RoomSuccession>();
         services.AddSingleton<RoomUpgrade>();
         services.AddSingleton<SingleState>();
         services.AddSingleton<ProfilePropagation>();

@@ -9,7 +9,8 @@ using Matrix.Storage.Rooms;
 namespace Matrix.EventPersister.Rooms;
 
 /// <summary>Replaces a room by one of another version. Spec: client-server-api/#room-upgrades</summary>
-internal sealed class RoomUpgrade(RoomActors actors, RoomReader rooms, RoomCreation creation, RoomAliasMover aliases)
+internal sealed partial class RoomUpgrade(
+    RoomActors actors, RoomReader rooms, RoomCreation creation, RoomAliasMover aliases, RoomSuccession succession, ILogger<RoomUpgrade> log)
 {
     /// <summary>State that goes along, beside power levels and bans.</summary>
     private static readonly string[] Transferred =
@@ -29,21 +30,42 @@ internal sealed class RoomUpgrade(RoomActors actors, RoomReader rooms, RoomCreat
             || levels.Of(userId) < levels.ToSend(EventTypes.Tombstone, isState: true))
             throw MatrixError.Forbidden("You cannot upgrade this room").AsException();
 
+        // Published only when the old room says where it went.
         var plan = new RoomPlan
         {
-            Version = version, Creator = userId, IsPublic = old.IsPublic, Preset = RoomPreset.Find("private_chat", isPublic: false), Invites = [],
-            CreationContent = CreationContent(create, roomId, await LastEventAsync(old, ct), version, additionalCreators),
+            Version = version, Creator = userId, IsPublic = false, Preset = RoomPreset.Find("private_chat", isPublic: false), Invites = [],
             InitialState = [.. NewState(state, version, userId, additionalCreators)],
         };
-        var newRoom = await creation.CreateAsync(plan, ct);
-        await aliases.MoveAsync(roomId, newRoom, ct);
-        await CloseAsync(roomId, newRoom, userId, state, levels);
-        return newRoom;
+        var command = new UpgradeCommand(userId, version, creation, (newRoom, tombstone) => new RoomPlan
+        {
+            Version = plan.Version, Creator = plan.Creator, IsPublic = plan.IsPublic, Preset = plan.Preset, Invites = plan.Invites, InitialState = plan.InitialState,
+            RoomId = newRoom, CreationContent = CreationContent(create, roomId, tombstone, version, additionalCreators),
+        }, ct);
+        var reply = await actors.RunAsync(roomId, command);
+        if (reply.Error is { } error) throw error.AsException();
+
+        var replacement = command.NewRoom!;
+        await aliases.MoveAsync(roomId, replacement, CancellationToken.None);
+        await CloseAsync(roomId, userId, state, levels);
+        await FollowAsync(userId, roomId, replacement);
+        return replacement;
     }
 
-    /// <summary>Spec: the id of the last known event, where the new room's id does not depend on what comes after it.</summary>
-    private async Task<string?> LastEventAsync(RoomRecord old, CancellationToken ct) =>
-        (await actors.Tools.Storage.Loader.LoadAsync(old.RoomId, [], ct))?.Extremities is { Count: > 0 } tips ? tips[^1].EventId : null;
+    /// <summary>The room is replaced, whatever becomes of the user's own settings.</summary>
+    private async Task FollowAsync(string userId, string roomId, string newRoom)
+    {
+        try
+        {
+            await succession.CarryOverAsync(userId, roomId, newRoom, CancellationToken.None);
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            LogNotCarriedOver(log, e, userId, newRoom);
+        }
+    }
+
+    [LoggerMessage(5040, LogLevel.Warning, "What {UserId} had set for a room was not carried over to {RoomId}, which replaces it")]
+    private static partial void LogNotCarriedOver(ILogger log, Exception e, string userId, string roomId);
 
     private static JsonElement CreationContent(Pdu create, string roomId, string? lastEvent, RoomVersion version, IReadOnlyList<string> additionalCreators)
     {
@@ -113,16 +135,8 @@ internal sealed class RoomUpgrade(RoomActors actors, RoomReader rooms, RoomCreat
         else level.WriteTo(w);
     }
 
-    private async Task CloseAsync(string roomId, string newRoom, string userId, Dictionary<StateKey, StoredEvent> state, PowerLevels levels)
+    private async Task CloseAsync(string roomId, string userId, Dictionary<StateKey, StoredEvent> state, PowerLevels levels)
     {
-        var tombstone = EventContent.Write(w =>
-        {
-            w.WriteString("body", "This room has been replaced");
-            w.WriteString("replacement_room", newRoom);
-        });
-        var reply = await actors.RunAsync(roomId, new SendCommand(new EventIntent(EventTypes.Tombstone, "", userId, tombstone), CancellationToken.None));
-        if (reply.Error is { } error) throw error.AsException();
-
         // What follows makes the old room quieter, where the user may; the upgrade does not depend on it.
         if (state.ContainsKey(new(EventTypes.CanonicalAlias, "")))
             await actors.RunAsync(roomId, new SendCommand(new EventIntent(EventTypes.CanonicalAlias, "", userId, EventContent.Empty), CancellationToken.None));
