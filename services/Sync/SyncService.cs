@@ -7,6 +7,7 @@ using Matrix.Sync.Answers;
 using Matrix.Sync.Endpoints;
 using Matrix.Sync.Engine;
 using Matrix.Sync.Filters;
+using Matrix.Sync.Legacy;
 using Matrix.Sync.Presence;
 using Matrix.Sync.Rooms;
 using Matrix.Sync.Store;
@@ -59,12 +60,14 @@ public static class SyncService
         services.AddSingleton<Shutdown>();
         services.AddSingleton<FilterBook>();
         services.AddSingleton<SyncHandler>();
+        services.AddSingleton<PeekHandler>();
     }
 
     public static IEndpointRouteBuilder MapSync(this IEndpointRouteBuilder endpoints)
     {
         var routes = new ClientRoutes(endpoints, Name);
         routes.MapSyncV3();
+        routes.MapLegacySync();
         return endpoints;
     }
 }

@@ -29,7 +29,6 @@ internal sealed record DashboardSetup(ExecutableResource Resource, string Fronte
         Set("ASPIRE_DASHBOARD_UNSECURED_ALLOW_ANONYMOUS", "true");
         // Only this machine reaches any of it.
         Set("DASHBOARD__OTLP__SUPPRESSUNSECUREDTELEMETRYMESSAGE", "true");
-        Set("DASHBOARD__API__SUPPRESSUNSECUREDMESSAGE", "true");
         Set("ASPIRE_RESOURCE_SERVICE_ENDPOINT_URL", Url(resourceService));
         Set("DASHBOARD__RESOURCESERVICECLIENT__AUTHMODE", "ApiKey");
         Set("DASHBOARD__RESOURCESERVICECLIENT__APIKEY", key);

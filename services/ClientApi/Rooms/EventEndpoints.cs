@@ -17,6 +17,7 @@ internal static class EventEndpoints
     {
         const ClientVersions v = ClientVersions.ApiV1R0V3Unstable;
         routes.Get(v, "/rooms/{roomId}/event/{eventId}", GetEvent).AllowGuests().Named("get_event");
+        routes.Get(v, "/events/{eventId}", GetEventAlone).AllowGuests().Named("get_one_event");
         routes.Get(v, "/rooms/{roomId}/context/{eventId}", GetContext).AllowGuests().Named("get_event_context");
         routes.Post(v, "/rooms/{roomId}/forget", Forget).AllowGuests().Named("forget_room");
         routes.Put(v, "/rooms/{roomId}/forget/{txnId}", Forget).AllowGuests().Named("forget_room_with_transaction");
@@ -30,6 +31,14 @@ internal static class EventEndpoints
         var buffer = new ArrayBufferWriter<byte>(e.Pdu.Json.Length + 512);
         (await answers.BundlingRendererAsync(requester, view, [e], [], ct)).Write(buffer, e);
         return MatrixResults.Raw(buffer.WrittenMemory);
+    }
+
+    /// <summary>Deprecated. Spec: openapi/client-server/old_sync.yaml</summary>
+    private static async Task<IResult> GetEventAlone(
+        string eventId, Requester requester, EventReader events, EventLookup lookup, EventAnswers answers, CancellationToken ct)
+    {
+        var e = (await events.ByIdsAsync([eventId], ct)).FirstOrDefault() ?? throw EventLookup.NotFound();
+        return await GetEvent(e.Pdu.RoomId, eventId, requester, lookup, answers, ct);
     }
 
     private static async Task<IResult> GetContext(

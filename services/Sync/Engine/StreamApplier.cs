@@ -77,6 +77,7 @@ internal sealed class StreamApplier(SyncState state, ContactNews contacts, Typin
             if (room.Arriving is { } arriving) arriving.Add(new ArrivingEvent(row.Position, isKnown ? e : null, row.IsCurrentState));
             if (room.Cache is { } cache && (!isKnown || !cache.Append(e!, row.IsCurrentState))) room.Cache = null;
         }
+        room.WakePeekers();
         foreach (var watcher in room.Watchers)
         {
             watcher.LastEvent = row.Position;
@@ -140,6 +141,7 @@ internal sealed class StreamApplier(SyncState state, ContactNews contacts, Typin
         if (!state.Rooms.TryGetValue(roomId, out var room)) return;
         room.LastReceipt = position;
         room.Receipts.Add(position, receipt);
+        room.WakePeekers();
         var isPrivate = receipt.ReceiptType == ReceiptTypes.Private;
         foreach (var watcher in room.Watchers)
         {
@@ -161,6 +163,7 @@ internal sealed class StreamApplier(SyncState state, ContactNews contacts, Typin
                 state.Typing.Of(row.Key).Apply(row.Position, who.UserId, who.Typing, who.ExpiresTsMs, now);
                 if (!state.Rooms.TryGetValue(row.Key, out var room)) continue;
                 if (who.Typing) typing.Expect(room.Id, who.ExpiresTsMs);
+                room.WakePeekers();
                 foreach (var watcher in room.Watchers)
                 {
                     watcher.LastTyping = row.Position;

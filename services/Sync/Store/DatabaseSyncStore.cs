@@ -70,5 +70,9 @@ internal sealed class DatabaseSyncStore(SyncReader sync, EventReader events, Roo
     public Task<List<(string UserId, string RoomId)>> JoinedRoomsAsync(IReadOnlyCollection<string> userIds, CancellationToken ct) =>
         sync.JoinedRoomsAsync(userIds, ct);
 
+    public Task<long?> FindRoomAsync(string roomId, CancellationToken ct) => sync.FindRoomAsync(roomId, ct);
+
+    public Task<HashSet<string>> PublishedRoomsAsync(string userId, CancellationToken ct) => sync.PublishedRoomsAsync(userId, ct);
+
     public Task<byte[]?> FilterAsync(string userId, long filterId, CancellationToken ct) => sync.FilterAsync(userId, filterId, ct);
 }

@@ -37,5 +37,9 @@ internal interface ISyncStore
     Task<List<string>> DeviceListChangesAsync(string userId, long after, long upTo, CancellationToken ct);
     Task<List<string>> SharingAsync(string userId, IReadOnlyCollection<string> others, CancellationToken ct);
     Task<List<(string UserId, string RoomId)>> JoinedRoomsAsync(IReadOnlyCollection<string> userIds, CancellationToken ct);
+    /// <summary>Null: no such room.</summary>
+    Task<long?> FindRoomAsync(string roomId, CancellationToken ct);
+    /// <summary>Ids of the rooms that the user has a membership in and that stand in the room directory.</summary>
+    Task<HashSet<string>> PublishedRoomsAsync(string userId, CancellationToken ct);
     Task<byte[]?> FilterAsync(string userId, long filterId, CancellationToken ct);
 }

@@ -254,5 +254,10 @@ internal sealed class MemorySyncStore(MemoryStreamSource source) : ISyncStore
     public Task<List<(string UserId, string RoomId)>> JoinedRoomsAsync(IReadOnlyCollection<string> userIds, CancellationToken ct) => AskAsync(() =>
         userIds.SelectMany(u => MembershipsOf(u).Where(m => m.Event.Pdu.Membership == Memberships.Join).Select(m => (u, m.Room.Id))).ToList());
 
+    public Task<long?> FindRoomAsync(string roomId, CancellationToken ct) =>
+        AskAsync<long?>(() => nids.TryGetValue(roomId, out var nid) ? nid : null);
+
+    public Task<HashSet<string>> PublishedRoomsAsync(string userId, CancellationToken ct) => AskAsync(() => new HashSet<string>());
+
     public Task<byte[]?> FilterAsync(string userId, long filterId, CancellationToken ct) => AskAsync<byte[]?>(() => null);
 }

@@ -25,15 +25,16 @@ public sealed record EventFilter
     public bool IncludeRedundantMembers { get; init; }
     public bool UnreadThreadNotifications { get; init; }
 
+    /// <summary>Labels in the content of which an event needs one. MSC2326, <c>org.matrix.labels</c></summary>
+    public ImmutableArray<string>? Labels { get; init; }
+    public ImmutableArray<string> NotLabels { get; init; } = [];
+
     /// <summary>Relation types: only events that some event of such a type relates to. The caller knows relations; matching ignores it.</summary>
     public ImmutableArray<string>? RelatedByRelTypes { get; init; }
 
     /// <summary>Senders of those relating events.</summary>
     public ImmutableArray<string>? RelatedBySenders { get; init; }
 
-    /// <summary>Labels of which an event must have one, or may have none. Synapse: org.matrix.labels (MSC2326).</summary>
-    public ImmutableArray<string>? Labels { get; init; }
-    public ImmutableArray<string> NotLabels { get; init; } = [];
 
     /// <summary>Types of the relation that the event itself has. Synapse: org.matrix.msc3874.rel_types.</summary>
     public ImmutableArray<string>? RelTypes { get; init; }
@@ -68,7 +69,9 @@ public sealed record EventFilter
     {
         if (Labels is null && NotLabels.IsEmpty) return true;
         var wanted = Labels is null;
-        foreach (var element in new CanonicalArray(e.ContentValue("org.matrix.labels"u8)))
+        var value = e.ContentValue("org.matrix.labels"u8);
+        if (!CanonicalValue.IsArray(value)) return wanted;
+        foreach (var element in new CanonicalArray(value))
         {
             if (CanonicalValue.String(element) is not { } label) continue;
             if (NotLabels.Contains(label)) return false;

@@ -1,0 +1,21 @@
+using Matrix.Primitives;
+
+namespace Matrix.Sync.Answers;
+
+/// <summary>How an endpoint tells a plan.</summary>
+internal interface IAnswerForm
+{
+    /// <summary>False: there is nothing in the plan that this form tells, so the request goes on waiting.</summary>
+    bool HasNews(AnswerPlan plan);
+
+    void Write(PooledBuffer output, AnswerPlan plan, Reader reader);
+}
+
+/// <summary>The answer of /sync v3.</summary>
+internal sealed class SyncForm : IAnswerForm
+{
+    public static SyncForm Instance { get; } = new();
+
+    public bool HasNews(AnswerPlan plan) => plan.HasNews;
+    public void Write(PooledBuffer output, AnswerPlan plan, Reader reader) => AnswerWriter.Write(output, plan, reader);
+}
