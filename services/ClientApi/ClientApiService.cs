@@ -12,6 +12,7 @@ using Matrix.ClientApi.Relations;
 using Matrix.ClientApi.Reports;
 using Matrix.ClientApi.RoomDirectory;
 using Matrix.ClientApi.Rooms;
+using Matrix.ClientApi.Search;
 using Matrix.ClientApi.Spaces;
 using Matrix.ClientApi.ThirdParty;
 using Matrix.ClientApi.ToDevice;
@@ -32,6 +33,7 @@ using Matrix.Storage.Relations;
 using Matrix.Storage.Reports;
 using Matrix.Storage.RoomDirectory;
 using Matrix.Storage.Rooms;
+using Matrix.Storage.Search;
 using Matrix.Storage.Spaces;
 using Matrix.Storage.ToDevice;
 using Matrix.Web.Auth;
@@ -73,6 +75,8 @@ public static class ClientApiService
         services.AddSingleton<ChildrenPager>();
         services.AddSingleton<RoomSnapshotReader>();
         services.AddSingleton<RoomSummaries>();
+        services.AddSingleton<MessageSearch>();
+        services.AddSingleton<SearchSurroundings>();
         services.AddSingleton<SpaceTree>();
         services.AddSingleton<MemberLists>();
         services.TryAddSingleton<EventVisibility>();
@@ -102,6 +106,7 @@ public static class ClientApiService
         services.TryAddSingleton<EventTimes>();
         services.TryAddSingleton<RoomFactsReader>();
         services.TryAddSingleton<ReportStore>();
+        services.TryAddSingleton<SearchStore>();
     }
 
     public static IEndpointRouteBuilder MapClientApi(this IEndpointRouteBuilder endpoints)
@@ -136,6 +141,7 @@ public static class ClientApiService
         routes.MapMutualRooms();
         routes.MapRoomInitialSync();
         routes.MapReports();
+        routes.MapMessageSearch();
         routes.MapOpenId();
         routes.MapTurnServer();
         routes.MapThirdParty();

@@ -28,6 +28,8 @@ internal sealed class RoomPlan
     public JsonElement? CreationContent { get; init; }
     public JsonElement? PowerLevelOverride { get; init; }
     public required IReadOnlyList<StateToSet> InitialState { get; init; }
+    /// <summary>Power levels that take the place of the first ones when all other state is set; null: the first ones stay.</summary>
+    public byte[]? LastPowerLevels { get; init; }
 
     public static RoomPlan Read(JsonElement o, string creator, string serverName, string defaultVersion)
     {
@@ -117,6 +119,7 @@ internal sealed class RoomPlan
         }
         if (Name is not null) yield return new StateToSet(EventTypes.Name, "", EventContent.Write("name", Name));
         if (Topic is not null) yield return new StateToSet(EventTypes.Topic, "", TopicContent(Topic));
+        if (LastPowerLevels is not null) yield return new StateToSet(EventTypes.PowerLevels, "", LastPowerLevels);
     }
 
     public byte[] CreateContent() => EventContent.Write(w =>

@@ -23,7 +23,7 @@ internal sealed class ContentRules(RoomReader rooms, ServerIdentity server)
             case EventTypes.PowerLevels when stateKey == "":
                 CheckPowerLevels(content);
                 break;
-            case EventTypes.Tombstone when stateKey == "" && content.StringOrNull("replacement_room") == roomId:
+            case EventTypes.Tombstone when content.StringOrNull("replacement_room") == roomId:
                 throw MatrixError.InvalidParam("A room cannot replace itself.").AsException();
             case EventTypes.ServerAcl when stateKey == "":
                 CheckAcl(content);

@@ -138,4 +138,28 @@ public sealed class UpgradeTests(PersisterFixture fixture) : IClassFixture<Persi
         await blocks.UnblockAsync(room, CancellationToken.None);
         (await bob.JoinAsync(room)).Ok();
     }
+
+    [Fact]
+    public async Task Who_upgrades_has_as_much_power_afterwards_as_before()
+    {
+        var (alice, bob) = (await fixture.NewUserAsync(), await fixture.NewUserAsync());
+        var room = await alice.CreateRoomAsync(new
+        {
+            room_version = "11", preset = "public_chat",
+            power_level_content_override = new
+            {
+                users = new Dictionary<string, int> { [alice.Id] = 100, [bob.Id] = 50 },
+                events = new Dictionary<string, int> { ["m.room.tombstone"] = 50, ["m.room.history_visibility"] = 100 },
+            },
+        });
+        (await bob.JoinAsync(room)).Ok();
+        var replacement = (await UpgradeAsync(bob, room, new { new_version = "11" })).Ok().Text("replacement_room");
+        var users = (await ContentsAsync(replacement))[("m.room.power_levels", "")].GetProperty("users");
+        Assert.Equal((100, 50), (users.GetProperty(alice.Id).GetInt32(), users.GetProperty(bob.Id).GetInt32()));
+
+        // A creator of version 12 stands above all levels; he keeps enough to do as before.
+        var twelve = await alice.CreateRoomAsync(new { room_version = "12", preset = "public_chat" });
+        var eleven = (await UpgradeAsync(alice, twelve, new { new_version = "11" })).Ok().Text("replacement_room");
+        Assert.True((await ContentsAsync(eleven))[("m.room.power_levels", "")].GetProperty("users").GetProperty(alice.Id).GetInt32() >= 100);
+    }
 }

@@ -35,7 +35,6 @@ public sealed record EventFilter
     /// <summary>Senders of those relating events.</summary>
     public ImmutableArray<string>? RelatedBySenders { get; init; }
 
-
     /// <summary>Types of the relation that the event itself has. Synapse: org.matrix.msc3874.rel_types.</summary>
     public ImmutableArray<string>? RelTypes { get; init; }
     public ImmutableArray<string> NotRelTypes { get; init; } = [];
