@@ -1,7 +1,10 @@
 using Matrix.Background.Duties;
+using Matrix.Background.Search;
 using Matrix.Storage.Instances;
+using Matrix.Storage.Search;
 using Matrix.Storage.Upkeep;
 using Matrix.Web.Following;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Matrix.Background;
 
@@ -14,6 +17,8 @@ public static class BackgroundService
     {
         var services = builder.Services;
         services.AddFollowing();
+        services.TryAddSingleton<SearchStore>();
+        services.AddFollowingDuty<SearchIndexDuty>();
         services.AddSingleton<UpkeepStore>();
         services.AddSingleton<DutyMetrics>();
         services.AddSingleton<IBackgroundDuty, PruneStreamsDuty>();

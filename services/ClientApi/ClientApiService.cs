@@ -6,12 +6,15 @@ using Matrix.ClientApi.Devices;
 using Matrix.ClientApi.Keys;
 using Matrix.ClientApi.OpenId;
 using Matrix.ClientApi.Presence;
-using Matrix.ClientApi.Pushers;
 using Matrix.ClientApi.PushRules;
+using Matrix.ClientApi.Pushers;
 using Matrix.ClientApi.Receipts;
 using Matrix.ClientApi.Relations;
+using Matrix.ClientApi.Reports;
 using Matrix.ClientApi.RoomDirectory;
 using Matrix.ClientApi.Rooms;
+using Matrix.ClientApi.Search;
+using Matrix.ClientApi.Spaces;
 using Matrix.ClientApi.ThirdParty;
 using Matrix.ClientApi.ToDevice;
 using Matrix.ClientApi.Typing;
@@ -30,8 +33,11 @@ using Matrix.Storage.Keys;
 using Matrix.Storage.Pushers;
 using Matrix.Storage.Receipts;
 using Matrix.Storage.Relations;
+using Matrix.Storage.Reports;
 using Matrix.Storage.RoomDirectory;
 using Matrix.Storage.Rooms;
+using Matrix.Storage.Search;
+using Matrix.Storage.Spaces;
 using Matrix.Storage.Sync;
 using Matrix.Storage.ToDevice;
 using Matrix.Web.Auth;
@@ -71,6 +77,11 @@ public static class ClientApiService
         services.AddSingleton<EventLookup>();
         services.AddSingleton<RoomPager>();
         services.AddSingleton<ChildrenPager>();
+        services.AddSingleton<RoomSnapshotReader>();
+        services.AddSingleton<RoomSummaries>();
+        services.AddSingleton<MessageSearch>();
+        services.AddSingleton<SearchSurroundings>();
+        services.AddSingleton<SpaceTree>();
         services.AddSingleton<MemberLists>();
         services.TryAddSingleton<EventVisibility>();
         services.TryAddSingleton<Aggregator>();
@@ -102,6 +113,10 @@ public static class ClientApiService
         services.TryAddSingleton<StateReader>();
         services.TryAddSingleton<EventReader>();
         services.TryAddSingleton<RelationReader>();
+        services.TryAddSingleton<EventTimes>();
+        services.TryAddSingleton<RoomFactsReader>();
+        services.TryAddSingleton<ReportStore>();
+        services.TryAddSingleton<SearchStore>();
     }
 
     public static IEndpointRouteBuilder MapClientApi(this IEndpointRouteBuilder endpoints)
@@ -132,6 +147,12 @@ public static class ClientApiService
         routes.MapRoomEvents();
         routes.MapMessages();
         routes.MapRelations();
+        routes.MapSpaces();
+        routes.MapTimestampToEvent();
+        routes.MapMutualRooms();
+        routes.MapRoomInitialSync();
+        routes.MapReports();
+        routes.MapMessageSearch();
         routes.MapOpenId();
         routes.MapTurnServer();
         routes.MapThirdParty();

@@ -36,7 +36,7 @@ public class ClientApiFixture : IAsyncLifetime
         if (TestServers.Address("ARMADA_TEST_PG") is null) return;
         host = await ServiceHost.StartAsync(
             postgres.ConnectionString,
-            b => b.AddClientApi().AddEventPersister(),
+            b => { b.AddClientApi().AddEventPersister(); Add(b); },
             e => e.MapClientApi().MapEventPersister(),
             Configure,
             services =>
@@ -47,6 +47,9 @@ public class ClientApiFixture : IAsyncLifetime
                 services.Replace(ServiceDescriptor.Singleton<IRequestAuthenticator, UserTokenAuthenticator>());
             });
     }
+
+    /// <summary>Further services.</summary>
+    protected virtual void Add(Microsoft.Extensions.Hosting.IHostApplicationBuilder builder) { }
 
     protected virtual HomeserverConfig Configure(HomeserverConfig config) => config with
     {
