@@ -56,6 +56,8 @@ public sealed record HomeserverConfig
     public bool EnableMetrics { get; init; }
     /// <summary>Share of traces that are kept, 0 to 1.</summary>
     public double TraceSampling { get; init; } = 1;
+    public SsoConfig Sso { get; init; } = new();
+    public OAuthConfig OAuth { get; init; } = new();
     /// <summary>Keys of Synapse that were read and have no effect, for the log.</summary>
     public IReadOnlyList<string> IgnoredKeys { get; init; } = [];
 }

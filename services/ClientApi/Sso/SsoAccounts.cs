@@ -1,0 +1,73 @@
+using Matrix.ClientApi.Account;
+using Matrix.ClientApi.Pages;
+using Matrix.Primitives;
+using Matrix.ServiceDefaults;
+using Matrix.Storage.Accounts;
+using Matrix.Storage.Sso;
+
+namespace Matrix.ClientApi.Sso;
+
+/// <summary>Finds and makes the accounts of identities.</summary>
+internal sealed class SsoAccounts(ExternalIdStore links, AccountStore accounts, Registration registration, HomeserverConfig config)
+{
+    /// <summary>Names that are tried for a new account before the user is told that none is free.</summary>
+    private const int MaxAttempts = 100;
+
+    /// <summary>The account of an identity; one that existed before is linked when the provider's settings say so. Null: none.</summary>
+    public async Task<UserId?> FindAsync(SsoIdentity identity, CancellationToken ct)
+    {
+        if (await links.FindAsync(identity.Id, ct) is { } linked) return new UserId(linked);
+        if (identity.ExistingLocalpart is not { Length: > 0 } localpart) return null;
+        var wanted = UserId.Of(localpart, config.ServerName).Value;
+        if (await accounts.FindForLoginAsync(wanted, wanted.ToLowerInvariant(), ct) is not { } existing) return null;
+        return new UserId(await links.LinkAsync(identity.Id, existing.UserId, ct));
+    }
+
+    /// <summary>Makes an account with the name that the provider's settings give; the next number is added while a name is taken.</summary>
+    public async Task<UserId> RegisterMappedAsync(SsoIdentity identity, CancellationToken ct)
+    {
+        for (var attempt = 0; attempt < MaxAttempts; attempt++)
+        {
+            var localpart = identity.Localpart(attempt);
+            if (localpart is null) break;
+            var user = Validate(localpart);
+            if (await registration.IsTakenAsync(user, ct)) continue;
+            try
+            {
+                return await RegisterAsync(user, identity.Id, identity.DisplayName, ct);
+            }
+            catch (MatrixException e) when (e.Error.Code == "M_USER_IN_USE")
+            {
+                // Somebody was quicker: the next name.
+            }
+        }
+        throw new PageException(500, "mapping_error", "No free user name could be found for you. Ask the people who run this server.");
+    }
+
+    /// <summary>M_USER_IN_USE, M_INVALID_USERNAME as registration has them.</summary>
+    public async Task<UserId> RegisterAsync(UserId user, ExternalId id, string? displayName, CancellationToken ct)
+    {
+        await registration.RegisterAsync(new RegistrationOrder(user, null) { DisplayName = displayName, ExternalId = id }, ct);
+        return user;
+    }
+
+    /// <summary>The account can be logged in to; otherwise a page says why not.</summary>
+    public async Task RequireOpenAsync(UserId user, CancellationToken ct)
+    {
+        var account = await accounts.FindForLoginAsync(user.Value, user.Value, ct);
+        if (account is null or { Deactivated: true }) throw new PageException(403, "M_USER_DEACTIVATED", "This account was deactivated and cannot be used any more.");
+        if (account.Locked) throw new PageException(403, "M_USER_LOCKED", "This account has been locked.");
+    }
+
+    private UserId Validate(string localpart)
+    {
+        try
+        {
+            return Usernames.Validate(localpart, config.ServerName);
+        }
+        catch (MatrixException e)
+        {
+            throw new PageException(500, "mapping_error", $"The name that the provider gave cannot be a user name here: {e.Message}");
+        }
+    }
+}
