@@ -10,6 +10,7 @@ using Matrix.ClientApi.PushRules;
 using Matrix.ClientApi.Receipts;
 using Matrix.ClientApi.RoomDirectory;
 using Matrix.ClientApi.Rooms;
+using Matrix.ClientApi.Sso;
 using Matrix.ClientApi.ThirdParty;
 using Matrix.ClientApi.ToDevice;
 using Matrix.ClientApi.Typing;
@@ -42,6 +43,7 @@ public static class ClientApiService
     {
         var services = builder.Services;
         AddStores(services);
+        services.AddSso();
         services.AddSingleton<PasswordHasher>();
         services.AddSingleton<PasswordLogin>();
         services.AddSingleton<Sessions>();
@@ -95,6 +97,7 @@ public static class ClientApiService
         routes.MapCapabilities();
         routes.MapLogin();
         routes.MapRegister();
+        routes.MapSso();
         routes.MapWhoAmI();
         routes.MapPassword();
         routes.MapDevices();

@@ -8,7 +8,7 @@ using Matrix.Storage.Sso;
 namespace Matrix.ClientApi.Sso;
 
 /// <summary>Finds and makes the accounts of identities.</summary>
-internal sealed class SsoAccounts(ExternalIdStore links, AccountStore accounts, Registration registration, HomeserverConfig config)
+internal sealed class SsoAccounts(ExternalIdStore links, AccountStore accounts, Registration registration, HomeserverConfig config, TimeProvider clock)
 {
     /// <summary>Names that are tried for a new account before the user is told that none is free.</summary>
     private const int MaxAttempts = 100;
@@ -34,7 +34,7 @@ internal sealed class SsoAccounts(ExternalIdStore links, AccountStore accounts, 
             if (await registration.IsTakenAsync(user, ct)) continue;
             try
             {
-                return await RegisterAsync(user, identity.Id, identity.DisplayName, ct);
+                return await RegisterAsync(user, identity, null, ct);
             }
             catch (MatrixException e) when (e.Error.Code == "M_USER_IN_USE")
             {
@@ -45,9 +45,17 @@ internal sealed class SsoAccounts(ExternalIdStore links, AccountStore accounts, 
     }
 
     /// <summary>M_USER_IN_USE, M_INVALID_USERNAME as registration has them.</summary>
-    public async Task<UserId> RegisterAsync(UserId user, ExternalId id, string? displayName, CancellationToken ct)
+    public async Task<UserId> RegisterAsync(UserId user, SsoIdentity identity, string? consentVersion, CancellationToken ct)
     {
-        await registration.RegisterAsync(new RegistrationOrder(user, null) { DisplayName = displayName, ExternalId = id }, ct);
+        // The provider vouches for the address.
+        var email = identity.Email is { } given ? Threepids.Canonical(Threepids.Email, given) : null;
+        await registration.RegisterAsync(new RegistrationOrder(user, null)
+        {
+            DisplayName = identity.DisplayName,
+            ExternalId = identity.Id,
+            ConsentVersion = consentVersion,
+            Addresses = email is null ? [] : [new ProvedAddress(Threepids.Email, email, clock.GetUtcNow().ToUnixTimeMilliseconds())],
+        }, ct);
         return user;
     }
 

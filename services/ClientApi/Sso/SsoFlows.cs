@@ -1,10 +1,12 @@
 using System.Text.Json;
+using Matrix.ClientApi.Account;
 using Matrix.ClientApi.Sso.Cas;
+using Matrix.ServiceDefaults;
 
 namespace Matrix.ClientApi.Sso;
 
 /// <summary>What <c>GET /login</c> says of single sign-on. Spec: client-server-api/#client-login-via-sso</summary>
-internal sealed class SsoFlows(SsoProviders providers)
+internal sealed class SsoFlows(SsoProviders providers, HomeserverConfig config)
 {
     public bool IsEnabled => providers.All.Count > 0;
 
@@ -28,6 +30,8 @@ internal sealed class SsoFlows(SsoProviders providers)
         }
         w.WriteEndArray();
         w.WriteEndObject();
+        // What a client comes back with; told already when sessions may make such tokens, too.
+        if (!config.Accounts.LoginTokens.Enabled) WriteType(w, TokenLoginType.Name);
     }
 
     private static void WriteType(Utf8JsonWriter w, string type)

@@ -18,7 +18,7 @@ internal sealed class SsoLogin(
         if (found is { } user) return await FinishAsync(user, identity.Id.AuthProvider, identity.Session, target, browser, isNew: false, ct, mustConfirm);
         if (!provider.EnableRegistration)
             throw new PageException(403, "mapping_error", "You have no account here, and new ones are not made for people who come from this provider.");
-        if (identity.Localpart(0) is { Length: > 0 } && !identity.ConfirmLocalpart && !pages.MustAgreeToTerms)
+        if (identity.Localpart(0) is { Length: > 0 } && !identity.ConfirmLocalpart && pages.TermsVersion is null)
         {
             var made = await accounts.RegisterMappedAsync(identity, ct);
             return await FinishAsync(made, identity.Id.AuthProvider, identity.Session, target, browser, isNew: true, ct, mustConfirm);

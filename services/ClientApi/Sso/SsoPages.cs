@@ -11,7 +11,8 @@ internal sealed class SsoPages(Pages.Pages pages, ProfileReader profiles, Homese
     /// <summary>Base of the addresses that browsers are sent to, with a slash at the end.</summary>
     public string Base => config.PublicBaseUrl ?? "/";
 
-    public bool MustAgreeToTerms => false;
+    /// <summary>Version of the terms that new users agree to; null: they need not.</summary>
+    public string? TermsVersion => config.Accounts.Consent is { AtRegistration: true } consent ? consent.Version : null;
 
     public string Address(string page) => $"{Base}_synapse/client/{page}";
 
@@ -58,6 +59,15 @@ internal sealed class SsoPages(Pages.Pages pages, ProfileReader profiles, Homese
             ["error"] = error,
             ["csrf"] = browser.FormToken(),
         }, error is null ? 200 : 400);
+
+    public IResult Consent(UserId user, RegistrationStep step, Browser browser) => pages.Show("sso_new_user_consent.html", new Dictionary<string, object?>
+    {
+        ["user_id"] = user.Value,
+        ["user_profile"] = new Dictionary<string, object?> { ["display_name"] = step.UseDisplayName ? step.DisplayName : null },
+        ["consent_version"] = TermsVersion,
+        ["terms_url"] = $"/_matrix/consent?v={Uri.EscapeDataString(TermsVersion ?? "")}",
+        ["csrf"] = browser.FormToken(),
+    });
 
     public IResult UiaConfirm(ISsoProvider provider, string description, string address) => pages.Show("sso_auth_confirm.html", new Dictionary<string, object?>
     {

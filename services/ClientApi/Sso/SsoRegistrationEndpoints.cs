@@ -18,6 +18,8 @@ internal static class SsoRegistrationEndpoints
         routes.Map("GET", Details, ShowDetails).Anonymous().Named("sso_account_details");
         routes.Map("POST", Details, SubmitDetails).Anonymous().Named("sso_submit_account_details");
         routes.Map("GET", "/_synapse/client/pick_username/check", Check).Anonymous().Named("sso_check_username");
+        routes.Map("GET", "/_synapse/client/new_user_consent", ShowConsent).Anonymous().Named("sso_new_user_consent");
+        routes.Map("POST", "/_synapse/client/new_user_consent", SubmitConsent).Anonymous().Named("sso_submit_new_user_consent");
         routes.Map("GET", "/_synapse/client/sso_register", Register).Anonymous().Named("sso_register");
     }
 
@@ -63,6 +65,25 @@ internal static class SsoRegistrationEndpoints
             return MatrixResults.Object(w => w.WriteString("error"u8, e.Error.Message));
         }
     }
+
+    private static Task<IResult> ShowConsent(Browser browser, SsoSteps steps, SsoPages show, Pages.Pages pages, HomeserverConfig config, CancellationToken ct) =>
+        pages.GuardAsync(async () =>
+        {
+            var (_, step) = await FindAsync(browser, steps, ct);
+            return step.Username is { } name
+                ? show.Consent(Usernames.Validate(name, config.ServerName), step, browser) : new SeeOther(show.Address("pick_username/account_details"));
+        });
+
+    private static Task<IResult> SubmitConsent(
+        FormBody form, Browser browser, SsoSteps steps, SsoRegistrations registrations, SsoPages show, Pages.Pages pages, CancellationToken ct) => pages.GuardAsync(async () =>
+        {
+            browser.RequireOwnForm(form);
+            var (secret, step) = await FindAsync(browser, steps, ct);
+            if (form["accepted_version"] != show.TermsVersion) throw new PageException(400, "M_INVALID_PARAM", "The terms have changed meanwhile. Load the page again.");
+            step = step with { AcceptedVersion = show.TermsVersion };
+            await steps.UpdateAsync(secret, step, ct);
+            return await registrations.GoOnAsync(secret, step, browser, ct);
+        });
 
     private static Task<IResult> Register(Browser browser, SsoSteps steps, SsoRegistrations registrations, Pages.Pages pages, CancellationToken ct) => pages.GuardAsync(async () =>
     {

@@ -12,12 +12,15 @@ internal sealed class SsoRegistrations(SsoSteps steps, SsoAccounts accounts, Sso
     public async Task<IResult> GoOnAsync(string secret, RegistrationStep step, Browser browser, CancellationToken ct)
     {
         if (step.Username is not { } username) return new SeeOther(pages.Address("pick_username/account_details"));
-        if (pages.MustAgreeToTerms && step.AcceptedVersion is null) return new SeeOther(pages.Address("new_user_consent"));
+        if (pages.TermsVersion is { } terms && step.AcceptedVersion != terms) return new SeeOther(pages.Address("new_user_consent"));
         UserId user;
         try
         {
-            user = await accounts.RegisterAsync(Usernames.Validate(username, config.ServerName), new ExternalId(step.Provider, step.ExternalId),
-                step.UseDisplayName ? step.DisplayName : null, ct);
+            user = await accounts.RegisterAsync(Usernames.Validate(username, config.ServerName), new SsoIdentity(new ExternalId(step.Provider, step.ExternalId))
+            {
+                DisplayName = step.UseDisplayName ? step.DisplayName : null,
+                Email = step.UseEmail ? step.Email : null,
+            }, step.AcceptedVersion, ct);
         }
         catch (MatrixException e) when (e.Error.Code is "M_USER_IN_USE" or "M_INVALID_USERNAME")
         {

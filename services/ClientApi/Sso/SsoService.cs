@@ -1,3 +1,4 @@
+using Matrix.ClientApi.Account;
 using Matrix.ClientApi.Pages;
 using Matrix.ClientApi.Sso.Cas;
 using Matrix.ClientApi.Sso.Oidc;
@@ -30,6 +31,7 @@ internal static class SsoService
         services.AddSingleton<SsoCallbacks>();
         services.AddSingleton<SsoFlows>();
         services.AddSingleton<IUiaStage, SsoStage>();
+        services.AddSingleton<ILoginType, SsoLoginType>();
         services.AddSingleton(p => new SsoProviders(Providers(p)));
     }
 

@@ -30,10 +30,10 @@ internal sealed class SsoUiaResults(UiaSessionStore sessions, ExternalIdStore li
         var (wanted, _) = await FindAsync(session, ct);
         if (proved == wanted)
         {
-            await sessions.CompleteAsync(session, SsoStage.Name, ct);
+            await sessions.CompleteAsync(session, SsoStage.Name, null, ct);
             return pages.UiaSuccess();
         }
-        await sessions.CompleteAsync(session, SsoStage.WrongUser, ct);
+        await sessions.CompleteAsync(session, SsoStage.WrongUser, null, ct);
         return pages.UiaBadUser();
     }
 }
