@@ -1,6 +1,7 @@
 using Matrix.ClientApi.Pages;
 using Matrix.ClientApi.Sso.Cas;
 using Matrix.ClientApi.Sso.Oidc;
+using Matrix.ClientApi.Sso.Saml;
 using Matrix.Primitives;
 using Matrix.Web.Routing;
 
@@ -22,6 +23,7 @@ internal static class SsoEndpoints
         routes.Map("POST", "/_synapse/client/oidc/callback", OidcFormCallback).Anonymous().Named("oidc_form_callback");
         routes.Map("POST", "/_synapse/client/oidc/backchannel_logout", BackchannelLogout.HandleAsync).Anonymous().Named("oidc_backchannel_logout");
         routes.MapSsoRegistration();
+        routes.MapSaml();
     }
 
     private static Task<IResult> Redirect(string? redirectUrl, HttpRequest request, Browser browser, SsoProviders providers, SsoPages pages, Pages.Pages guard, CancellationToken ct) =>

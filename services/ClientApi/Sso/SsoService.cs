@@ -2,6 +2,7 @@ using Matrix.ClientApi.Account;
 using Matrix.ClientApi.Pages;
 using Matrix.ClientApi.Sso.Cas;
 using Matrix.ClientApi.Sso.Oidc;
+using Matrix.ClientApi.Sso.Saml;
 using Matrix.ClientApi.Uia;
 using Matrix.ServiceDefaults;
 using Matrix.Storage.Directory;
@@ -42,6 +43,7 @@ internal static class SsoService
         var http = p.GetRequiredService<ProviderHttp>();
         var clock = p.GetRequiredService<TimeProvider>();
         if (config.Sso.Cas is { } cas) yield return new CasProvider(cas, config, steps, http);
+        if (config.Sso.Saml is { } saml) yield return new SamlProvider(saml, config, steps, p.GetRequiredService<PendingStepStore>(), http, clock);
         foreach (var oidc in config.Sso.Oidc) yield return new OidcProvider(oidc, config, steps, http, clock);
     }
 }

@@ -21,6 +21,13 @@ public sealed class PendingStepStore(Database database, TimeProvider clock)
         "update pending_steps set used = true where secret_hash = $1 and purpose = $2 and expires_ts_ms > $3 and not used returning data";
     internal const string SqlFindUsed = "select data from pending_steps where secret_hash = $1 and purpose = $2 and used";
 
+    /// <remarks>A mark that has expired may be set anew.</remarks>
+    internal const string SqlMark =
+        """
+        with old as (delete from pending_steps where secret_hash in (select secret_hash from pending_steps where expires_ts_ms < $4 limit 100))
+        insert into pending_steps (secret_hash, purpose, expires_ts_ms, used, data) values ($1, $2, $3, true, '') on conflict (secret_hash) do nothing
+        """;
+
     /// <summary>254 bits, letters and digits.</summary>
     public static string NewSecret() => RandomNumberGenerator.GetString(Letters, 43);
 
@@ -39,6 +46,17 @@ public sealed class PendingStepStore(Database database, TimeProvider clock)
         command.Parameters.AddWithValue(now.ToUnixTimeMilliseconds());
         await command.ExecuteNonQueryAsync(ct);
         return secret;
+    }
+
+    /// <summary>Notes that something was shown; false: it was before.</summary>
+    public async Task<bool> MarkAsync(string purpose, string name, DateTimeOffset until, CancellationToken ct)
+    {
+        await using var command = database.Source.CreateCommand(SqlMark);
+        command.Parameters.AddWithValue(Hash($"{purpose} {name}"));
+        command.Parameters.AddWithValue(purpose);
+        command.Parameters.AddWithValue(until.ToUnixTimeMilliseconds());
+        command.Parameters.AddWithValue(clock.GetUtcNow().ToUnixTimeMilliseconds());
+        return await command.ExecuteNonQueryAsync(ct) > 0;
     }
 
     /// <summary>Null: unknown, used or expired.</summary>
