@@ -8,6 +8,7 @@ using Matrix.ClientApi.Presence;
 using Matrix.ClientApi.Pushers;
 using Matrix.ClientApi.PushRules;
 using Matrix.ClientApi.Receipts;
+using Matrix.ClientApi.RegistrationTokens;
 using Matrix.ClientApi.RoomDirectory;
 using Matrix.ClientApi.Rooms;
 using Matrix.ClientApi.Sso;
@@ -28,6 +29,7 @@ using Matrix.Storage.Receipts;
 using Matrix.Storage.RoomDirectory;
 using Matrix.Storage.Rooms;
 using Matrix.Storage.ToDevice;
+using Matrix.Web.AppServices;
 using Matrix.Web.Auth;
 using Matrix.Web.Routing;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -44,14 +46,7 @@ public static class ClientApiService
         var services = builder.Services;
         AddStores(services);
         services.AddSso();
-        services.AddSingleton<PasswordHasher>();
-        services.AddSingleton<PasswordLogin>();
-        services.AddSingleton<Sessions>();
-        services.AddSingleton<Registration>();
-        services.AddSingleton<InteractiveAuth>();
-        services.AddSingleton<Deactivation>();
-        services.AddSingleton<IUiaStage, DummyStage>();
-        services.AddSingleton<IUiaStage, PasswordStage>();
+        builder.AddAccounts();
         services.AddSingleton<AccountDataWriter>();
         services.AddSingleton<ReceiptWriter>();
         services.AddSingleton<PushRuleBook>();
@@ -73,10 +68,6 @@ public static class ClientApiService
 
     private static void AddStores(IServiceCollection services)
     {
-        services.TryAddSingleton<AccountStore>();
-        services.TryAddSingleton<DeviceStore>();
-        services.TryAddSingleton<RegistrationNonceStore>();
-        services.TryAddSingleton<UiaSessionStore>();
         services.TryAddSingleton<LoginTokenStore>();
         services.TryAddSingleton<AccountDataStore>();
         services.TryAddSingleton<FilterStore>();
@@ -100,6 +91,7 @@ public static class ClientApiService
         routes.MapSso();
         routes.MapWhoAmI();
         routes.MapPassword();
+        routes.MapRegistrationTokens();
         routes.MapDevices();
         routes.MapSharedSecretRegistration();
         routes.MapAccountData();

@@ -8,7 +8,8 @@ using Matrix.Storage.Sso;
 namespace Matrix.ClientApi.Sso;
 
 /// <summary>Finds and makes the accounts of identities.</summary>
-internal sealed class SsoAccounts(ExternalIdStore links, AccountStore accounts, Registration registration, HomeserverConfig config, TimeProvider clock)
+internal sealed class SsoAccounts(
+    ExternalIdStore links, AccountStore accounts, Registration registration, UserRegistration names, HomeserverConfig config, TimeProvider clock)
 {
     /// <summary>Names that are tried for a new account before the user is told that none is free.</summary>
     private const int MaxAttempts = 100;
@@ -30,23 +31,33 @@ internal sealed class SsoAccounts(ExternalIdStore links, AccountStore accounts, 
         {
             var localpart = identity.Localpart(attempt);
             if (localpart is null) break;
-            var user = Validate(localpart);
-            if (await registration.IsTakenAsync(user, ct)) continue;
             try
             {
-                return await RegisterAsync(user, identity, null, ct);
+                return await RegisterAsync(localpart, identity, null, ct);
             }
-            catch (MatrixException e) when (e.Error.Code == "M_USER_IN_USE")
+            catch (MatrixException e) when (e.Error.Code is "M_USER_IN_USE" or "M_EXCLUSIVE")
             {
-                // Somebody was quicker: the next name.
+                // Taken, or somebody was quicker: the next name.
+            }
+            catch (MatrixException e) when (e.Error.Code == "M_INVALID_USERNAME")
+            {
+                throw new PageException(500, "mapping_error", $"The name that the provider gave cannot be a user name here: {e.Message}");
             }
         }
         throw new PageException(500, "mapping_error", "No free user name could be found for you. Ask the people who run this server.");
     }
 
-    /// <summary>M_USER_IN_USE, M_INVALID_USERNAME as registration has them.</summary>
-    public async Task<UserId> RegisterAsync(UserId user, SsoIdentity identity, string? consentVersion, CancellationToken ct)
+    /// <summary>The user of a localpart that can be had; M_USER_IN_USE, M_EXCLUSIVE, M_INVALID_USERNAME as registration has them.</summary>
+    public async Task<UserId> RequireFreeAsync(string localpart, CancellationToken ct)
     {
+        await names.RequireFreeAsync(localpart, ct);
+        return Usernames.Validate(localpart, config);
+    }
+
+    /// <summary>Errors as <see cref="RequireFreeAsync"/>.</summary>
+    public async Task<UserId> RegisterAsync(string localpart, SsoIdentity identity, string? consentVersion, CancellationToken ct)
+    {
+        var user = await RequireFreeAsync(localpart, ct);
         // The provider vouches for the address.
         var email = identity.Email is { } given ? Threepids.Canonical(Threepids.Email, given) : null;
         await registration.RegisterAsync(new RegistrationOrder(user, null)
@@ -65,17 +76,5 @@ internal sealed class SsoAccounts(ExternalIdStore links, AccountStore accounts, 
         var account = await accounts.FindForLoginAsync(user.Value, user.Value, ct);
         if (account is null or { Deactivated: true }) throw new PageException(403, "M_USER_DEACTIVATED", "This account was deactivated and cannot be used any more.");
         if (account.Locked) throw new PageException(403, "M_USER_LOCKED", "This account has been locked.");
-    }
-
-    private UserId Validate(string localpart)
-    {
-        try
-        {
-            return Usernames.Validate(localpart, config.ServerName);
-        }
-        catch (MatrixException e)
-        {
-            throw new PageException(500, "mapping_error", $"The name that the provider gave cannot be a user name here: {e.Message}");
-        }
     }
 }

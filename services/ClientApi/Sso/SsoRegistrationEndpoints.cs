@@ -31,7 +31,7 @@ internal static class SsoRegistrationEndpoints
         });
 
     private static Task<IResult> SubmitDetails(
-        FormBody form, Browser browser, SsoSteps steps, SsoProviders providers, SsoPages show, Pages.Pages pages, Registration registration, HomeserverConfig config,
+        FormBody form, Browser browser, SsoSteps steps, SsoProviders providers, SsoPages show, Pages.Pages pages, SsoAccounts accounts,
         SsoRegistrations registrations, CancellationToken ct) =>
         pages.GuardAsync(async () =>
         {
@@ -40,7 +40,7 @@ internal static class SsoRegistrationEndpoints
             var username = form["username"] ?? "";
             try
             {
-                if (await registration.IsTakenAsync(Usernames.Validate(username, config.ServerName), ct)) throw MatrixError.UserInUse().AsException();
+                await accounts.RequireFreeAsync(username, ct);
             }
             catch (MatrixException e)
             {
@@ -52,13 +52,17 @@ internal static class SsoRegistrationEndpoints
         });
 
     /// <summary>For pages that tell while the user types. Synapse: errors are texts beside <c>available</c>.</summary>
-    private static async Task<IResult> Check(string? username, Browser browser, SsoSteps steps, Registration registration, HomeserverConfig config, CancellationToken ct)
+    private static async Task<IResult> Check(string? username, Browser browser, SsoSteps steps, SsoAccounts accounts, CancellationToken ct)
     {
         if (browser.Registration is not { } secret || await steps.FindRegistrationAsync(secret, ct) is null) throw MatrixError.Unknown(400, "missing session_id").AsException();
         try
         {
-            var taken = await registration.IsTakenAsync(Usernames.Validate(username ?? "", config.ServerName), ct);
-            return MatrixResults.Object(w => w.WriteBoolean("available"u8, !taken));
+            await accounts.RequireFreeAsync(username ?? "", ct);
+            return MatrixResults.Object(w => w.WriteBoolean("available"u8, true));
+        }
+        catch (MatrixException e) when (e.Error.Code is "M_USER_IN_USE" or "M_EXCLUSIVE")
+        {
+            return MatrixResults.Object(w => w.WriteBoolean("available"u8, false));
         }
         catch (MatrixException e)
         {
@@ -71,7 +75,7 @@ internal static class SsoRegistrationEndpoints
         {
             var (_, step) = await FindAsync(browser, steps, ct);
             return step.Username is { } name
-                ? show.Consent(Usernames.Validate(name, config.ServerName), step, browser) : new SeeOther(show.Address("pick_username/account_details"));
+                ? show.Consent(Usernames.Validate(name, config), step, browser) : new SeeOther(show.Address("pick_username/account_details"));
         });
 
     private static Task<IResult> SubmitConsent(

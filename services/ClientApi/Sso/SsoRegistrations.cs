@@ -7,7 +7,7 @@ using Matrix.Storage.Sso;
 namespace Matrix.ClientApi.Sso;
 
 /// <summary>Leads a new user from one choice to the next, and makes the account when all are made.</summary>
-internal sealed class SsoRegistrations(SsoSteps steps, SsoAccounts accounts, SsoLogin login, SsoPages pages, HomeserverConfig config)
+internal sealed class SsoRegistrations(SsoSteps steps, SsoAccounts accounts, SsoLogin login, SsoPages pages)
 {
     public async Task<IResult> GoOnAsync(string secret, RegistrationStep step, Browser browser, CancellationToken ct)
     {
@@ -16,13 +16,13 @@ internal sealed class SsoRegistrations(SsoSteps steps, SsoAccounts accounts, Sso
         UserId user;
         try
         {
-            user = await accounts.RegisterAsync(Usernames.Validate(username, config.ServerName), new SsoIdentity(new ExternalId(step.Provider, step.ExternalId))
+            user = await accounts.RegisterAsync(username, new SsoIdentity(new ExternalId(step.Provider, step.ExternalId))
             {
                 DisplayName = step.UseDisplayName ? step.DisplayName : null,
                 Email = step.UseEmail ? step.Email : null,
             }, step.AcceptedVersion, ct);
         }
-        catch (MatrixException e) when (e.Error.Code is "M_USER_IN_USE" or "M_INVALID_USERNAME")
+        catch (MatrixException e) when (e.Error.Code is "M_USER_IN_USE" or "M_INVALID_USERNAME" or "M_EXCLUSIVE")
         {
             // Somebody was quicker.
             await steps.UpdateAsync(secret, step with { Username = null }, ct);

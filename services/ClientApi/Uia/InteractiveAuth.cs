@@ -54,7 +54,7 @@ internal sealed class InteractiveAuth(UiaSessionStore sessions, IEnumerable<IUia
         if (auth.StringOrNull("session") is not { Length: > 0 } id)
         {
             if (type is null) return await BeginAsync(demand, [], UiaOutcome.NoResults, null, ct);
-            var verdict = await CheckStageAsync(type, new UiaProof(auth, demand.User, null, demand.ClientAddress), demand, ct);
+            var verdict = await CheckStageAsync(type, new UiaProof(auth, demand.User, null, demand.ClientAddress), ct);
             string[] proved = verdict.Fault is null ? [type] : [];
             var results = verdict.Result is { } result ? new Dictionary<string, string>(StringComparer.Ordinal) { [type] = result } : UiaOutcome.NoResults;
             return IsComplete(demand, proved)
@@ -74,7 +74,7 @@ internal sealed class InteractiveAuth(UiaSessionStore sessions, IEnumerable<IUia
         // Without a type the client asks how far it is: a stage may have been completed elsewhere, such as in a browser.
         if (type is not null && !session.Completed.Contains(type))
         {
-            var verdict = await CheckStageAsync(type, new UiaProof(auth, demand.User, id, demand.ClientAddress), demand, ct);
+            var verdict = await CheckStageAsync(type, new UiaProof(auth, demand.User, id, demand.ClientAddress), ct);
             fault = verdict.Fault;
             if (fault is null)
             {
@@ -89,10 +89,9 @@ internal sealed class InteractiveAuth(UiaSessionStore sessions, IEnumerable<IUia
         return new UiaOutcome(null, id, remembered.RootElement.Clone(), session.Results);
     }
 
-    private ValueTask<UiaVerdict> CheckStageAsync(string type, UiaProof proof, UiaDemand demand, CancellationToken ct) =>
-        demand.Flows.Any(f => f.Stages.Contains(type)) && stages.TryGetValue(type, out var stage)
-            ? stage.CheckAsync(proof, ct)
-            : new(MatrixError.Unrecognized("Unknown authentication stage."));
+    /// <remarks>Synapse: a stage of no flow may be proved as well; it completes nothing.</remarks>
+    private ValueTask<UiaVerdict> CheckStageAsync(string type, UiaProof proof, CancellationToken ct) =>
+        stages.TryGetValue(type, out var stage) ? stage.CheckAsync(proof, ct) : new(MatrixError.Unrecognized("Unknown authentication stage."));
 
     private static bool IsComplete(UiaDemand demand, IReadOnlyList<string> completed) =>
         demand.Flows.Any(f => f.Stages.All(completed.Contains));

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Matrix.ClientApi.Pages;
 using Matrix.Primitives;
 using Matrix.Storage.Accounts;
 using Matrix.Web.Json;
@@ -23,6 +22,6 @@ internal sealed class RegistrationTokenStage(RegistrationTokenStore tokens, Time
 
     private async ValueTask<UiaVerdict> UseAsync(string session, string token, CancellationToken ct) =>
         await tokens.UseAsync(session, token, clock.GetUtcNow().ToUnixTimeMilliseconds(), ct)
-            ? new UiaVerdict(null, JsonSerializer.Serialize(token, UiaJson.Default.String))
+            ? new UiaVerdict(null, $"\"{JsonEncodedText.Encode(token)}\"")
             : MatrixError.Custom(401, "M_UNAUTHORIZED", "Invalid registration token");
 }
