@@ -12,6 +12,7 @@ using Matrix.Rooms.Writing;
 using Matrix.Storage;
 using Matrix.Storage.Events;
 using Matrix.Storage.Profiles;
+using Matrix.Storage.Relations;
 using Matrix.Storage.Rooms;
 using Matrix.Web.Routing;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -53,6 +54,8 @@ public static class EventPersisterService
         services.AddSingleton<MembershipChanges>();
         services.AddSingleton<GuestRemoval>();
         services.AddSingleton<ContentRules>();
+        services.TryAddSingleton<RelationReader>();
+        services.AddSingleton<RelationRules>();
         services.AddSingleton<Sender>();
         services.AddSingleton<RoomCreation>();
         services.TryAddSingleton<RoomAliasMover>();

@@ -17,6 +17,7 @@ internal static class EventEndpoints
     {
         const ClientVersions v = ClientVersions.ApiV1R0V3Unstable;
         routes.Get(v, "/rooms/{roomId}/event/{eventId}", GetEvent).AllowGuests().Named("get_event");
+        routes.Get(v, "/events/{eventId}", GetEventAlone).AllowGuests().Named("get_one_event");
         routes.Get(v, "/rooms/{roomId}/context/{eventId}", GetContext).AllowGuests().Named("get_event_context");
         routes.Post(v, "/rooms/{roomId}/forget", Forget).AllowGuests().Named("forget_room");
         routes.Put(v, "/rooms/{roomId}/forget/{txnId}", Forget).AllowGuests().Named("forget_room_with_transaction");
@@ -26,10 +27,18 @@ internal static class EventEndpoints
     private static async Task<IResult> GetEvent(
         string roomId, string eventId, Requester requester, EventLookup lookup, EventAnswers answers, CancellationToken ct)
     {
-        var (_, e) = await lookup.RequireAsync(roomId, eventId, requester.UserId, ct);
+        var (view, e) = await lookup.RequireAsync(roomId, eventId, requester.UserId, ct);
         var buffer = new ArrayBufferWriter<byte>(e.Pdu.Json.Length + 512);
-        (await answers.RendererAsync(requester, [e], ct)).Write(buffer, e);
+        (await answers.BundlingRendererAsync(requester, view, [e], [], ct)).Write(buffer, e);
         return MatrixResults.Raw(buffer.WrittenMemory);
+    }
+
+    /// <summary>Deprecated. Spec: openapi/client-server/old_sync.yaml</summary>
+    private static async Task<IResult> GetEventAlone(
+        string eventId, Requester requester, EventReader events, EventLookup lookup, EventAnswers answers, CancellationToken ct)
+    {
+        var e = (await events.ByIdsAsync([eventId], ct)).FirstOrDefault() ?? throw EventLookup.NotFound();
+        return await GetEvent(e.Pdu.RoomId, eventId, requester, lookup, answers, ct);
     }
 
     private static async Task<IResult> GetContext(
@@ -45,8 +54,9 @@ internal static class EventEndpoints
         var before = await pager.ReadAsync(view, requester.UserId, new PageRequest(true, position - 1, null, wanted / 2, eventFilter), ct);
         var after = await pager.ReadAsync(view, requester.UserId, new PageRequest(false, position, null, wanted - (wanted / 2), eventFilter), ct);
         var last = after.Events.Count > 0 ? after.Events[^1] : e;
-        var state = await pager.StateForAsync(last, [e, .. before.Events, .. after.Events], eventFilter, ct);
-        return new AnswerBuffer(await answers.RendererAsync(requester, [e, .. before.Events, .. after.Events, .. state], ct))
+        List<StoredEvent> shown = [e, .. before.Events, .. after.Events];
+        var state = await pager.StateForAsync(last, shown, eventFilter, ct);
+        return new AnswerBuffer(await answers.BundlingRendererAsync(requester, view, shown, state, ct, after.Ignored))
             .Event("event"u8, e).Events("events_before"u8, before.Events).Events("events_after"u8, after.Events).Events("state"u8, state)
             .Token("start"u8, StreamToken.After(before.Edge)).Token("end"u8, StreamToken.After(after.Edge)).Answer();
     }

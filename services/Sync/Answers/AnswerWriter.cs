@@ -9,10 +9,6 @@ namespace Matrix.Sync.Answers;
 /// <summary>Writes a plan as the answer of /sync v3. Spec: openapi/client-server/sync.yaml</summary>
 internal static class AnswerWriter
 {
-    // Keys come with a later part of the server: until then no device has any.
-    private static ReadOnlySpan<byte> NoKeys =>
-        ",\"device_one_time_keys_count\":{\"signed_curve25519\":0},\"device_unused_fallback_key_types\":[]"u8;
-
     public static void Write(PooledBuffer output, AnswerPlan plan, Reader reader)
     {
         output.Raw("{\"next_batch\":"u8).Text(plan.Now.ToToken().ToString());
@@ -21,7 +17,7 @@ internal static class AnswerWriter
         WriteRooms(output, plan, reader);
         WriteToDevice(output, plan);
         WriteDeviceLists(output, plan);
-        output.Raw(NoKeys).Raw("}"u8);
+        output.Raw(","u8).Raw(reader.Device.Keys.Json.Span).Raw("}"u8);
     }
 
     private static void WriteAccountData(PooledBuffer output, AnswerPlan plan)
@@ -46,11 +42,8 @@ internal static class AnswerWriter
         var first = true;
         foreach (var (userId, row) in plan.Presence)
         {
-            output.Comma(ref first).Raw("{\"type\":\"m.presence\",\"sender\":"u8).Text(userId).Raw(",\"content\":{\"presence\":"u8).Text(row.Presence)
-                .Raw(",\"currently_active\":"u8).Raw(row.CurrentlyActive ? "true"u8 : "false"u8);
-            if (row.LastActiveTsMs > 0) output.Raw(",\"last_active_ago\":"u8).Number(Math.Max(0, plan.NowMs - row.LastActiveTsMs));
-            if (row.StatusMsg is not null) output.Raw(",\"status_msg\":"u8).Text(row.StatusMsg);
-            output.Raw("}}"u8);
+            output.Comma(ref first).Raw("{\"type\":\"m.presence\",\"sender\":"u8).Text(userId).Raw(",\"content\":{"u8);
+            output.PresenceMembers(row, plan.NowMs).Raw("}}"u8);
         }
         output.Raw("]}"u8);
     }
@@ -128,42 +121,9 @@ internal static class AnswerWriter
     {
         output.Raw(",\"ephemeral\":{\"events\":["u8);
         var first = true;
-        if (part.Typing is { } typing)
-        {
-            output.Comma(ref first).Raw("{\"type\":\"m.typing\",\"content\":{\"user_ids\":["u8);
-            var firstUser = true;
-            foreach (var user in typing) output.Comma(ref firstUser).Text(user);
-            output.Raw("]}}"u8);
-        }
-        if (part.Receipts.Count > 0) WriteReceipts(output.Comma(ref first), part.Receipts);
+        if (part.Typing is { } typing) output.Comma(ref first).Raw("{\"type\":\"m.typing\",\"content\":"u8).TypingContent(typing).Raw("}"u8);
+        if (part.Receipts.Count > 0) output.Comma(ref first).Raw("{\"type\":\"m.receipt\",\"content\":"u8).ReceiptContent(part.Receipts).Raw("}"u8);
         output.Raw("]}"u8);
-    }
-
-    /// <summary>By event, type and user; of a user's receipts on one event the unthreaded one is told. Spec: client-server-api/#mreceipt</summary>
-    private static void WriteReceipts(PooledBuffer output, List<ReceiptRow> newestFirst)
-    {
-        output.Raw("{\"type\":\"m.receipt\",\"content\":{"u8);
-        var firstEvent = true;
-        foreach (var byEvent in newestFirst.GroupBy(r => r.EventId, StringComparer.Ordinal))
-        {
-            output.Comma(ref firstEvent).Text(byEvent.Key).Raw(":{"u8);
-            var firstType = true;
-            foreach (var byType in byEvent.GroupBy(r => r.ReceiptType, StringComparer.Ordinal))
-            {
-                output.Comma(ref firstType).Text(byType.Key).Raw(":{"u8);
-                var firstUser = true;
-                foreach (var byUser in byType.GroupBy(r => r.UserId, StringComparer.Ordinal))
-                {
-                    var receipt = byUser.FirstOrDefault(r => r.ThreadId.Length == 0) ?? byUser.First();
-                    output.Comma(ref firstUser).Text(receipt.UserId).Raw(":{\"ts\":"u8).Number(receipt.TsMs);
-                    if (receipt.ThreadId.Length > 0) output.Raw(",\"thread_id\":"u8).Text(receipt.ThreadId);
-                    output.Raw("}"u8);
-                }
-                output.Raw("}"u8);
-            }
-            output.Raw("}"u8);
-        }
-        output.Raw("}}"u8);
     }
 
     private static void WriteSummary(PooledBuffer output, RoomSummary? summary)

@@ -17,7 +17,10 @@ internal sealed record SyncRequest(
     /// <summary>Synapse: filter_timeline_limit.</summary>
     public const int MaxTimelineLimit = 100;
 
-    public int TimelineLimit => Math.Clamp(Filter.Room.Timeline.Limit ?? DefaultTimelineLimit, 0, MaxTimelineLimit);
+    /// <summary>Of other endpoints than /sync; null: what the filter says.</summary>
+    public int? ExactTimelineLimit { get; init; }
+
+    public int TimelineLimit => ExactTimelineLimit ?? Math.Clamp(Filter.Room.Timeline.Limit ?? DefaultTimelineLimit, 0, MaxTimelineLimit);
     /// <summary>Members of senders only. Synapse: the flag of the timeline's filter does not count.</summary>
     public bool LazyMembers => Filter.Room.State.LazyLoadMembers;
     public bool RedundantMembers => Filter.Room.State.IncludeRedundantMembers;

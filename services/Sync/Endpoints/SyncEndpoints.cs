@@ -1,4 +1,3 @@
-using Matrix.Primitives;
 using Matrix.Sync.Answers;
 using Matrix.Sync.Engine;
 using Matrix.Sync.Filters;
@@ -25,20 +24,5 @@ internal static class SyncEndpoints
             StateAfterByOldName = query.StateAfterByOldName,
         };
         return new BufferResult(await handler.HandleAsync(request, query.Timeout, ct));
-    }
-
-    /// <summary>A pooled answer, given back once it is written.</summary>
-    private sealed class BufferResult(PooledBuffer buffer) : IResult
-    {
-        public async Task ExecuteAsync(HttpContext context)
-        {
-            using (buffer)
-            {
-                var response = context.Response;
-                response.ContentType = "application/json";
-                response.ContentLength = buffer.Length;
-                await response.Body.WriteAsync(buffer.WrittenMemory, context.RequestAborted);
-            }
-        }
     }
 }

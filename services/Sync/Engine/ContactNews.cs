@@ -120,7 +120,10 @@ internal sealed partial class ContactNews(SyncState state, ISyncStore store, Tim
         if (state.Users.TryGetValue(userId, out var self) && self.IsLoaded) users.Add(self);
         foreach (var roomId in rooms.GetValueOrDefault(userId) ?? [])
             if (state.Rooms.TryGetValue(roomId, out var room))
+            {
+                room.WakePeekers();
                 foreach (var watcher in room.Watchers) users.Add(watcher);
+            }
         return users;
     }
 

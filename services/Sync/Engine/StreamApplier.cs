@@ -28,7 +28,11 @@ internal sealed class StreamApplier(SyncState state, ContactNews contacts, Typin
         if (stream == Replication.Streams.Events) ApplyEvents(to, rows, woken);
         else if (stream == Replication.Streams.Receipts) ApplyReceipts(to, rows, woken);
         else if (stream == Replication.Streams.Typing) ApplyTyping(from, to, rows, woken);
-        else if (stream == Replication.Streams.DeviceLists || stream == Replication.Streams.Presence) contacts.Enqueue(stream, from, to, rows);
+        else if (stream == Replication.Streams.DeviceLists || stream == Replication.Streams.Presence)
+        {
+            if (stream == Replication.Streams.DeviceLists) VoidKeyCounts(rows);
+            contacts.Enqueue(stream, from, to, rows);
+        }
         else ApplyUserRows(stream, to, rows, woken);
         foreach (var user in woken) user.Signal.Wake();
         return ValueTask.CompletedTask;
@@ -77,6 +81,7 @@ internal sealed class StreamApplier(SyncState state, ContactNews contacts, Typin
             if (room.Arriving is { } arriving) arriving.Add(new ArrivingEvent(row.Position, isKnown ? e : null, row.IsCurrentState));
             if (room.Cache is { } cache && (!isKnown || !cache.Append(e!, row.IsCurrentState))) room.Cache = null;
         }
+        room.WakePeekers();
         foreach (var watcher in room.Watchers)
         {
             watcher.LastEvent = row.Position;
@@ -140,6 +145,7 @@ internal sealed class StreamApplier(SyncState state, ContactNews contacts, Typin
         if (!state.Rooms.TryGetValue(roomId, out var room)) return;
         room.LastReceipt = position;
         room.Receipts.Add(position, receipt);
+        room.WakePeekers();
         var isPrivate = receipt.ReceiptType == ReceiptTypes.Private;
         foreach (var watcher in room.Watchers)
         {
@@ -161,6 +167,7 @@ internal sealed class StreamApplier(SyncState state, ContactNews contacts, Typin
                 state.Typing.Of(row.Key).Apply(row.Position, who.UserId, who.Typing, who.ExpiresTsMs, now);
                 if (!state.Rooms.TryGetValue(row.Key, out var room)) continue;
                 if (who.Typing) typing.Expect(room.Id, who.ExpiresTsMs);
+                room.WakePeekers();
                 foreach (var watcher in room.Watchers)
                 {
                     watcher.LastTyping = row.Position;
@@ -188,12 +195,27 @@ internal sealed class StreamApplier(SyncState state, ContactNews contacts, Typin
                 }
                 else
                 {
-                    var deviceId = ToDeviceRow.Decode(payload.Span).DeviceId;
-                    ForUser(user, position, stream, u => u.Device(deviceId).Arrived(position));
+                    var changed = ToDeviceRow.Decode(payload.Span);
+                    if (changed.KeysChanged)
+                    {
+                        // The next answer tells it: nobody is woken for it.
+                        if (user.Devices.TryGetValue(changed.DeviceId, out var device)) device.Keys.Void();
+                        continue;
+                    }
+                    ForUser(user, position, stream, u => u.Device(changed.DeviceId).Arrived(position));
                 }
                 woken.Add(user);
             }
             state.SetPosition(stream, to);
         }
+    }
+
+    /// <summary>A device that went took its keys along; one with the same id may be there again.</summary>
+    private void VoidKeyCounts(IReadOnlyList<StreamRow> rows)
+    {
+        using (state.Read())
+            foreach (var row in rows)
+                if (state.Users.TryGetValue(row.Key, out var user))
+                    foreach (var device in user.Devices.Values) device.Keys.Void();
     }
 }

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Matrix.Primitives;
 using Matrix.Replication;
 using Matrix.Sync.Answers;
+using Matrix.Sync.Encryption;
 using Matrix.Sync.Store;
 using Matrix.Sync.Users;
 
@@ -12,12 +13,17 @@ namespace Matrix.Sync.Engine;
 /// timer, nothing else.
 /// </summary>
 internal sealed class SyncHandler(
-    SyncState state, ISyncStore store, UserTable users, CatchUp catchUp, AnswerBuilder builder, Shutdown shutdown, TimeProvider clock)
+    SyncState state, ISyncStore store, UserTable users, CatchUp catchUp, AnswerBuilder builder, EncryptionNews encryption, Shutdown shutdown,
+    TimeProvider clock)
 {
     private static readonly ActivitySource Activities = new("Armada.Sync");
 
-    /// <summary>The answer; the caller disposes it.</summary>
-    public async Task<PooledBuffer> HandleAsync(SyncRequest request, TimeSpan timeout, CancellationToken ct)
+    /// <summary>The answer of /sync; the caller disposes it.</summary>
+    public Task<PooledBuffer> HandleAsync(SyncRequest request, TimeSpan timeout, CancellationToken ct) =>
+        HandleAsync(request, SyncForm.Instance, timeout, ct);
+
+    /// <summary>The same in another form.</summary>
+    public async Task<PooledBuffer> HandleAsync(SyncRequest request, IAnswerForm form, TimeSpan timeout, CancellationToken ct)
     {
         var started = clock.GetTimestamp();
         if (request.Since is { } token) await catchUp.TryReachAsync(token.Persistent, ct);
@@ -26,7 +32,7 @@ internal sealed class SyncHandler(
         try
         {
             if (request.Since is { } acknowledged) await AcknowledgeAsync(user, device, request, acknowledged.ToDevice, ct);
-            return await AnswerAsync(new Reader(request, user, device), timeout, started, ct);
+            return await AnswerAsync(new Reader(request, user, device), form, timeout, started, ct);
         }
         finally
         {
@@ -34,7 +40,7 @@ internal sealed class SyncHandler(
         }
     }
 
-    private async Task<PooledBuffer> AnswerAsync(Reader reader, TimeSpan timeout, long started, CancellationToken ct)
+    private async Task<PooledBuffer> AnswerAsync(Reader reader, IAnswerForm form, TimeSpan timeout, long started, CancellationToken ct)
     {
         ActivityContext cause = default;
         while (true)
@@ -47,7 +53,11 @@ internal sealed class SyncHandler(
             var version = reader.User.Signal.Version;
             var plan = MayHaveNews(reader, out var quiet) ? await builder.BuildAsync(reader, ct) : quiet!;
             var left = timeout - clock.GetElapsedTime(started);
-            if (plan.HasNews || request.IsInitial || request.FullState || left <= TimeSpan.Zero || shutdown.IsStopping) return Write(plan, reader);
+            if (form.HasNews(plan) || request.IsInitial || request.FullState || left <= TimeSpan.Zero || shutdown.IsStopping)
+            {
+                if (form.TellsKeys) await encryption.RefreshCountsAsync(reader.User, reader.Device, request.DeviceId, ct);
+                return Write(plan, reader, form);
+            }
             // What came was not for this client: the next look begins here.
             reader = reader with { Request = request with { Since = plan.Now } };
             cause = await reader.User.Signal.WaitAsync(version, left, clock, ct) ? reader.User.Signal.Trace : default;
@@ -68,15 +78,15 @@ internal sealed class SyncHandler(
         }
     }
 
-    private static PooledBuffer Write(AnswerPlan plan, Reader reader)
+    private static PooledBuffer Write(AnswerPlan plan, Reader reader, IAnswerForm form)
     {
         var output = new PooledBuffer(plan.HasNews ? 8192 : 512);
-        AnswerWriter.Write(output, plan, reader);
+        form.Write(output, plan, reader);
         return output;
     }
 
     /// <summary>An initial sync holds everything that was committed before it was asked for.</summary>
-    private async Task ReachDatabaseAsync(CancellationToken ct)
+    public async Task ReachDatabaseAsync(CancellationToken ct)
     {
         var positions = await store.PositionsAsync(ct);
         StreamDefinition[] streams = [Streams.Events, Streams.Receipts, Streams.AccountData, Streams.ToDevice];
@@ -99,7 +109,11 @@ internal sealed class Shutdown
     {
         IsStopping = true;
         List<User> users;
-        using (state.Read()) users = [.. state.Users.Values];
+        using (state.Read())
+        {
+            users = [.. state.Users.Values];
+            foreach (var room in state.Rooms.Values) room.WakePeekers();
+        }
         foreach (var user in users) user.Signal.Wake();
     });
 

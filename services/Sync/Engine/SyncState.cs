@@ -76,7 +76,7 @@ internal sealed class SyncState(IStreamFollower follower, TimeProvider clock) : 
 
     public void DropIfUnused(Room room)
     {
-        if (room.Watchers.Count == 0 && room.Cache is null && room.Arriving is null) Rooms.Remove(room.Id);
+        if (room.Watchers.Count == 0 && room.Peekers == 0 && room.Cache is null && room.Arriving is null) Rooms.Remove(room.Id);
     }
 
     public void Dispose() => gate.Dispose();

@@ -54,6 +54,7 @@ internal sealed class TypingClock : IDisposable
             {
                 if (!state.Rooms.TryGetValue(id, out var room)) continue;
                 woken.UnionWith(room.Watchers);
+                room.WakePeekers();
             }
         }
         foreach (var user in woken) user.Signal.Wake();

@@ -124,7 +124,20 @@ internal sealed class CachedEvent
     /// <summary>The whole event for one reader: <paramref name="device"/> is set for the sender's own devices only.</summary>
     public void Write(PooledBuffer output, long nowMs, string? device, Membership reader)
     {
-        output.Raw(Body).Raw("\"age\":"u8).Number(Math.Max(0, nowMs - View.OriginServerTs));
+        output.Raw(Body);
+        WriteEnd(output, nowMs, device, reader);
+    }
+
+    /// <summary>The same without the opening brace: the caller has written members of his own after one, and a comma.</summary>
+    public void WriteRest(PooledBuffer output, long nowMs, string? device, Membership reader)
+    {
+        output.Raw(Body.AsSpan(1));
+        WriteEnd(output, nowMs, device, reader);
+    }
+
+    private void WriteEnd(PooledBuffer output, long nowMs, string? device, Membership reader)
+    {
+        output.Raw("\"age\":"u8).Number(Math.Max(0, nowMs - View.OriginServerTs));
         if (reader != Membership.None) output.Raw(",\"membership\":\""u8).Raw(reader.Name()).Raw("\""u8);
         if (TxnId is not null && device is not null && TxnDeviceId == device) output.Raw(",\"transaction_id\":"u8).Text(TxnId);
         output.Raw("}}"u8);

@@ -24,6 +24,17 @@ internal sealed class Room(string id, long nid, long receiptsPosition, TypingUse
     /// <summary>Events that arrived while the room is being loaded; null: it is not.</summary>
     public List<ArrivingEvent>? Arriving { get; set; }
 
+    /// <summary>Requests of readers who are not in the room; <see cref="PeekSignal"/> wakes them.</summary>
+    public int Peekers { get; set; }
+    /// <summary>Own lock.</summary>
+    public Signal PeekSignal { get; } = new();
+
+    /// <summary>Something was told in the room.</summary>
+    public void WakePeekers()
+    {
+        if (Peekers > 0) PeekSignal.Wake();
+    }
+
     public override string ToString() => Id;
 }
 

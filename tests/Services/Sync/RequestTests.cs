@@ -32,10 +32,9 @@ public sealed class RequestTests(SyncFixture fixture) : IClassFixture<SyncFixtur
     }
 
     [Theory]
-    [InlineData("/_matrix/client/v3/events")]
-    [InlineData("/_matrix/client/api/v1/initialSync")]
-    [InlineData("/_matrix/client/r0/rooms/!a:b/initialSync")]
-    public async Task Endpoints_that_are_not_there_yet_say_so(string path) =>
+    [InlineData("/_matrix/client/v2/events")]
+    [InlineData("/_matrix/client/v1/sync")]
+    public async Task Versions_that_an_endpoint_never_had_are_not_recognized(string path) =>
         Assert.Equal("M_UNRECOGNIZED", (await fixture.NewUser().CallAsync(fixture.Two, HttpMethod.Get, path, status: 404)).Text("errcode"));
 
     [Fact]
@@ -46,6 +45,26 @@ public sealed class RequestTests(SyncFixture fixture) : IClassFixture<SyncFixtur
         var answer = await alice.SyncAsync("s1_e99999999r1a1t1d1p1y1");
         Assert.Null(answer.Json.At("rooms"));
         Assert.Contains("e99999999", answer.Next);
+    }
+
+    [Fact]
+    public async Task Labels_choose_events()
+    {
+        var alice = fixture.NewUser();
+        var room = await alice.CreateRoomAsync();
+        Task Say(string body, params string[] labels) =>
+            alice.SayAsync(room, body, new Dictionary<string, object> { ["msgtype"] = "m.text", ["body"] = body, ["org.matrix.labels"] = labels });
+        await Say("fun", "#fun");
+        await Say("work", "#work");
+        await Say("both", "#fun", "#work");
+        await alice.SayAsync(room, "none");
+        Task<SyncAnswer> Only(object timeline) => alice.SyncAsync(filter: new { room = new { timeline } });
+        Dictionary<string, object> Filter(string name, params string[] labels) => new() { [name] = labels, ["types"] = new[] { "m.room.message" } };
+        Assert.Equal(["fun", "both"], (await Only(Filter("org.matrix.labels", "#fun"))).Joined(room)!.Bodies);
+        Assert.Equal(["fun", "none"], (await Only(Filter("org.matrix.not_labels", "#work"))).Joined(room)!.Bodies);
+        var mixed = Filter("org.matrix.labels", "#work");
+        mixed["org.matrix.not_labels"] = new[] { "#fun" };
+        Assert.Equal(["work"], (await Only(mixed)).Joined(room)!.Bodies);
     }
 
     [Fact]

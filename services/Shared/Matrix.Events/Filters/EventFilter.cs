@@ -25,6 +25,10 @@ public sealed record EventFilter
     public bool IncludeRedundantMembers { get; init; }
     public bool UnreadThreadNotifications { get; init; }
 
+    /// <summary>Labels in the content of which an event needs one. MSC2326, <c>org.matrix.labels</c></summary>
+    public ImmutableArray<string>? Labels { get; init; }
+    public ImmutableArray<string> NotLabels { get; init; } = [];
+
     /// <summary>Relation types: only events that some event of such a type relates to. The caller knows relations; matching ignores it.</summary>
     public ImmutableArray<string>? RelatedByRelTypes { get; init; }
 
@@ -33,11 +37,12 @@ public sealed record EventFilter
 
     /// <summary>Whether the filter asks anything of an event (limits and flags apart).</summary>
     public bool MatchesEverything =>
-        Types is null && Senders is null && Rooms is null && ContainsUrl is null && NotTypes.IsEmpty && NotSenders.IsEmpty && NotRooms.IsEmpty;
+        Types is null && Senders is null && Rooms is null && ContainsUrl is null && NotTypes.IsEmpty && NotSenders.IsEmpty && NotRooms.IsEmpty
+        && Labels is null && NotLabels.IsEmpty;
 
     /// <summary>Whether a room event passes.</summary>
     public bool Matches(Pdu e) =>
-        MatchesEverything || (MatchesType(e.Type) && MatchesSender(e.Sender) && MatchesRoom(e.RoomId) && MatchesUrl(e));
+        MatchesEverything || (MatchesType(e.Type) && MatchesSender(e.Sender) && MatchesRoom(e.RoomId) && MatchesUrl(e) && MatchesLabels(e));
 
     /// <summary>Whether something that is no PDU passes: presence, account data, ephemeral events.</summary>
     public bool Matches(string type, string? sender = null, string? roomId = null) =>
@@ -50,6 +55,21 @@ public sealed record EventFilter
     public bool MatchesRoom(string roomId) => !NotRooms.Contains(roomId) && (Rooms is not { } rooms || rooms.Contains(roomId));
 
     private bool MatchesUrl(Pdu e) => ContainsUrl is not { } wanted || CanonicalValue.IsString(e.ContentValue("url"u8)) == wanted;
+
+    private bool MatchesLabels(Pdu e)
+    {
+        if (Labels is null && NotLabels.IsEmpty) return true;
+        var wanted = Labels is null;
+        var value = e.ContentValue("org.matrix.labels"u8);
+        if (!CanonicalValue.IsArray(value)) return wanted;
+        foreach (var element in new CanonicalArray(value))
+        {
+            if (CanonicalValue.String(element) is not { } label) continue;
+            if (NotLabels.Contains(label)) return false;
+            wanted |= Labels is { } labels && labels.Contains(label);
+        }
+        return wanted;
+    }
 
     private static bool AnyGlob(ImmutableArray<string> patterns, string text)
     {

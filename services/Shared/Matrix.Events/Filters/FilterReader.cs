@@ -66,6 +66,8 @@ internal ref struct FilterReader
                 filter = filter with { IncludeRedundantMembers = Bool(path + ".include_redundant_members", value) };
             else if (name.SequenceEqual("unread_thread_notifications"u8))
                 filter = filter with { UnreadThreadNotifications = Bool(path + ".unread_thread_notifications", value) };
+            else if (name.SequenceEqual("org.matrix.labels"u8)) filter = filter with { Labels = Strings(path + ".org.matrix.labels", value, '\0') };
+            else if (name.SequenceEqual("org.matrix.not_labels"u8)) filter = filter with { NotLabels = Strings(path + ".org.matrix.not_labels", value, '\0') };
             else if (name.SequenceEqual("related_by_rel_types"u8))
                 filter = filter with { RelatedByRelTypes = Strings(path + ".related_by_rel_types", value, '\0') };
             else if (name.SequenceEqual("related_by_senders"u8))

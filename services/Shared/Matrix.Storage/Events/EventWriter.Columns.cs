@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Matrix.Events;
 
 namespace Matrix.Storage.Events;
 
@@ -35,6 +36,10 @@ public sealed partial class EventWriter
         public readonly List<long> RedactedNids = [], RedactedRooms = [];
         public readonly List<byte[]> RedactedJson = [];
         public readonly List<string?> RedactedIds = [], RedactedBy = [];
+        // relations
+        public readonly List<long> RelatingNids = [], RelatingRooms = [];
+        public readonly List<string?> Parents = [], RelationTypes = [], RelatingTypes = [], RelatingSenders = [], RelationKeys = [];
+        public readonly List<bool> CanReplace = [];
         // aliases
         public readonly List<string?> Aliases = [], AliasRooms = [], AliasCreators = [];
         public readonly List<long> AliasCreated = [];
@@ -47,7 +52,8 @@ public sealed partial class EventWriter
             Received, Ids, Types, Senders, Prev, Auth, Redacts, StateKeys, Snapshots, Replaces, Flags, Json, TxnUsers, TxnDevices, TxnIds, TxnEvents,
             TxnRooms, TxnCreated, SnapshotNids, SnapshotRooms, Chains, Numbers, Deltas, StateRooms, StateKeyNids, StateEvents, GoneRooms, GoneNids,
             TipRooms, TipNids, MemberRooms, MemberEvents, MemberPlaces, MemberUsers, Memberships, MemberSenders, RedactedNids, RedactedRooms,
-            RedactedJson, RedactedIds, RedactedBy, Aliases, AliasRooms, AliasCreators, AliasCreated,
+            RedactedJson, RedactedIds, RedactedBy, RelatingNids, RelatingRooms, Parents, RelationTypes, RelatingTypes, RelatingSenders, RelationKeys,
+            CanReplace, Aliases, AliasRooms, AliasCreators, AliasCreated,
         ];
 
         public void Clear()
@@ -133,6 +139,7 @@ public sealed partial class EventWriter
             Auth.Add(NidArray(e.AuthNids));
             Redacts.Add(e.Redacts);
             Json.Add(BytesOf(pdu.Json));
+            AddRelation(room, e);
             if (e.TxnId is null) return;
             TxnUsers.Add(pdu.Sender);
             TxnDevices.Add(e.TxnDeviceId ?? "");
@@ -140,6 +147,21 @@ public sealed partial class EventWriter
             TxnEvents.Add(pdu.EventId);
             TxnRooms.Add(room.RoomId);
             TxnCreated.Add(e.ReceivedTsMs);
+        }
+
+        private void AddRelation(RoomCommit room, NewEvent e)
+        {
+            const EventFlags hidden = EventFlags.Outlier | EventFlags.Rejected | EventFlags.SoftFailed;
+            if ((e.Flags & hidden) != 0 || EventRelation.Read(e.Pdu) is not { } relation) return;
+            foreach (var r in room.Redactions) if (r.TargetNid == e.EventNid) return;
+            RelatingNids.Add(e.EventNid);
+            RelatingRooms.Add(room.RoomNid);
+            Parents.Add(relation.ParentId);
+            RelationTypes.Add(relation.RelType);
+            RelatingTypes.Add(e.Pdu.Type);
+            RelatingSenders.Add(e.Pdu.Sender);
+            RelationKeys.Add(relation.Key);
+            CanReplace.Add(EventRelation.CanReplace(e.Pdu));
         }
 
         /// <summary>The array itself where the memory is a whole one, which is how events are built.</summary>

@@ -124,6 +124,18 @@ public sealed partial class EventWriter
         select pos from c
         """;
 
+    /// <remarks>After the positions, which it reads; only groups with relations have it.</remarks>
+    internal const string SqlRelations =
+        """
+        insert into event_relations (event_nid, room_nid, parent_id, rel_type, pos, type, sender, key, can_replace)
+        select u.event_nid, u.room_nid, u.parent_id, u.rel_type, s.pos, u.type, u.sender, u.key, u.can_replace
+        from unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::boolean[])
+             as u(event_nid, room_nid, parent_id, rel_type, type, sender, key, can_replace)
+        join event_stream s on s.event_nid = u.event_nid
+        """;
+
+    internal const string SqlUnrelate = "delete from event_relations where event_nid = any($1)";
+
     /// <remarks>Event nids are given out once: a row with this one is of this very transaction.</remarks>
     internal const string SqlPositionOf = "select pos from event_stream where event_nid = $1";
 

@@ -115,13 +115,20 @@ public sealed partial class EventWriter(Database database, TimeProvider clock) :
             Add(batch, SqlSnapshots, Longs(c.SnapshotNids), Longs(c.SnapshotRooms), Longs(c.Chains), Ints(c.Numbers), Blobs(c.Deltas));
         if (c.StateRooms.Count > 0) Add(batch, SqlCurrentState, Longs(c.StateRooms), Longs(c.StateKeyNids), Longs(c.StateEvents));
         Add(batch, SqlExtremities, Longs(c.GoneRooms), Longs(c.GoneNids), Longs(c.TipRooms), Longs(c.TipNids));
-        if (c.RedactedNids.Count > 0) Add(batch, SqlRedact, Longs(c.RedactedNids), Blobs(c.RedactedJson));
+        if (c.RedactedNids.Count > 0)
+        {
+            Add(batch, SqlRedact, Longs(c.RedactedNids), Blobs(c.RedactedJson));
+            Add(batch, SqlUnrelate, Longs(c.RedactedNids));
+        }
         if (c.RedactedIds.Count > 0) Add(batch, SqlRedactions, Texts(c.RedactedIds), Texts(c.RedactedBy), Longs(c.RedactedRooms));
         if (c.Aliases.Count > 0) Add(batch, SqlAliases, Texts(c.Aliases), Texts(c.AliasRooms), Texts(c.AliasCreators), Longs(c.AliasCreated));
         if (c.MemberRooms.Count == 0) Add(batch, SqlPositions, Longs(c.Rooms), Longs(c.Nids));
         else
             Add(batch, SqlPositionsAndMemberships, Longs(c.Rooms), Longs(c.Nids), Longs(c.MemberRooms), Texts(c.MemberUsers), Texts(c.Memberships),
                 Longs(c.MemberEvents), Texts(c.MemberSenders), Longs(c.MemberPlaces));
+        if (c.RelatingNids.Count > 0)
+            Add(batch, SqlRelations, Longs(c.RelatingNids), Longs(c.RelatingRooms), Texts(c.Parents), Texts(c.RelationTypes), Texts(c.RelatingTypes),
+                Texts(c.RelatingSenders), Texts(c.RelationKeys), Bools(c.CanReplace));
         await batch.PrepareAsync(ct);
 
         // Once it is on its way it is not taken back: its outcome must become known.
@@ -129,7 +136,7 @@ public sealed partial class EventWriter(Database database, TimeProvider clock) :
         long to = 0;
         do
         {
-            // Only the last statement answers with a bigint that is a position; the others answer nothing or 1.
+            // Only the statement of positions answers with a bigint; the others answer nothing or 1.
             while (await r.ReadAsync(CancellationToken.None)) to = r.GetFieldType(0) == typeof(long) ? r.GetInt64(0) : to;
         }
         while (await r.NextResultAsync(CancellationToken.None));

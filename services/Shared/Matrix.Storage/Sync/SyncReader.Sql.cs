@@ -107,5 +107,8 @@ public sealed partial class SyncReader
     internal const string SqlJoinedRooms =
         "select m.user_id, r.room_id from room_memberships m join rooms r using (room_nid) where m.user_id = any($1) and m.membership = 'join'";
     internal const string SqlForgotten = "select room_nid from room_memberships where user_id = $1 and room_nid = any($2) and forgotten";
+    internal const string SqlFindRoom = "select room_nid from rooms where room_id = $1";
+    internal const string SqlPublishedRooms =
+        "select r.room_id from room_memberships m join rooms r using (room_nid) where m.user_id = $1 and r.is_public";
     internal const string SqlFilter = "select filter from filters where user_id = $1 and filter_id = $2";
 }

@@ -227,21 +227,21 @@ public sealed partial class SyncReader(Database database)
     public async Task<List<string>> DeviceListChangesAsync(string userId, long after, long upTo, CancellationToken ct)
     {
         // Rows that old are gone: whoever shares a room may have changed.
-        if (await RetainedAsync(Replication.Streams.DeviceLists, ct) > after) return await UsersAsync(Command(SqlContacts, userId), ct);
-        return await UsersAsync(Command(SqlDeviceListChanges, userId, after, upTo), ct);
+        if (await RetainedAsync(Replication.Streams.DeviceLists, ct) > after) return await IdsAsync(Command(SqlContacts, userId), ct);
+        return await IdsAsync(Command(SqlDeviceListChanges, userId, after, upTo), ct);
     }
 
     /// <summary>Those of <paramref name="others"/> who share a room with the user, both joined.</summary>
     public async Task<List<string>> SharingAsync(string userId, IReadOnlyCollection<string> others, CancellationToken ct) =>
-        others.Count == 0 ? [] : await UsersAsync(Command(SqlSharing, userId, others as string[] ?? [.. others]), ct);
+        others.Count == 0 ? [] : await IdsAsync(Command(SqlSharing, userId, others as string[] ?? [.. others]), ct);
 
-    private static async Task<List<string>> UsersAsync(NpgsqlCommand query, CancellationToken ct)
+    private static async Task<List<string>> IdsAsync(NpgsqlCommand query, CancellationToken ct)
     {
         await using var command = query;
-        var users = new List<string>();
+        var ids = new List<string>();
         await using var r = await command.ExecuteReaderAsync(ct);
-        while (await r.ReadAsync(ct)) users.Add(r.GetString(0));
-        return users;
+        while (await r.ReadAsync(ct)) ids.Add(r.GetString(0));
+        return ids;
     }
 
     /// <summary>Rooms that those users are joined to: pairs of user and room id.</summary>
@@ -265,6 +265,17 @@ public sealed partial class SyncReader(Database database)
         while (await r.ReadAsync(ct)) forgotten.Add(r.GetInt64(0));
         return forgotten;
     }
+
+    /// <summary>Null: no such room.</summary>
+    public async Task<long?> FindRoomAsync(string roomId, CancellationToken ct)
+    {
+        await using var command = Command(SqlFindRoom, roomId);
+        return await command.ExecuteScalarAsync(ct) is long nid ? nid : null;
+    }
+
+    /// <summary>Ids of rooms that the user has a membership in and that stand in the room directory.</summary>
+    public async Task<HashSet<string>> PublishedRoomsAsync(string userId, CancellationToken ct) =>
+        (await IdsAsync(Command(SqlPublishedRooms, userId), ct)).ToHashSet(StringComparer.Ordinal);
 
     /// <summary>A stored filter, JSON; null: the user has none with that id.</summary>
     public async Task<byte[]?> FilterAsync(string userId, long filterId, CancellationToken ct)
