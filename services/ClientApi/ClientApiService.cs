@@ -9,12 +9,14 @@ using Matrix.ClientApi.Presence;
 using Matrix.ClientApi.PushRules;
 using Matrix.ClientApi.Pushers;
 using Matrix.ClientApi.Receipts;
+using Matrix.ClientApi.RegistrationTokens;
 using Matrix.ClientApi.Relations;
 using Matrix.ClientApi.Reports;
 using Matrix.ClientApi.RoomDirectory;
 using Matrix.ClientApi.Rooms;
 using Matrix.ClientApi.Search;
 using Matrix.ClientApi.Spaces;
+using Matrix.ClientApi.Sso;
 using Matrix.ClientApi.ThirdParty;
 using Matrix.ClientApi.ToDevice;
 using Matrix.ClientApi.Typing;
@@ -40,6 +42,7 @@ using Matrix.Storage.Search;
 using Matrix.Storage.Spaces;
 using Matrix.Storage.Sync;
 using Matrix.Storage.ToDevice;
+using Matrix.Web.AppServices;
 using Matrix.Web.Auth;
 using Matrix.Web.Routing;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -55,14 +58,8 @@ public static class ClientApiService
     {
         var services = builder.Services;
         AddStores(services);
-        services.AddSingleton<PasswordHasher>();
-        services.AddSingleton<PasswordLogin>();
-        services.AddSingleton<Sessions>();
-        services.AddSingleton<Registration>();
-        services.AddSingleton<InteractiveAuth>();
-        services.AddSingleton<Deactivation>();
-        services.AddSingleton<IUiaStage, DummyStage>();
-        services.AddSingleton<IUiaStage, PasswordStage>();
+        services.AddSso();
+        builder.AddAccounts();
         services.AddSingleton<AccountDataWriter>();
         services.AddSingleton<ReceiptWriter>();
         services.AddSingleton<PushRuleBook>();
@@ -94,10 +91,6 @@ public static class ClientApiService
 
     private static void AddStores(IServiceCollection services)
     {
-        services.TryAddSingleton<AccountStore>();
-        services.TryAddSingleton<DeviceStore>();
-        services.TryAddSingleton<RegistrationNonceStore>();
-        services.TryAddSingleton<UiaSessionStore>();
         services.TryAddSingleton<LoginTokenStore>();
         services.TryAddSingleton<AccountDataStore>();
         services.TryAddSingleton<FilterStore>();
@@ -126,8 +119,10 @@ public static class ClientApiService
         routes.MapCapabilities();
         routes.MapLogin();
         routes.MapRegister();
+        routes.MapSso();
         routes.MapWhoAmI();
         routes.MapPassword();
+        routes.MapRegistrationTokens();
         routes.MapDevices();
         routes.MapSharedSecretRegistration();
         routes.MapAccountData();

@@ -60,6 +60,7 @@ public static class MatrixService
             SigningKeyFile.Read(p.GetRequiredService<HomeserverConfig>().SigningKeyPath),
             Ed25519.Default));
         services.AddSingleton<AccessTokenStore>();
+        services.TryAddSingleton<RefreshTokenStore>();
         services.AddSingleton<TokenAuthenticator>();
         services.AddSingleton<IStreamConsumer>(p => p.GetRequiredService<TokenAuthenticator>());
         services.AddSingleton<IRequestAuthenticator, UserTokenAuthenticator>();

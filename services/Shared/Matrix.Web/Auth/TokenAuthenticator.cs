@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Matrix.Primitives;
 using Matrix.Replication;
 using Matrix.Storage.Accounts;
+using Matrix.Storage.Streams;
 using Microsoft.AspNetCore.Http;
 
 namespace Matrix.Web.Auth;
@@ -10,7 +11,7 @@ namespace Matrix.Web.Auth;
 /// Turns the bearer token of a request into a <see cref="Requester"/>. Known tokens are cached until stream <c>caches</c> says
 /// <c>token:HEX</c> or <c>user:ID</c>; an unknown token always asks the database (never deny from a cache).
 /// </summary>
-public sealed class TokenAuthenticator(AccessTokenStore store, TimeProvider clock) : IStreamConsumer
+public sealed class TokenAuthenticator(AccessTokenStore store, RefreshTokenStore refreshTokens, IStreamPublisher publisher, TimeProvider clock) : IStreamConsumer
 {
     private const int MaxEntries = 50_000;
     private readonly ConcurrentDictionary<string, Entry> cache = new(StringComparer.Ordinal);
@@ -56,6 +57,7 @@ public sealed class TokenAuthenticator(AccessTokenStore store, TimeProvider cloc
         if (Expired(record)) throw MatrixError.UnknownToken(softLogout: true).AsException();
         if (record.Locked)
             throw MatrixError.Custom(401, "M_USER_LOCKED", "This account has been locked.").With("soft_logout", "true").AsException();
+        if (record.IsFresh) await publisher.PublishAllAsync(await refreshTokens.MarkUsedAsync(hash, ct));
         var requester = new Requester(new UserId(record.UserId), record.DeviceId, hash, record.IsAdmin, record.IsGuest, record.AppServiceId);
         if (cache.Count >= MaxEntries) cache.Clear();
         // An invalidation that came in while the row was read wins: the entry is not kept.

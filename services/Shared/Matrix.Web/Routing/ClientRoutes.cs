@@ -99,6 +99,9 @@ public sealed class ClientRoutes(IEndpointRouteBuilder builder, string service)
     }
 }
 
+/// <summary>The path is meant only with a slash at its end, which routing itself does not look at; without it the answer has this status.</summary>
+public sealed record TrailingSlash(int OtherwiseStatus);
+
 /// <summary>Service whose code a route runs.</summary>
 public sealed record OwningService(string Name);
 
@@ -118,5 +121,6 @@ public sealed class RouteHandle(IReadOnlyList<IEndpointConventionBuilder> routes
     public RouteHandle OptionalAuth() => With(new RouteAccess(Access.Optional));
     public RouteHandle AllowGuests() => With(new GuestsAllowed());
     public RouteHandle Named(string operation) => With(new OperationName(operation));
+    public RouteHandle RequiresTrailingSlash(int otherwiseStatus) => With(new TrailingSlash(otherwiseStatus));
     public RouteHandle BodyLimit(long bytes) => With(new BodyLimit(bytes));
 }

@@ -28,6 +28,8 @@ public static partial class MatrixPipeline
         if (endpoint is not RouteEndpoint route) throw MatrixError.MethodNotAllowed().AsException();
         if (endpoint.Metadata.GetMetadata<MatrixRoute>() is null) return next(context);
         if (!RawPath.LiteralsMatch(context, route)) throw MatrixError.Unrecognized().AsException();
+        if (endpoint.Metadata.GetMetadata<TrailingSlash>() is { } slash && context.Request.Path.Value is not [.., '/'])
+            throw (MatrixError.Unrecognized() with { Status = slash.OtherwiseStatus }).AsException();
         RawPath.DecodeValues(context.Request.RouteValues);
         var access = endpoint.Metadata.GetMetadata<RouteAccess>()?.Access ?? Access.Required;
         return access == Access.Anonymous ? next(context) : AuthenticateAsync(context, next, access, endpoint);
