@@ -2,7 +2,9 @@ using Matrix.ClientApi.Account;
 using Matrix.ClientApi.AccountData;
 using Matrix.ClientApi.Admin;
 using Matrix.ClientApi.Capabilities;
+using Matrix.ClientApi.CrossSigning;
 using Matrix.ClientApi.Devices;
+using Matrix.ClientApi.KeyBackup;
 using Matrix.ClientApi.Keys;
 using Matrix.ClientApi.OpenId;
 using Matrix.ClientApi.Presence;
@@ -86,6 +88,8 @@ public static class ClientApiService
         services.TryAddSingleton<IRemoteKeys, NoRemoteKeys>();
         services.AddSingleton<KeyQueries>();
         services.AddSingleton<KeyClaims>();
+        services.AddSingleton<CrossSigningUpload>();
+        services.AddSingleton<SignatureUpload>();
         return builder;
     }
 
@@ -98,6 +102,8 @@ public static class ClientApiService
         services.TryAddSingleton<ToDeviceStore>();
         services.TryAddSingleton<DeviceKeyStore>();
         services.TryAddSingleton<ContactReader>();
+        services.TryAddSingleton<CrossSigningStore>();
+        services.TryAddSingleton<KeyBackupStore>();
         services.TryAddSingleton<SyncReader>();
         services.TryAddSingleton<PusherSettingsStore>();
         services.TryAddSingleton<RoomDirectoryStore>();
@@ -133,6 +139,8 @@ public static class ClientApiService
         routes.MapPresence();
         routes.MapSendToDevice();
         routes.MapKeys();
+        routes.MapCrossSigning();
+        routes.MapKeyBackup();
         routes.MapPushRules();
         routes.MapPushers();
         routes.MapAliases();
