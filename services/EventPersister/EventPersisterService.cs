@@ -14,6 +14,7 @@ using Matrix.Rooms.Ingest;
 using Matrix.Rooms.Writing;
 using Matrix.ServiceDefaults;
 using Matrix.Storage;
+using Matrix.Storage.AccountData;
 using Matrix.Storage.Events;
 using Matrix.Storage.Profiles;
 using Matrix.Storage.Relations;
@@ -65,6 +66,9 @@ public static class EventPersisterService
         services.AddSingleton<Sender>();
         services.AddSingleton<RoomCreation>();
         services.TryAddSingleton<RoomAliasMover>();
+        services.TryAddSingleton<AccountDataStore>();
+        services.TryAddSingleton<RoomBlocks>();
+        services.AddSingleton<RoomSuccession>();
         services.AddSingleton<RoomUpgrade>();
         services.AddSingleton<SingleState>();
         services.AddSingleton<ProfilePropagation>();

@@ -3,6 +3,7 @@ using Matrix.Primitives;
 using Matrix.Replication;
 using Matrix.ServiceDefaults;
 using Matrix.Storage.Accounts;
+using Matrix.Storage.Sso;
 using Matrix.Storage.Streams;
 using Matrix.Web.Auth;
 
@@ -21,6 +22,8 @@ internal sealed record RegistrationOrder(UserId User, string? PasswordHash)
     public string? ConsentVersion { get; init; }
     public IReadOnlyList<ProvedAddress> Addresses { get; init; } = [];
     public string? AppServiceId { get; init; }
+    /// <summary>Who the user is at a provider of single sign-on; null: nobody.</summary>
+    public ExternalId? ExternalId { get; init; }
 }
 
 /// <summary>Creates accounts: one statement, one round trip.</summary>
@@ -74,6 +77,7 @@ internal sealed class Registration(AccountStore accounts, TokenIssuer issuer, IS
             DeviceDisplayName = order.Device?.Name,
             Tokens = session?.Tokens.Stored,
             UiaSession = order.UiaSession,
+            ExternalId = order.ExternalId,
             ExpiresTsMs = (now + config.Accounts.AccountValidity)?.ToUnixTimeMilliseconds(),
             ConsentVersion = order.ConsentVersion,
             Addresses = order.Addresses,

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Security.Cryptography;
 using System.Text.Json;
+using Matrix.ClientApi.Sso;
 using Matrix.Primitives;
 using Matrix.Storage.Accounts;
 using Matrix.Web.Json;
@@ -68,6 +69,7 @@ internal sealed class InteractiveAuth(UiaSessionStore sessions, IEnumerable<IUia
         var session = await sessions.FindAsync(id, ct) ?? throw MatrixError.Unknown(400, "Unknown session ID").AsException();
         if (session.Operation != Operation(demand))
             throw MatrixError.Forbidden("Requested operation has changed during the UI authentication session.").AsException();
+        if (session.Completed.Contains(SsoStage.WrongUser)) throw MatrixError.Forbidden("Another user has authenticated in this session.").AsException();
         MatrixError? fault = null;
         // Without a type the client asks how far it is: a stage may have been completed elsewhere, such as in a browser.
         if (type is not null && !session.Completed.Contains(type))

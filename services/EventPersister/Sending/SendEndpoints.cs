@@ -100,7 +100,7 @@ internal sealed class Sender(RoomActors actors, ContentRules rules, RelationRule
     }
 
     private static bool NeedsRules(string type, string? stateKey) =>
-        type == EventTypes.Create || (stateKey is not null && type is EventTypes.CanonicalAlias or EventTypes.PowerLevels or EventTypes.ServerAcl);
+        type is EventTypes.Create or EventTypes.Tombstone || (stateKey is not null && type is EventTypes.CanonicalAlias or EventTypes.PowerLevels or EventTypes.ServerAcl);
 
     /// <summary>The body in canonical form, found wanting in the client's own request rather than in the room's turn. Numbers are the room version's matter.</summary>
     private static ReadOnlyMemory<byte> Content(JsonBody body)

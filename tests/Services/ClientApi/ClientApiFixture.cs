@@ -36,7 +36,7 @@ public class ClientApiFixture : IAsyncLifetime
         if (TestServers.Address("ARMADA_TEST_PG") is null) return;
         host = await ServiceHost.StartAsync(
             postgres.ConnectionString,
-            b => b.AddClientApi().AddEventPersister(),
+            b => { b.AddClientApi().AddEventPersister(); Add(b); },
             e => e.MapClientApi().MapEventPersister(),
             Configure,
             services =>
@@ -49,6 +49,9 @@ public class ClientApiFixture : IAsyncLifetime
                 Replace(services);
             });
     }
+
+    /// <summary>Further services.</summary>
+    protected virtual void Add(Microsoft.Extensions.Hosting.IHostApplicationBuilder builder) { }
 
     public ShiftedTime Clock { get; } = new();
 

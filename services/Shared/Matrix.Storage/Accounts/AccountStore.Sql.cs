@@ -33,6 +33,8 @@ public sealed partial class AccountStore
             select a.medium, a.address, u.user_id, a.validated, $3
             from unnest($19::text[], $20::text[], $21::bigint[]) as a(medium, address, validated), new_user u
             on conflict (medium, address) do nothing),
+        new_link as (
+            insert into user_external_ids (auth_provider, external_id, user_id) select $22::text, $23::text, u.user_id from new_user u where $22 is not null),
         stream_input as (select 'user_directory'::text as stream, u.user_id as key, ''::bytea as payload from new_user u)
         """ + StreamStatement.Tail;
 
@@ -52,6 +54,7 @@ public sealed partial class AccountStore
         """
         with old_tokens as (delete from access_tokens where user_id = $1 and device_id = $2 returning token_hash),
         old_refresh as (delete from refresh_tokens where user_id = $1 and device_id = $2),
+        old_oauth as (delete from oauth_sessions where user_id = $1 and device_id = $2),
         new_device as (
             insert into devices (user_id, device_id, display_name, created_ts_ms) values ($1, $2, $3, $4)
             on conflict (user_id, device_id) do nothing returning device_id),

@@ -1,3 +1,4 @@
+using Matrix.Storage.Sso;
 using Matrix.Storage.Streams;
 using Npgsql;
 
@@ -30,6 +31,8 @@ public sealed record NewAccount
     public string? ConsentVersion { get; init; }
     /// <summary>Addresses that were proved; one that belongs to somebody else by now is left with him.</summary>
     public IReadOnlyList<ProvedAddress> Addresses { get; init; } = [];
+    /// <summary>Who the user is at a provider of single sign-on; null: nobody.</summary>
+    public ExternalId? ExternalId { get; init; }
 }
 
 /// <summary>An address that somebody has shown to be his.</summary>
@@ -64,6 +67,8 @@ public sealed partial class AccountStore(Database database)
         p.AddWithValue(account.Addresses.Select(a => a.Medium).ToArray());
         p.AddWithValue(account.Addresses.Select(a => a.Address).ToArray());
         p.AddWithValue(account.Addresses.Select(a => a.ValidatedTsMs).ToArray());
+        p.Add(StoreParameters.Text(account.ExternalId?.AuthProvider));
+        p.Add(StoreParameters.Text(account.ExternalId?.Id));
         var batches = await ReadAsync(command, ct);
         return batches.Count == 0 ? null : batches;
     }
