@@ -149,7 +149,7 @@ public sealed class ThreepidTests(ThreepidFixture api) : IClassFixture<ThreepidF
         (await api.PostAsync(null, V3 + "/account/password", Reset("new"))).RequireOk();
         await api.LogInAsync(user.Id, "new");
         (await api.GetAsync(user, V3 + "/account/whoami")).Require(401, "M_UNKNOWN_TOKEN");
-        (await api.PostAsync(null, V3 + "/account/password", new { new_password = "x", auth = Password(user) })).Require(403, "M_FORBIDDEN");
+        (await api.PostAsync(null, V3 + "/account/password", new { new_password = "x", auth = Password(user) })).Require(401, "M_FORBIDDEN");
     }
 
     [Fact]
