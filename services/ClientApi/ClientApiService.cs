@@ -4,6 +4,7 @@ using Matrix.ClientApi.Admin;
 using Matrix.ClientApi.Capabilities;
 using Matrix.ClientApi.Devices;
 using Matrix.ClientApi.Keys;
+using Matrix.ClientApi.OAuth;
 using Matrix.ClientApi.OpenId;
 using Matrix.ClientApi.Presence;
 using Matrix.ClientApi.Pushers;
@@ -53,6 +54,7 @@ public static class ClientApiService
         var services = builder.Services;
         AddStores(services);
         services.AddSso();
+        services.AddOAuth();
         builder.AddAccounts();
         services.AddSingleton<AccountDataWriter>();
         services.AddSingleton<ReceiptWriter>();
@@ -105,6 +107,7 @@ public static class ClientApiService
         routes.MapLogin();
         routes.MapRegister();
         routes.MapSso();
+        routes.MapOAuth();
         routes.MapWhoAmI();
         routes.MapPassword();
         routes.MapRegistrationTokens();
