@@ -131,6 +131,7 @@ public static class ClientApiService
         routes.MapRegistrationTokens();
         routes.MapDevices();
         routes.MapSharedSecretRegistration();
+        routes.MapModeration();
         routes.MapAccountData();
         routes.MapTags();
         routes.MapFilters();

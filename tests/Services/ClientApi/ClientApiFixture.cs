@@ -148,7 +148,7 @@ public sealed record Answer(int Status, JsonElement Body)
 {
     public string Text(string name) => Body.GetProperty(name).GetString()!;
     public bool Has(string name) => Body.TryGetProperty(name, out _);
-    public string? Code => Body.TryGetProperty("errcode", out var code) ? code.GetString() : null;
+    public string? Code => Body.ValueKind == JsonValueKind.Object && Body.TryGetProperty("errcode", out var code) ? code.GetString() : null;
 
     public Answer RequireOk()
     {
