@@ -10,6 +10,7 @@ using Matrix.Sync.Filters;
 using Matrix.Sync.Legacy;
 using Matrix.Sync.Presence;
 using Matrix.Sync.Rooms;
+using Matrix.Sync.Sliding;
 using Matrix.Sync.Store;
 using Matrix.Sync.Users;
 using Matrix.Web.Routing;
@@ -30,6 +31,7 @@ public static class SyncService
         services.TryAddSingleton<StateReader>();
         services.TryAddSingleton<EventVisibility>();
         services.AddSingleton<SyncReader>();
+        services.AddSingleton<SlidingStore>();
         services.AddSingleton<ISyncStore, DatabaseSyncStore>();
         services.AddSyncEngine();
         services.AddSingleton<PresenceKeeper>();
@@ -61,6 +63,11 @@ public static class SyncService
         services.AddSingleton<FilterBook>();
         services.AddSingleton<SyncHandler>();
         services.AddSingleton<PeekHandler>();
+        services.AddSingleton<Connections>();
+        services.AddSingleton<RoomSelector>();
+        services.AddSingleton<SlidingPlanner>();
+        services.AddSingleton<SlidingBuilder>();
+        services.AddSingleton<SlidingHandler>();
     }
 
     public static IEndpointRouteBuilder MapSync(this IEndpointRouteBuilder endpoints)
@@ -68,6 +75,7 @@ public static class SyncService
         var routes = new ClientRoutes(endpoints, Name);
         routes.MapSyncV3();
         routes.MapLegacySync();
+        routes.MapSlidingSync();
         return endpoints;
     }
 }

@@ -4,6 +4,7 @@ using Matrix.Storage.Ephemeral;
 using Matrix.Storage.Events;
 using Matrix.Storage.Streams;
 using Matrix.Sync.Rooms;
+using Matrix.Sync.Sliding;
 using Matrix.Sync.Users;
 
 namespace Matrix.Sync.Engine;
@@ -69,6 +70,8 @@ internal sealed class StreamApplier(SyncState state, ContactNews contacts, Typin
         if (isOutlier || !state.Rooms.TryGetValue(row.RoomId, out var room)) return;
 
         room.LastEvent = row.Position;
+        if (room.Bump is not null && BumpTypes.Contains(row.Type)) room.Bump = row.Position;
+        if (row.Type is EventTypes.Create or EventTypes.Encryption || (row.Flags & EventFlags.StateMoved) != 0) room.Facts = null;
         if (room.Arriving is not null || room.Cache is not null)
         {
             // The room came into memory after the rows were looked at.
@@ -106,6 +109,7 @@ internal sealed class StreamApplier(SyncState state, ContactNews contacts, Typin
         own.EventNid = row.EventNid;
         own.Sender = row.Sender;
         own.Forgotten = false;
+        own.Facts = null;
         if (membership == Membership.Join) state.Watch(user, own);
         else state.Unwatch(user, own);
         user.LastEvent = row.Position;

@@ -8,7 +8,8 @@ using Matrix.Storage.Sync;
 
 namespace Matrix.Sync.Store;
 
-internal sealed class DatabaseSyncStore(SyncReader sync, EventReader events, RoomReader rooms, StateReader states, EventVisibility visibility) : ISyncStore
+internal sealed class DatabaseSyncStore(
+    SyncReader sync, SlidingStore sliding, EventReader events, RoomReader rooms, StateReader states, EventVisibility visibility) : ISyncStore
 {
     public Task<Dictionary<StreamDefinition, long>> PositionsAsync(CancellationToken ct) => sync.PositionsAsync(ct);
 
@@ -69,6 +70,24 @@ internal sealed class DatabaseSyncStore(SyncReader sync, EventReader events, Roo
 
     public Task<List<(string UserId, string RoomId)>> JoinedRoomsAsync(IReadOnlyCollection<string> userIds, CancellationToken ct) =>
         sync.JoinedRoomsAsync(userIds, ct);
+
+    public Task<List<StoredReceipt>> ReceiptsOnAsync(
+        IReadOnlyCollection<string> roomIds, IReadOnlyCollection<string> eventIds, long upTo, CancellationToken ct) =>
+        sync.ReceiptsOnAsync(roomIds, eventIds, upTo, ct);
+
+    public Task<Dictionary<long, StateKey>> StateKeysAsync(IReadOnlyCollection<long> keyNids, CancellationToken ct) => sync.StateKeysAsync(keyNids, ct);
+
+    public Task<Dictionary<long, long>> LastOfTypesAsync(IReadOnlyCollection<long> roomNids, IReadOnlyCollection<string> types, CancellationToken ct) =>
+        sync.LastOfTypesAsync(roomNids, types, ct);
+
+    public Task<SlidingVersion?> SlidingStateAsync(long connNid, long version, CancellationToken ct) => sliding.FindAsync(connNid, version, ct);
+
+    public Task<(long ConnNid, long Version)> BeginSlidingAsync(
+        string userId, string deviceId, string connId, byte[] state, long nowMs, CancellationToken ct) =>
+        sliding.BeginAsync(userId, deviceId, connId, state, nowMs, ct);
+
+    public Task<long?> PutSlidingAsync(long connNid, long basedOn, byte[] state, long nowMs, CancellationToken ct) =>
+        sliding.PutAsync(connNid, basedOn, state, nowMs, ct);
 
     public Task<long?> FindRoomAsync(string roomId, CancellationToken ct) => sync.FindRoomAsync(roomId, ct);
 

@@ -76,6 +76,8 @@ internal sealed class UserRoom(string userId, string roomId, long roomNid)
     public Room? Room { get; set; }
     /// <summary>The user's own receipts by type and thread.</summary>
     public Dictionary<(string Type, string Thread), ReceiptRow> Receipts { get; } = [];
+    /// <summary>Of a room that the user is not in; of others the room knows. Null: not known.</summary>
+    public RoomFacts? Facts { get; set; }
     /// <summary>Own lock.</summary>
     public UnreadState Unread { get; } = new();
 }
@@ -111,11 +113,10 @@ internal sealed class MembershipLog
     }
 }
 
-/// <summary>A device of a user: its pending messages, and the members it was told. Own lock (the object) for the members.</summary>
+/// <summary>A device of a user: its pending messages, and the members it was told by /sync.</summary>
 internal sealed class Device
 {
-    private const int MaxKnown = 20_000;
-    private readonly Dictionary<(string Room, string User), (long Nid, long ToldAt)> known = [];
+    public ToldMembers Members { get; } = new();
 
     /// <summary>Messages may wait from here on; <see cref="long.MaxValue"/>: none.</summary>
     public long FirstToDevice { get; set; } = long.MaxValue;
@@ -128,26 +129,4 @@ internal sealed class Device
     }
 
     public void Acknowledged(long upTo) => FirstToDevice = LastToDevice > upTo ? upTo + 1 : long.MaxValue;
-
-    /// <summary>
-    /// Whether the client has that member event from an answer up to its <paramref name="since"/> (later answers may have been lost on the way).
-    /// </summary>
-    public bool Knows(string room, string user, long nid, long since)
-    {
-        lock (known) return known.TryGetValue((room, user), out var told) && told.Nid == nid && told.ToldAt <= since;
-    }
-
-    public void Told(string room, string user, long nid, long now)
-    {
-        lock (known)
-        {
-            if (known.Count >= MaxKnown) known.Clear();
-            if (!known.TryGetValue((room, user), out var told) || told.Nid != nid) known[(room, user)] = (nid, now);
-        }
-    }
-
-    public void ForgetTold()
-    {
-        lock (known) known.Clear();
-    }
 }
