@@ -50,6 +50,7 @@ internal sealed partial class HomeserverConfigReader(
             CacheBudgetBytes = ReadCacheBudget(ours),
             EnableMetrics = root.Boolean("enable_metrics", false),
             TraceSampling = ours.Number("trace_sampling", 1, 0, 1),
+            TraceSamplingPolls = ours.Number("trace_sampling_polls", 0.1, 0, 1),
         };
         return ReadRegistration(config);
     }

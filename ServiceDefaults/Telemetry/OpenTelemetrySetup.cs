@@ -48,7 +48,7 @@ internal static class OpenTelemetrySetup
         builder.Services.AddHostedService(_ => new Exporters(
             () => Sdk.CreateTracerProviderBuilder()
                 .SetResourceBuilder(resource)
-                .SetSampler(new ParentBasedSampler(new RootSampler(config.TraceSampling)))
+                .SetSampler(new ParentBasedSampler(new RootSampler(config.TraceSampling, config.TraceSamplingPolls)))
                 .AddSource(Sources)
                 .AddProcessor(new SpanEditor())
                 .AddOtlpExporter()
@@ -87,18 +87,6 @@ internal static class OpenTelemetrySetup
             _traces?.Dispose();
             _metrics?.Dispose();
         }
-    }
-
-    /// <summary>
-    /// Traces begin with a request, or with work that opens a span of its own. A query or a call that nobody asked for is housekeeping (heartbeats,
-    /// polls); there are hundreds a minute, and they would bury everything else.
-    /// </summary>
-    private sealed class RootSampler(double share) : Sampler
-    {
-        private readonly TraceIdRatioBasedSampler _ratio = new(share);
-
-        public override SamplingResult ShouldSample(in SamplingParameters samplingParameters) =>
-            samplingParameters.Kind == ActivityKind.Client ? new(SamplingDecision.Drop) : _ratio.ShouldSample(samplingParameters);
     }
 
     /// <summary>Leaves out probes, and names queries by what they do: they all come as "postgresql".</summary>

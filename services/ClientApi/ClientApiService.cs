@@ -3,11 +3,13 @@ using Matrix.ClientApi.AccountData;
 using Matrix.ClientApi.Admin;
 using Matrix.ClientApi.Capabilities;
 using Matrix.ClientApi.Devices;
+using Matrix.ClientApi.Keys;
 using Matrix.ClientApi.OpenId;
 using Matrix.ClientApi.Presence;
 using Matrix.ClientApi.Pushers;
 using Matrix.ClientApi.PushRules;
 using Matrix.ClientApi.Receipts;
+using Matrix.ClientApi.Relations;
 using Matrix.ClientApi.RoomDirectory;
 using Matrix.ClientApi.Rooms;
 using Matrix.ClientApi.ThirdParty;
@@ -16,16 +18,21 @@ using Matrix.ClientApi.Typing;
 using Matrix.ClientApi.Uia;
 using Matrix.ClientApi.Versions;
 using Matrix.ClientApi.Voip;
+using Matrix.FederationClient.DeviceKeys;
 using Matrix.Replication;
 using Matrix.Rooms;
+using Matrix.Rooms.Aggregations;
 using Matrix.Rooms.Writing;
 using Matrix.Storage.AccountData;
 using Matrix.Storage.Accounts;
 using Matrix.Storage.Events;
+using Matrix.Storage.Keys;
 using Matrix.Storage.Pushers;
 using Matrix.Storage.Receipts;
+using Matrix.Storage.Relations;
 using Matrix.Storage.RoomDirectory;
 using Matrix.Storage.Rooms;
+using Matrix.Storage.Sync;
 using Matrix.Storage.ToDevice;
 using Matrix.Web.Auth;
 using Matrix.Web.Routing;
@@ -63,9 +70,14 @@ public static class ClientApiService
         services.AddSingleton<EventAnswers>();
         services.AddSingleton<EventLookup>();
         services.AddSingleton<RoomPager>();
+        services.AddSingleton<ChildrenPager>();
         services.AddSingleton<MemberLists>();
         services.TryAddSingleton<EventVisibility>();
+        services.TryAddSingleton<Aggregator>();
         services.TryAddSingleton<OpenIdTokens>();
+        services.TryAddSingleton<IRemoteKeys, NoRemoteKeys>();
+        services.AddSingleton<KeyQueries>();
+        services.AddSingleton<KeyClaims>();
         return builder;
     }
 
@@ -75,16 +87,21 @@ public static class ClientApiService
         services.TryAddSingleton<DeviceStore>();
         services.TryAddSingleton<RegistrationNonceStore>();
         services.TryAddSingleton<UiaSessionStore>();
+        services.TryAddSingleton<LoginTokenStore>();
         services.TryAddSingleton<AccountDataStore>();
         services.TryAddSingleton<FilterStore>();
         services.TryAddSingleton<ReceiptStore>();
         services.TryAddSingleton<ToDeviceStore>();
+        services.TryAddSingleton<DeviceKeyStore>();
+        services.TryAddSingleton<ContactReader>();
+        services.TryAddSingleton<SyncReader>();
         services.TryAddSingleton<PusherSettingsStore>();
         services.TryAddSingleton<RoomDirectoryStore>();
         services.TryAddSingleton<MembershipStore>();
         services.TryAddSingleton<RoomReader>();
         services.TryAddSingleton<StateReader>();
         services.TryAddSingleton<EventReader>();
+        services.TryAddSingleton<RelationReader>();
     }
 
     public static IEndpointRouteBuilder MapClientApi(this IEndpointRouteBuilder endpoints)
@@ -105,6 +122,7 @@ public static class ClientApiService
         routes.MapTyping();
         routes.MapPresence();
         routes.MapSendToDevice();
+        routes.MapKeys();
         routes.MapPushRules();
         routes.MapPushers();
         routes.MapAliases();
@@ -113,6 +131,7 @@ public static class ClientApiService
         routes.MapRoomState();
         routes.MapRoomEvents();
         routes.MapMessages();
+        routes.MapRelations();
         routes.MapOpenId();
         routes.MapTurnServer();
         routes.MapThirdParty();

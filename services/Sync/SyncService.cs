@@ -1,9 +1,13 @@
 using Matrix.Replication;
 using Matrix.Storage.Events;
+using Matrix.Storage.Keys;
 using Matrix.Storage.Rooms;
 using Matrix.Storage.Sync;
 using Matrix.Rooms;
+using Matrix.Rooms.Aggregations;
+using Matrix.Storage.Relations;
 using Matrix.Sync.Answers;
+using Matrix.Sync.Encryption;
 using Matrix.Sync.Endpoints;
 using Matrix.Sync.Engine;
 using Matrix.Sync.Filters;
@@ -30,7 +34,10 @@ public static class SyncService
         services.TryAddSingleton<RoomReader>();
         services.TryAddSingleton<StateReader>();
         services.TryAddSingleton<EventVisibility>();
-        services.AddSingleton<SyncReader>();
+        services.TryAddSingleton<RelationReader>();
+        services.TryAddSingleton<Aggregator>();
+        services.TryAddSingleton<SyncReader>();
+        services.TryAddSingleton<DeviceKeyStore>();
         services.AddSingleton<SlidingStore>();
         services.AddSingleton<ISyncStore, DatabaseSyncStore>();
         services.AddSyncEngine();
@@ -59,6 +66,7 @@ public static class SyncService
         services.AddSingleton<LeftStage>();
         services.AddSingleton<FillStage>();
         services.AddSingleton<AnswerBuilder>();
+        services.AddSingleton<EncryptionNews>();
         services.AddSingleton<Shutdown>();
         services.AddSingleton<FilterBook>();
         services.AddSingleton<SyncHandler>();

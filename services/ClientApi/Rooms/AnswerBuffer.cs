@@ -43,6 +43,13 @@ internal sealed class AnswerBuffer(EventRenderer renderer)
         return this;
     }
 
+    public AnswerBuffer Number(ReadOnlySpan<byte> name, long value)
+    {
+        Name(name);
+        CanonicalJson.WriteNumber(output, value);
+        return this;
+    }
+
     public IResult Answer()
     {
         output.Write(any ? "}"u8 : "{}"u8);

@@ -1,25 +1,53 @@
 using System.Buffers;
 using Matrix.Events;
+using Matrix.Rooms.Aggregations;
+using Matrix.Storage.AccountData;
 using Matrix.Storage.Events;
 using Matrix.Web.Auth;
 
 namespace Matrix.ClientApi.Rooms;
 
-/// <summary>Writes events as the asking device sees them: age, its own transaction ids, what they replaced, and why they are empty.</summary>
-internal sealed class EventAnswers(EventReader events, TimeProvider clock)
+/// <summary>Writes events as the asking device sees them: age, its own transaction ids, what they replaced, why they are empty, what relates to them.</summary>
+internal sealed class EventAnswers(EventReader events, Aggregator aggregator, AccountDataStore accountData, TimeProvider clock)
 {
+    private static readonly Dictionary<string, ReadOnlyMemory<byte>> NoBundles = [];
+
     /// <summary>The redactions of those events that are redacted, by event id: one query when there is any.</summary>
-    public async Task<EventRenderer> RendererAsync(Requester requester, IEnumerable<StoredEvent> shown, CancellationToken ct)
+    public Task<EventRenderer> RendererAsync(Requester requester, IEnumerable<StoredEvent> shown, CancellationToken ct) =>
+        RendererAsync(requester, shown, NoBundles, ct);
+
+    /// <summary>As above, with aggregations of the children of <paramref name="main"/> as far as the view reaches.</summary>
+    /// <param name="further">Events that are shown without aggregations.</param>
+    /// <param name="ignored">Null: read here.</param>
+    public async Task<EventRenderer> BundlingRendererAsync(
+        Requester requester, RoomView view, IReadOnlyList<StoredEvent> main, IReadOnlyList<StoredEvent> further, CancellationToken ct,
+        IReadOnlySet<string>? ignored = null)
+    {
+        var targets = new List<AggregationTarget>(main.Count);
+        foreach (var e in main)
+            if (AggregationTarget.Of(e.Pdu, e.RoomNid, e.RedactedBy is not null, view.UpTo) is { } target) targets.Add(target);
+        if (targets.Count == 0) return await RendererAsync(requester, main.Concat(further), ct);
+        ignored ??= await IgnoredAsync(requester, ct);
+        var bundles = await aggregator.BundleAsync(new AggregationReader(requester.UserId, requester.DeviceId, ignored), targets, ct);
+        return await RendererAsync(requester, main.Concat(further), bundles, ct);
+    }
+
+    public async Task<IReadOnlySet<string>> IgnoredAsync(Requester requester, CancellationToken ct) =>
+        IgnoredUsers.Read(await accountData.GetAsync(requester.UserId.Value, "", IgnoredUsers.Type, ct));
+
+    private async Task<EventRenderer> RendererAsync(
+        Requester requester, IEnumerable<StoredEvent> shown, Dictionary<string, ReadOnlyMemory<byte>> bundles, CancellationToken ct)
     {
         List<string>? ids = null;
         foreach (var e in shown) if (e.RedactedBy is { } id) (ids ??= []).Add(id);
         var redactions = ids is null ? [] : (await events.ByIdsAsync(ids, ct)).DistinctBy(e => e.Pdu.EventId).ToDictionary(e => e.Pdu.EventId, StringComparer.Ordinal);
-        return new EventRenderer(requester, redactions, clock.GetUtcNow().ToUnixTimeMilliseconds());
+        return new EventRenderer(requester, redactions, bundles, clock.GetUtcNow().ToUnixTimeMilliseconds());
     }
 }
 
 /// <summary>Renders events of one answer.</summary>
-internal sealed class EventRenderer(Requester requester, Dictionary<string, StoredEvent> redactions, long nowMs)
+internal sealed class EventRenderer(
+    Requester requester, Dictionary<string, StoredEvent> redactions, Dictionary<string, ReadOnlyMemory<byte>> bundles, long nowMs)
 {
     public void Write(IBufferWriter<byte> output, StoredEvent e) => ClientEvent.Write(output, e.Pdu, new ClientEventOptions
     {
@@ -29,6 +57,7 @@ internal sealed class EventRenderer(Requester requester, Dictionary<string, Stor
         PrevSender = e.PrevSender,
         ReplacesState = e.ReplacesEventId,
         RedactedBecause = e.RedactedBy is { } id && redactions.TryGetValue(id, out var redaction) ? Plain(redaction) : default,
+        Relations = bundles.GetValueOrDefault(e.Pdu.EventId),
     });
 
     private ReadOnlyMemory<byte> Plain(StoredEvent redaction)

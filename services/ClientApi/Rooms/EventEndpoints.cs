@@ -27,9 +27,9 @@ internal static class EventEndpoints
     private static async Task<IResult> GetEvent(
         string roomId, string eventId, Requester requester, EventLookup lookup, EventAnswers answers, CancellationToken ct)
     {
-        var (_, e) = await lookup.RequireAsync(roomId, eventId, requester.UserId, ct);
+        var (view, e) = await lookup.RequireAsync(roomId, eventId, requester.UserId, ct);
         var buffer = new ArrayBufferWriter<byte>(e.Pdu.Json.Length + 512);
-        (await answers.RendererAsync(requester, [e], ct)).Write(buffer, e);
+        (await answers.BundlingRendererAsync(requester, view, [e], [], ct)).Write(buffer, e);
         return MatrixResults.Raw(buffer.WrittenMemory);
     }
 
@@ -54,8 +54,9 @@ internal static class EventEndpoints
         var before = await pager.ReadAsync(view, requester.UserId, new PageRequest(true, position - 1, null, wanted / 2, eventFilter), ct);
         var after = await pager.ReadAsync(view, requester.UserId, new PageRequest(false, position, null, wanted - (wanted / 2), eventFilter), ct);
         var last = after.Events.Count > 0 ? after.Events[^1] : e;
-        var state = await pager.StateForAsync(last, [e, .. before.Events, .. after.Events], eventFilter, ct);
-        return new AnswerBuffer(await answers.RendererAsync(requester, [e, .. before.Events, .. after.Events, .. state], ct))
+        List<StoredEvent> shown = [e, .. before.Events, .. after.Events];
+        var state = await pager.StateForAsync(last, shown, eventFilter, ct);
+        return new AnswerBuffer(await answers.BundlingRendererAsync(requester, view, shown, state, ct, after.Ignored))
             .Event("event"u8, e).Events("events_before"u8, before.Events).Events("events_after"u8, after.Events).Events("state"u8, state)
             .Token("start"u8, StreamToken.After(before.Edge)).Token("end"u8, StreamToken.After(after.Edge)).Answer();
     }

@@ -24,8 +24,8 @@ internal static class MessagesEndpoints
         var page = await pager.ReadAsync(view, requester.UserId, request, ct);
         var members = request.Filter.LazyLoadMembers ? await pager.MembersForAsync(page.Events, ct) : null;
 
-        IEnumerable<StoredEvent> all = members is null ? page.Events : page.Events.Concat(members);
-        var answer = new AnswerBuffer(await answers.RendererAsync(requester, all, ct)).Events("chunk"u8, page.Events);
+        var answer = new AnswerBuffer(await answers.BundlingRendererAsync(requester, view, page.Events, members ?? [], ct, page.Ignored))
+            .Events("chunk"u8, page.Events);
         // Synapse: only a page with nothing on it is the end, so that there is a token to come back with.
         var goesOn = page.HasMore || page.Events.Count > 0;
         answer.Token("start"u8, StartOf(request, page, from)).Token("end"u8, goesOn ? StreamToken.After(page.Edge) : null);

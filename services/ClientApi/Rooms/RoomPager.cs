@@ -4,6 +4,7 @@ using Matrix.Primitives;
 using Matrix.Rooms;
 using Matrix.Storage.AccountData;
 using Matrix.Storage.Events;
+using Matrix.Storage.Relations;
 using Matrix.Storage.Rooms;
 
 namespace Matrix.ClientApi.Rooms;
@@ -29,13 +30,14 @@ internal sealed record PageRequest(bool Backwards, long? From, long? To, int Lim
 
 /// <param name="Edge">Position of the token to go on from in the direction of the page.</param>
 /// <param name="HasMore">False: the timeline ends here, as far as the user may see.</param>
-internal sealed record RoomPage(List<StoredEvent> Events, long Edge, bool HasMore);
+/// <param name="Ignored">Users whose messages were passed over.</param>
+internal sealed record RoomPage(List<StoredEvent> Events, long Edge, bool HasMore, IReadOnlySet<string> Ignored);
 
 /// <summary>
 /// Reads pages of a room's timeline, in stream order, as a user may see them. What visibility, filter or his list of ignored users hides is passed
 /// over, so a page is short only at the end or after a long stretch of hidden events; its edge always counts what was passed over. Spec: client-server-api/#get_matrixclientv3roomsroomidmessages
 /// </summary>
-internal sealed class RoomPager(EventReader events, EventVisibility visibility, StateReader states, AccountDataStore accountData)
+internal sealed class RoomPager(EventReader events, EventVisibility visibility, StateReader states, AccountDataStore accountData, RelationReader relations)
 {
     /// <summary>Events looked at for one page, at most.</summary>
     private const int MaxScanned = 4000;
@@ -51,15 +53,15 @@ internal sealed class RoomPager(EventReader events, EventVisibility visibility, 
         var edge = request.From ?? (request.Backwards ? high : low);
         for (var scanned = 0; found.Count < request.Limit && scanned < MaxScanned && low < high; )
         {
-            var take = request.Filter.MatchesEverything ? request.Limit - found.Count : Math.Min(500, Math.Max(50, 2 * request.Limit));
+            var take = request.Filter.MatchesEverything && request.Filter.RelatedByRelTypes is null && request.Filter.RelatedBySenders is null ? request.Limit - found.Count : Math.Min(500, Math.Max(50, 2 * request.Limit));
             var page = await events.TimelineAsync(view.RoomNid, low, high, request.Backwards, take, ct);
             scanned += page.Count;
-            var visible = await visibility.FilterAsync(user, page.FindAll(Wanted), ct);
+            var visible = await visibility.FilterAsync(user, await RelatedAsync(page.FindAll(Wanted), view.RoomNid, request.Filter, ct), ct);
             var room = request.Limit - found.Count;
             if (visible.Count > room)
             {
                 found.AddRange(visible.GetRange(0, room));
-                return new RoomPage(found, EdgeAt(found[^1], request), true);
+                return new RoomPage(found, EdgeAt(found[^1], request), true, ignored);
             }
             found.AddRange(visible);
             if (page.Count > 0)
@@ -69,9 +71,18 @@ internal sealed class RoomPager(EventReader events, EventVisibility visibility, 
             }
             if (page.Count == take) continue;
             // The end of the range. Beyond an end that the client set there may be more.
-            return request.To is { } to && (request.Backwards || to < view.UpTo) ? new RoomPage(found, to, true) : new RoomPage(found, edge, false);
+            return request.To is { } to && (request.Backwards || to < view.UpTo) ? new RoomPage(found, to, true, ignored) : new RoomPage(found, edge, false, ignored);
         }
-        return new RoomPage(found, edge, low < high);
+        return new RoomPage(found, edge, low < high, ignored);
+    }
+
+    /// <summary>Those that others relate to as the filter wants. Spec: client-server-api/#filtering (related_by_rel_types, related_by_senders)</summary>
+    private async Task<List<StoredEvent>> RelatedAsync(List<StoredEvent> page, long roomNid, EventFilter filter, CancellationToken ct)
+    {
+        if (page.Count == 0 || (filter.RelatedByRelTypes is null && filter.RelatedBySenders is null)) return page;
+        var related = await relations.RelatedAsync(
+            roomNid, [.. page.Select(e => e.Pdu.EventId)], filter.RelatedByRelTypes?.ToArray(), filter.RelatedBySenders?.ToArray(), ct);
+        return page.FindAll(e => related.Contains(e.Pdu.EventId));
     }
 
     private static long EdgeAt(StoredEvent e, PageRequest request) => request.Backwards ? e.Position!.Value - 1 : e.Position!.Value;

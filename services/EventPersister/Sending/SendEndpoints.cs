@@ -51,7 +51,7 @@ internal static class SendEndpoints
 internal sealed record SendRequest(string RoomId, string Type, string? StateKey, string? TxnId, string? Ts, Requester Requester);
 
 /// <summary>From a request to send to its answer.</summary>
-internal sealed class Sender(RoomActors actors, ContentRules rules, MembershipChanges memberships, GuestRemoval guests)
+internal sealed class Sender(RoomActors actors, ContentRules rules, RelationRules relations, MembershipChanges memberships, GuestRemoval guests)
 {
     public async Task<IResult> SendAsync(SendRequest request, JsonBody body, CancellationToken ct)
     {
@@ -63,7 +63,7 @@ internal sealed class Sender(RoomActors actors, ContentRules rules, MembershipCh
             return await RedactAsync(request, target, body, ct);
         if (NeedsRules(type, stateKey)) await rules.CheckAsync(request.RoomId, type, stateKey, body.AsObject(), ct);
         var intent = Intent(request) with { Content = content };
-        var id = await RunAsync(request.RoomId, new SendCommand(intent, ct));
+        var id = await RunAsync(request.RoomId, new SendCommand(intent, ct, relations));
         if (type == EventTypes.GuestAccess && stateKey == "") await guests.AfterAsync(request.RoomId, body.AsObject());
         return EventId(id);
     }

@@ -35,6 +35,9 @@ internal sealed class AnswerPlan
     public List<ToDeviceMessage> ToDevice { get; set; } = [];
     /// <summary>PDUs by nid, for clients that want the federation format; null: they do not.</summary>
     public Dictionary<long, ReadOnlyMemory<byte>>? Pdus { get; set; }
+    /// <summary>Bundled aggregations by event id, JSON.</summary>
+    public IReadOnlyDictionary<string, ReadOnlyMemory<byte>> Relations { get; set; } = NoRelations;
+    private static readonly Dictionary<string, ReadOnlyMemory<byte>> NoRelations = [];
     public HashSet<string> DevicesChanged { get; } = new(StringComparer.Ordinal);
     public HashSet<string> DevicesLeft { get; } = new(StringComparer.Ordinal);
 

@@ -1,6 +1,7 @@
 using System.Buffers;
 using Matrix.Events;
 using Matrix.Primitives;
+using Matrix.Rooms.Aggregations;
 using Matrix.Storage.Streams;
 using Matrix.Sync.Engine;
 using Matrix.Sync.Rooms;
@@ -23,6 +24,7 @@ internal sealed class FillStage(SyncState state, ISyncStore store)
         foreach (var part in plan.Joined) if (part.Gap is not null) await FillGapAsync(plan, part, reader, ct);
         foreach (var part in plan.Joined) DropKnownMembers(part, reader);
         await FillEventsAsync(plan, reader, ct);
+        await FillRelationsAsync(plan, reader, ct);
         await FillReceiptsAsync(plan, reader, ct);
         if (plan.AskToDevice) await FillToDeviceAsync(plan, reader, ct);
         if (reader.Request.Filter.EventFormat == EventFormat.Federation) await FillPdusAsync(plan, ct);
@@ -108,6 +110,24 @@ internal sealed class FillStage(SyncState state, ISyncStore store)
                 if (state.Rooms.TryGetValue(part.RoomId, out var room) && room.Cache is { } cache)
                     foreach (var r in part.State.Concat(part.Profile?.Heroes ?? []))
                         if (r.Event is null && loaded.TryGetValue(r.Nid, out var e) && e.IsMember) cache.Keep(e);
+    }
+
+    /// <summary>
+    /// Aggregations of timelines that are limited: whoever has all events sees the children themselves. In the steady state there are none.
+    /// Spec: client-server-api/#aggregations-of-child-events
+    /// </summary>
+    private async Task FillRelationsAsync(AnswerPlan plan, Reader reader, CancellationToken ct)
+    {
+        List<AggregationTarget>? targets = null;
+        foreach (var part in plan.Joined.Concat(plan.LeftPlans))
+        {
+            if (!part.Limited || part.RoomNid == 0) continue;
+            foreach (var e in part.Timeline)
+                if (AggregationTarget.Of(e.View, part.RoomNid, e.IsRedacted, part.UpTo ?? plan.Now.Events) is { } target) (targets ??= []).Add(target);
+        }
+        if (targets is null) return;
+        var aggregations = new AggregationReader(new UserId(reader.User.Id), reader.Request.DeviceId, reader.User.AccountData.Ignored, OmitRoomId: true);
+        plan.Relations = await store.BundleAsync(aggregations, targets, ct);
     }
 
     private async Task FillReceiptsAsync(AnswerPlan plan, Reader reader, CancellationToken ct)

@@ -19,7 +19,7 @@ internal sealed class LeftStage(ISyncStore store)
         {
             var wanted = reader.For(left.As);
             if (forgotten.Contains(left.Own.RoomNid) || !turns.TryGetValue(left.Own.EventNid, out var turn)) continue;
-            var part = new RoomPlan(left.Own.RoomId, wanted.Request) { MustTell = true };
+            var part = new RoomPlan(left.Own.RoomId, wanted.Request) { MustTell = true, RoomNid = left.Own.RoomNid, UpTo = left.LeftAt };
             // Who was never in the room is told his own event only: an invitation that was rejected or withdrawn.
             if (left.LeftAt == 0 || !left.WasJoined || (reader.Request.IsInitial && turn.PrevMembership != Membership.Join)) TellTurn(wanted, part, turn);
             else await TellStayAsync(wanted, part, left, ct);

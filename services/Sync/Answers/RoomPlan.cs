@@ -9,6 +9,9 @@ internal sealed class RoomPlan(string roomId, SyncRequest request)
 {
     public string RoomId { get; } = roomId;
     public SyncRequest Request { get; } = request;
+    public long RoomNid { get; init; }
+    /// <summary>Of a room that was left: the position of that; null: the answer's.</summary>
+    public long? UpTo { get; init; }
     /// <summary>Ascending.</summary>
     public List<CachedEvent> Timeline { get; } = [];
     /// <summary>The reader's membership at each event of the timeline; null: joined at all of them.</summary>

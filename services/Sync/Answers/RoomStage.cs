@@ -95,7 +95,7 @@ internal sealed partial class RoomStage(
         }
         cache.LastUsed = clock.GetTimestamp();
         var wanted = reader.For(joined.As);
-        var part = new RoomPlan(room.Id, wanted.Request) { MustTell = joined.IsNew || reader.Request.IsInitial || wanted.Request.IsSliding };
+        var part = new RoomPlan(room.Id, wanted.Request) { RoomNid = room.Nid, MustTell = joined.IsNew || reader.Request.IsInitial || wanted.Request.IsSliding };
         var planner = new RoomPlanner(cache, wanted, part, Membership.Join, joined.Known, plan.Now.Events, joined.IsFull);
         var mayExtend = turn < MaxTurns - 2 && cache.Window.Count < MaxWindow;
         if (planner.Run(mayExtend) == RoomPlanner.Outcome.TooShallow)

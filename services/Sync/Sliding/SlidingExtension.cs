@@ -1,5 +1,6 @@
 using Matrix.Primitives;
 using Matrix.Sync.Answers;
+using Matrix.Sync.Encryption;
 using Matrix.Sync.Engine;
 using Matrix.Sync.Sliding.Extensions;
 using Matrix.Sync.Store;
@@ -35,6 +36,7 @@ internal sealed class ExtensionContext
     public required Selection Selection { get; init; }
     public required ConnectionState Before { get; init; }
     public required IReadOnlyList<ToldRoom> Told { get; init; }
+    public required EncryptionNews Encryption { get; init; }
 
     /// <summary>The client has not asked for this before, or has asked for other rooms.</summary>
     public bool IsNew(ExtensionRequest request) =>

@@ -1,5 +1,6 @@
 using Matrix.Events;
 using Matrix.Sync.Answers;
+using Matrix.Sync.Encryption;
 using Matrix.Sync.Engine;
 using Matrix.Sync.Rooms;
 using Matrix.Sync.Users;
@@ -10,7 +11,7 @@ namespace Matrix.Sync.Sliding;
 /// Decides what of the selected rooms is told, as of one moment. Runs under the read lock. What changed since a position is for the engine to find: this
 /// says for each room from which position on.
 /// </summary>
-internal sealed class SlidingPlanner(SyncState state, RoomSelector selector)
+internal sealed class SlidingPlanner(SyncState state, RoomSelector selector, EncryptionNews encryption)
 {
     /// <summary>Null: something has to be known first.</summary>
     public SlidingAnswer? TryPlan(Reader reader, SlidingRequest request, ConnectionState before, OlderChanges older, RoomSelector.Needs needs)
@@ -23,7 +24,7 @@ internal sealed class SlidingPlanner(SyncState state, RoomSelector selector)
         var told = new RoomPlanning(reader, plan, request, before, since, older).Run(selection);
         var context = new ExtensionContext
         {
-            Reader = reader, Plan = plan, Since = since, Older = older, Selection = selection, Before = before, Told = told,
+            Reader = reader, Plan = plan, Since = since, Older = older, Selection = selection, Before = before, Told = told, Encryption = encryption,
         };
         var extensions = request.Extensions.Select(SlidingExtensions.Create).ToList();
         foreach (var extension in extensions) extension.Plan(context);

@@ -2,14 +2,17 @@ using Matrix.Events;
 using Matrix.Primitives;
 using Matrix.Replication;
 using Matrix.Rooms;
+using Matrix.Rooms.Aggregations;
 using Matrix.Storage.Events;
+using Matrix.Storage.Keys;
 using Matrix.Storage.Rooms;
 using Matrix.Storage.Sync;
 
 namespace Matrix.Sync.Store;
 
 internal sealed class DatabaseSyncStore(
-    SyncReader sync, SlidingStore sliding, EventReader events, RoomReader rooms, StateReader states, EventVisibility visibility) : ISyncStore
+    SyncReader sync, SlidingStore sliding, EventReader events, RoomReader rooms, StateReader states, EventVisibility visibility,
+    DeviceKeyStore keys, Aggregator aggregator) : ISyncStore
 {
     public Task<Dictionary<StreamDefinition, long>> PositionsAsync(CancellationToken ct) => sync.PositionsAsync(ct);
 
@@ -88,6 +91,13 @@ internal sealed class DatabaseSyncStore(
 
     public Task<long?> PutSlidingAsync(long connNid, long basedOn, byte[] state, long nowMs, CancellationToken ct) =>
         sliding.PutAsync(connNid, basedOn, state, nowMs, ct);
+
+    public Task<List<string>> MemberTurnsAsync(string userId, long after, long upTo, CancellationToken ct) => sync.MemberTurnsAsync(userId, after, upTo, ct);
+
+    public Task<Dictionary<string, ReadOnlyMemory<byte>>> BundleAsync(
+        AggregationReader reader, IReadOnlyList<AggregationTarget> targets, CancellationToken ct) => aggregator.BundleAsync(reader, targets, ct);
+
+    public Task<DeviceKeyCounts> KeyCountsAsync(string userId, string deviceId, CancellationToken ct) => keys.CountsAsync(userId, deviceId, ct);
 
     public Task<long?> FindRoomAsync(string roomId, CancellationToken ct) => sync.FindRoomAsync(roomId, ct);
 

@@ -1,6 +1,8 @@
 using Matrix.Events;
 using Matrix.Replication;
+using Matrix.Rooms.Aggregations;
 using Matrix.Storage.Events;
+using Matrix.Storage.Keys;
 using Matrix.Storage.Sync;
 
 namespace Matrix.Sync.Store;
@@ -48,6 +50,11 @@ internal interface ISyncStore
     Task<(long ConnNid, long Version)> BeginSlidingAsync(string userId, string deviceId, string connId, byte[] state, long nowMs, CancellationToken ct);
     /// <summary>The version that was made; null: the connection has ended.</summary>
     Task<long?> PutSlidingAsync(long connNid, long basedOn, byte[] state, long nowMs, CancellationToken ct);
+    /// <summary>Users whose member events in rooms that the user is in have positions in (after, upTo].</summary>
+    Task<List<string>> MemberTurnsAsync(string userId, long after, long upTo, CancellationToken ct);
+    /// <summary>Bundled aggregations of events of the rooms, by event id.</summary>
+    Task<Dictionary<string, ReadOnlyMemory<byte>>> BundleAsync(AggregationReader reader, IReadOnlyList<AggregationTarget> targets, CancellationToken ct);
+    Task<DeviceKeyCounts> KeyCountsAsync(string userId, string deviceId, CancellationToken ct);
     /// <summary>Null: no such room.</summary>
     Task<long?> FindRoomAsync(string roomId, CancellationToken ct);
     /// <summary>Ids of the rooms that the user has a membership in and that stand in the room directory.</summary>

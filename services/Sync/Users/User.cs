@@ -1,5 +1,6 @@
 using Matrix.Replication;
 using Matrix.Storage.Streams;
+using Matrix.Sync.Encryption;
 using Matrix.Sync.Rooms;
 using Matrix.Sync.Unread;
 
@@ -35,6 +36,7 @@ internal sealed class User(string id)
     /// <summary>Users sharing a room (and himself) whose device lists changed, with the newest position; complete after <see cref="DeviceListFloor"/>.</summary>
     public Dictionary<string, long> DeviceListChanges { get; } = new(StringComparer.Ordinal);
     public long DeviceListFloor { get; set; }
+    public ContactTurns Contacts { get; } = new();
     /// <summary>Users sharing a room whose presence changed since this user was loaded, with the newest position.</summary>
     public Dictionary<string, long> PresenceChanges { get; } = new(StringComparer.Ordinal);
 
@@ -44,7 +46,7 @@ internal sealed class User(string id)
     public bool IsPinned => Volatile.Read(ref pins) > 0;
     public void Pin() => Interlocked.Increment(ref pins);
     public void Unpin() => Interlocked.Decrement(ref pins);
-    public long Bytes => 2048 + Rooms.Count * 320L + AccountData.Bytes + Log.Count * 64L;
+    public long Bytes => 2048 + Rooms.Count * 320L + AccountData.Bytes + (Log.Count + Contacts.Count) * 64L;
 
     public UserRoom? Find(string roomId) => Rooms.GetValueOrDefault(roomId);
 
@@ -121,6 +123,8 @@ internal sealed class Device
     /// <summary>Messages may wait from here on; <see cref="long.MaxValue"/>: none.</summary>
     public long FirstToDevice { get; set; } = long.MaxValue;
     public long LastToDevice { get; set; }
+    /// <summary>Own lock.</summary>
+    public KeyCounts Keys { get; } = new();
 
     public void Arrived(long position)
     {

@@ -1,7 +1,9 @@
 using System.Collections.Immutable;
 using Matrix.Events;
 using Matrix.Replication;
+using Matrix.Rooms.Aggregations;
 using Matrix.Storage.Events;
+using Matrix.Storage.Keys;
 using Matrix.Storage.Streams;
 using Matrix.Storage.Sync;
 using Matrix.Sync.Store;
@@ -233,6 +235,15 @@ internal sealed class MemorySyncStore(MemoryStreamSource source) : ISyncStore
             .Select(n => (n, Last: rooms[n].Timeline.FindLast(e => types.Contains(e.Pdu.Type))))
             .Where(r => r.Last is not null).ToDictionary(r => r.n, r => r.Last!.Position!.Value));
 
+    public Task<List<string>> MemberTurnsAsync(string userId, long after, long upTo, CancellationToken ct) => AskAsync(() =>
+        MembershipsOf(userId).Where(m => m.Event.Pdu.Membership == Memberships.Join).SelectMany(m => m.Room.Timeline)
+            .Where(e => e.Pdu.Type == EventTypes.Member && e.Position > after && e.Position <= upTo).Select(e => e.Pdu.StateKey!).Distinct().ToList());
+
+    /// <summary>There are no relations here.</summary>
+    public Task<Dictionary<string, ReadOnlyMemory<byte>>> BundleAsync(
+        AggregationReader reader, IReadOnlyList<AggregationTarget> targets, CancellationToken ct) =>
+        Task.FromResult(new Dictionary<string, ReadOnlyMemory<byte>>());
+
     // ---------------------------------------------------------------- connections of sliding sync
 
     private readonly Dictionary<long, (string User, string Device, string Name, long Last)> connections = [];
@@ -309,6 +320,12 @@ internal sealed class MemorySyncStore(MemoryStreamSource source) : ISyncStore
 
     public Task<List<(string UserId, string RoomId)>> JoinedRoomsAsync(IReadOnlyCollection<string> userIds, CancellationToken ct) => AskAsync(() =>
         userIds.SelectMany(u => MembershipsOf(u).Where(m => m.Event.Pdu.Membership == Memberships.Join).Select(m => (u, m.Room.Id))).ToList());
+
+    /// <summary>By user and device; missing: none.</summary>
+    public Dictionary<(string User, string Device), DeviceKeyCounts> KeyCounts { get; } = [];
+
+    public Task<DeviceKeyCounts> KeyCountsAsync(string userId, string deviceId, CancellationToken ct) =>
+        AskAsync(() => KeyCounts.GetValueOrDefault((userId, deviceId)) ?? new DeviceKeyCounts([], []));
 
     public Task<long?> FindRoomAsync(string roomId, CancellationToken ct) =>
         AskAsync<long?>(() => nids.TryGetValue(roomId, out var nid) ? nid : null);

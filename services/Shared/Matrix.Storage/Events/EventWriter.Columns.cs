@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Matrix.Events;
 
 namespace Matrix.Storage.Events;
 
@@ -19,6 +20,13 @@ public sealed partial class EventWriter
         public readonly List<long?> StateKeys = [], Snapshots = [], Replaces = [];
         public readonly List<short> Flags = [];
         public readonly List<byte[]> Json = [];
+        public readonly List<bool> Known = [];
+        public readonly List<long> StreamRooms = [], StreamNids = [], PastRooms = [], PastNids = [];
+        public readonly List<long> ChildRooms = [], ChildNids = [], FullNids = [], FullRooms = [];
+        public readonly List<string?> MissingIds = [], FullIds = [];
+        public readonly List<long> MoveEvents = [], MoveKeys = [], MovesBefore = [], MovesNow = [];
+        public readonly List<long> GoneMemberRooms = [];
+        public readonly List<string?> GoneMemberUsers = [];
         // transactions
         public readonly List<string?> TxnUsers = [], TxnDevices = [], TxnIds = [], TxnEvents = [], TxnRooms = [];
         public readonly List<long> TxnCreated = [];
@@ -35,6 +43,10 @@ public sealed partial class EventWriter
         public readonly List<long> RedactedNids = [], RedactedRooms = [];
         public readonly List<byte[]> RedactedJson = [];
         public readonly List<string?> RedactedIds = [], RedactedBy = [];
+        // relations
+        public readonly List<long> RelatingNids = [], RelatingRooms = [];
+        public readonly List<string?> Parents = [], RelationTypes = [], RelatingTypes = [], RelatingSenders = [], RelationKeys = [];
+        public readonly List<bool> CanReplace = [];
         // aliases
         public readonly List<string?> Aliases = [], AliasRooms = [], AliasCreators = [];
         public readonly List<long> AliasCreated = [];
@@ -47,8 +59,13 @@ public sealed partial class EventWriter
             Received, Ids, Types, Senders, Prev, Auth, Redacts, StateKeys, Snapshots, Replaces, Flags, Json, TxnUsers, TxnDevices, TxnIds, TxnEvents,
             TxnRooms, TxnCreated, SnapshotNids, SnapshotRooms, Chains, Numbers, Deltas, StateRooms, StateKeyNids, StateEvents, GoneRooms, GoneNids,
             TipRooms, TipNids, MemberRooms, MemberEvents, MemberPlaces, MemberUsers, Memberships, MemberSenders, RedactedNids, RedactedRooms,
-            RedactedJson, RedactedIds, RedactedBy, Aliases, AliasRooms, AliasCreators, AliasCreated,
+            RedactedJson, RedactedIds, RedactedBy, RelatingNids, RelatingRooms, Parents, RelationTypes, RelatingTypes, RelatingSenders, RelationKeys,
+            CanReplace, Aliases, AliasRooms, AliasCreators, AliasCreated, Known, StreamRooms, StreamNids, PastRooms, PastNids, ChildRooms, ChildNids,
+            FullNids, FullRooms, MissingIds, FullIds, MoveEvents, MoveKeys, MovesBefore, MovesNow, GoneMemberRooms, GoneMemberUsers,
         ];
+
+        /// <summary>Some of the events were outliers: their rows are there.</summary>
+        public bool AnyKnown => Known.Contains(true);
 
         public void Clear()
         {
@@ -62,7 +79,7 @@ public sealed partial class EventWriter
             Counts.Add(room.Events.Count);
             RoomSnapshots.Add(room.CurrentSnapshot);
             if (room.NewRoom is { } created) AddNew(room, created);
-            var first = Nids.Count;
+            var first = StreamNids.Count;
             foreach (var e in room.Events) AddEvent(room, e);
             foreach (var s in room.Snapshots)
             {
@@ -85,10 +102,11 @@ public sealed partial class EventWriter
                 MemberRooms.Add(room.RoomNid);
                 MemberUsers.Add(m.UserId);
                 Memberships.Add(m.Membership);
-                MemberEvents.Add(room.Events[m.EventIndex].EventNid);
+                MemberEvents.Add(m.EventNid);
                 MemberSenders.Add(m.Sender);
-                MemberPlaces.Add(first + m.EventIndex + 1);
+                MemberPlaces.Add(first + PlaceOf(room, m.EventIndex));
             }
+            foreach (var user in room.MembershipsGone) { GoneMemberRooms.Add(room.RoomNid); GoneMemberUsers.Add(user); }
             foreach (var r in room.Redactions)
             {
                 RedactedIds.Add(r.TargetId);
@@ -98,6 +116,14 @@ public sealed partial class EventWriter
                 RedactedNids.Add(r.TargetNid);
                 RedactedJson.Add(BytesOf(r.Json));
             }
+        }
+
+        /// <summary>Place of an event among those of its room that enter the stream, from 1.</summary>
+        private static int PlaceOf(RoomCommit room, int index)
+        {
+            var place = 0;
+            for (var i = 0; i <= index; i++) if (room.Events[i].Place == EventPlace.Stream) place++;
+            return place;
         }
 
         private void AddNew(RoomCommit room, NewRoom created)
@@ -133,6 +159,13 @@ public sealed partial class EventWriter
             Auth.Add(NidArray(e.AuthNids));
             Redacts.Add(e.Redacts);
             Json.Add(BytesOf(pdu.Json));
+            Known.Add(e.WasOutlier);
+            if (e.Place == EventPlace.Stream) { StreamRooms.Add(room.RoomNid); StreamNids.Add(e.EventNid); }
+            else if (e.Place == EventPlace.Past) { PastRooms.Add(room.RoomNid); PastNids.Add(e.EventNid); }
+            foreach (var id in e.MissingParents) { ChildRooms.Add(room.RoomNid); ChildNids.Add(e.EventNid); MissingIds.Add(id); }
+            foreach (var m in e.Moves) { MoveEvents.Add(e.EventNid); MoveKeys.Add(m.StateKeyNid); MovesBefore.Add(m.BeforeNid); MovesNow.Add(m.NowNid); }
+            if (e.FillsGap) { FullNids.Add(e.EventNid); FullRooms.Add(room.RoomNid); FullIds.Add(pdu.EventId); }
+            AddRelation(room, e);
             if (e.TxnId is null) return;
             TxnUsers.Add(pdu.Sender);
             TxnDevices.Add(e.TxnDeviceId ?? "");
@@ -140,6 +173,21 @@ public sealed partial class EventWriter
             TxnEvents.Add(pdu.EventId);
             TxnRooms.Add(room.RoomId);
             TxnCreated.Add(e.ReceivedTsMs);
+        }
+
+        private void AddRelation(RoomCommit room, NewEvent e)
+        {
+            const EventFlags hidden = EventFlags.Outlier | EventFlags.Rejected | EventFlags.SoftFailed;
+            if ((e.Flags & hidden) != 0 || EventRelation.Read(e.Pdu) is not { } relation) return;
+            foreach (var r in room.Redactions) if (r.TargetNid == e.EventNid) return;
+            RelatingNids.Add(e.EventNid);
+            RelatingRooms.Add(room.RoomNid);
+            Parents.Add(relation.ParentId);
+            RelationTypes.Add(relation.RelType);
+            RelatingTypes.Add(e.Pdu.Type);
+            RelatingSenders.Add(e.Pdu.Sender);
+            RelationKeys.Add(relation.Key);
+            CanReplace.Add(EventRelation.CanReplace(e.Pdu));
         }
 
         /// <summary>The array itself where the memory is a whole one, which is how events are built.</summary>

@@ -109,6 +109,14 @@ public sealed partial class SyncReader
     internal const string SqlJoinedRooms =
         "select m.user_id, r.room_id from room_memberships m join rooms r using (room_nid) where m.user_id = any($1) and m.membership = 'join'";
     internal const string SqlForgotten = "select room_nid from room_memberships where user_id = $1 and room_nid = any($2) and forgotten";
+    internal const string SqlMemberTurns =
+        """
+        select distinct k.state_key
+        from room_memberships m join event_stream s on s.room_nid = m.room_nid and s.pos > $2 and s.pos <= $3
+        join events e on e.event_nid = s.event_nid and e.type = 'm.room.member' and e.flags & 7 = 0
+        join state_keys k on k.state_key_nid = e.state_key_nid
+        where m.user_id = $1 and m.membership = 'join'
+        """;
     internal const string SqlStateKeys = "select state_key_nid, type, state_key from state_keys where state_key_nid = any($1)";
     // As far back as that: a room where nobody has said anything for so long has no activity.
     internal const string SqlLastOfTypes =

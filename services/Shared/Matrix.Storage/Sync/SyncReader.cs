@@ -277,6 +277,10 @@ public sealed partial class SyncReader(Database database)
         return forgotten;
     }
 
+    /// <summary>Users whose member events in rooms that the user is in have positions in (after, upTo].</summary>
+    public Task<List<string>> MemberTurnsAsync(string userId, long after, long upTo, CancellationToken ct) =>
+        IdsAsync(Command(SqlMemberTurns, userId, after, upTo), ct);
+
     /// <summary>Types and state keys by their nids.</summary>
     public async Task<Dictionary<long, StateKey>> StateKeysAsync(IReadOnlyCollection<long> keyNids, CancellationToken ct)
     {
