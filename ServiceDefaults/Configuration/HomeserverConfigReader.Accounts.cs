@@ -189,12 +189,8 @@ internal sealed partial class HomeserverConfigReader
         var templates = section.Text("template_dir") ?? root.Section("templates").Text("custom_template_directory");
         if (section.Boolean("force_tls", false))
             section.Fault("force_tls", "asks for TLS from the first byte, which this server does not speak", "force_tls: false   with   require_transport_security: true   and the port of STARTTLS (587)");
-        if (section.Text("notif_from") is not { Length: > 0 } from)
-        {
-            section.Fault("notif_from", "is missing", "notif_from: \"Example <noreply@example.org>\"");
-            from = "";
-        }
-        return new(from)
+        var server = root.Text("server_name") ?? "localhost";
+        return new(section.Text("notif_from") is { Length: > 0 } from ? from : $"%(app)s <noreply@{server.Split(':')[0]}>")
         {
             Host = section.Text("smtp_host") ?? defaults.Host,
             Port = section.WholeNumber("smtp_port", defaults.Port, 1, 65535),

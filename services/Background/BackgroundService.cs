@@ -1,6 +1,8 @@
 using Matrix.Background.Duties;
+using Matrix.Background.Search;
 using Matrix.Storage.Accounts;
 using Matrix.Storage.Instances;
+using Matrix.Storage.Search;
 using Matrix.Storage.Upkeep;
 using Matrix.Web.Following;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -16,6 +18,8 @@ public static class BackgroundService
     {
         var services = builder.Services;
         services.AddFollowing();
+        services.TryAddSingleton<SearchStore>();
+        services.AddFollowingDuty<SearchIndexDuty>();
         services.AddSingleton<UpkeepStore>();
         services.TryAddSingleton<RegistrationTokenStore>();
         services.AddSingleton<DutyMetrics>();

@@ -1,19 +1,25 @@
 using Matrix.Crypto;
 using Matrix.EventPersister.Actors;
 using Matrix.EventPersister.Commit;
+using Matrix.EventPersister.Ingest;
 using Matrix.EventPersister.Membership;
 using Matrix.EventPersister.Profiles;
 using Matrix.EventPersister.Rooms;
 using Matrix.EventPersister.Rpc;
 using Matrix.EventPersister.Sending;
 using Matrix.EventPersister.State;
+using Matrix.FederationClient;
 using Matrix.Replication;
+using Matrix.Rooms.Ingest;
 using Matrix.Rooms.Writing;
+using Matrix.ServiceDefaults;
 using Matrix.Storage;
+using Matrix.Storage.AccountData;
 using Matrix.Storage.Events;
 using Matrix.Storage.Profiles;
 using Matrix.Storage.Relations;
 using Matrix.Storage.Rooms;
+using Matrix.Web.RateLimits;
 using Matrix.Web.Routing;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -27,6 +33,7 @@ public static class EventPersisterService
     public static IHostApplicationBuilder AddEventPersister(this IHostApplicationBuilder builder)
     {
         var services = builder.Services;
+        services.TryAddSingleton<RateLimiter>();
         services.TryAddSingleton<EventReader>();
         services.TryAddSingleton<RoomReader>();
         services.TryAddSingleton<StateReader>();
@@ -59,15 +66,32 @@ public static class EventPersisterService
         services.AddSingleton<Sender>();
         services.AddSingleton<RoomCreation>();
         services.TryAddSingleton<RoomAliasMover>();
+        services.TryAddSingleton<AccountDataStore>();
+        services.TryAddSingleton<RoomBlocks>();
+        services.AddSingleton<RoomSuccession>();
         services.AddSingleton<RoomUpgrade>();
         services.AddSingleton<SingleState>();
         services.AddSingleton<ProfilePropagation>();
         services.AddSingleton<ProfileChanges>();
+        services.AddFederationClient(p => ClientOptions(p.GetRequiredService<HomeserverConfig>()));
+        services.TryAddSingleton<EventGraphReader>();
+        services.AddSingleton<MissingEvents>();
+        services.AddSingleton<PduIngestor>();
+        services.Replace(ServiceDescriptor.Singleton<IPduIngest>(p => p.GetRequiredService<PduIngestor>()));
         services.AddSingleton<LocalRoomWriter>();
         // In the monolith others have registered the remote one: here the rooms are at hand.
         services.Replace(ServiceDescriptor.Singleton<IRoomWriter>(p => p.GetRequiredService<LocalRoomWriter>()));
         return builder;
     }
+
+    private static FederationClientOptions ClientOptions(HomeserverConfig config) => new()
+    {
+        VerifyCertificates = config.FederationVerifyCertificates,
+        CustomCaFiles = config.FederationCustomCaList,
+        IpRangeBlacklist = config.IpRangeBlacklist,
+        IpRangeWhitelist = config.IpRangeWhitelist,
+        DomainWhitelist = config.FederationDomainWhitelist,
+    };
 
     public static IEndpointRouteBuilder MapEventPersister(this IEndpointRouteBuilder endpoints)
     {
@@ -78,6 +102,7 @@ public static class EventPersisterService
         routes.MapState();
         routes.MapProfiles();
         endpoints.MapRoomWriter();
+        endpoints.MapPduIngest();
         return endpoints;
     }
 }

@@ -1,6 +1,8 @@
+using Matrix.ClientApi.Admin;
 using Matrix.ClientApi.Uia;
 using Matrix.Storage.Accounts;
 using Matrix.Web.AppServices;
+using Matrix.Web.RateLimits;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Matrix.ClientApi.Account;
@@ -12,9 +14,11 @@ internal static class AccountServices
     {
         var services = builder.Services;
         builder.AddAppServiceRegistrations();
+        services.TryAddSingleton<RateLimiter>();
         services.TryAddSingleton<AccountStore>();
         services.TryAddSingleton<DeviceStore>();
         services.TryAddSingleton<RefreshTokenStore>();
+        services.TryAddSingleton<ModerationStore>();
         services.TryAddSingleton<RegistrationNonceStore>();
         services.TryAddSingleton<RegistrationTokenStore>();
         services.TryAddSingleton<ThreepidStore>();
@@ -30,6 +34,7 @@ internal static class AccountServices
         services.AddSingleton<UserRegistration>();
         services.AddSingleton<AppServiceUserRegistration>();
         services.AddSingleton<Deactivation>();
+        services.AddSingleton<Moderation>();
         // In the order in which clients are told of them.
         services.AddSingleton<ILoginType, PasswordLoginType>();
         services.AddSingleton<ILoginType, TokenLoginType>();

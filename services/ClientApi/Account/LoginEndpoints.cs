@@ -1,3 +1,4 @@
+using Matrix.Web.RateLimits;
 using System.Text.Json;
 using Matrix.ClientApi.Uia;
 using Matrix.Primitives;
@@ -15,7 +16,7 @@ internal static class LoginEndpoints
     public static void MapLogin(this ClientRoutes routes)
     {
         routes.Get(ClientVersions.ApiV1R0V3Unstable, "/login", GetFlows).Anonymous().Named("get_login_flows");
-        routes.Post(ClientVersions.ApiV1R0V3Unstable, "/login", LogIn).Anonymous().Named("login");
+        routes.Post(ClientVersions.ApiV1R0V3Unstable, "/login", LogIn).Anonymous().Named("login").RateLimited(RateLimitRules.LoginAddress);
         routes.Post(ClientVersions.ApiV1R0V3Unstable, "/logout", LogOut).AllowGuests().Named("logout");
         routes.Post(ClientVersions.ApiV1R0V3Unstable, "/logout/all", LogOutAll).AllowGuests().Named("logout_all");
         routes.Post(ClientVersions.R0V3Unstable | ClientVersions.V1, "/refresh", Refresh).Anonymous().Named("refresh");
@@ -30,7 +31,8 @@ internal static class LoginEndpoints
     });
 
     private static async Task<IResult> LogIn(
-        JsonBody body, IEnumerable<ILoginType> types, Sessions sessions, LoginClient client, HomeserverConfig config, CancellationToken ct)
+        JsonBody body, IEnumerable<ILoginType> types, Sessions sessions, RateLimiter limiter, LoginClient client, HomeserverConfig config,
+        CancellationToken ct)
     {
         var submission = body.AsObject();
         var name = submission.RequiredString("type");
@@ -39,6 +41,7 @@ internal static class LoginEndpoints
         var displayName = DeviceIds.DisplayNameOf(submission);
         var refreshable = submission.BoolOrNull("refresh_token") ?? false;
         var proof = await type.ProveAsync(submission, client, ct);
+        await limiter.RequireAsync(RateLimitRules.LoginAccount, null, proof.User.Value, ct);
         var session = await sessions.LogInAsync(proof.User, deviceId, displayName, ct, refreshable);
         if (proof.AfterLogin is { } after) await after(session.DeviceId, ct);
         return LoginAnswer.Of(session.User, session, config, withWellKnown: true);

@@ -1,3 +1,4 @@
+using Matrix.Web.RateLimits;
 using System.Text.Json;
 using Matrix.Primitives;
 using Matrix.ServiceDefaults;
@@ -7,7 +8,7 @@ using Matrix.Web.Json;
 namespace Matrix.ClientApi.Account;
 
 /// <summary>Finds the account that a user identifier and a password prove. Spec: client-server-api/#password-based</summary>
-internal sealed class PasswordLogin(AccountStore accounts, ThreepidStore addresses, PasswordHasher hasher, HomeserverConfig config)
+internal sealed class PasswordLogin(AccountStore accounts, ThreepidStore addresses, PasswordHasher hasher, RateLimiter limiter, HomeserverConfig config)
 {
     private static readonly MatrixError Refused = MatrixError.Forbidden("Invalid username or password");
 
@@ -19,11 +20,18 @@ internal sealed class PasswordLogin(AccountStore accounts, ThreepidStore address
     {
         var wanted = await FindUserAsync(submission, ct);
         var password = submission.RequiredString("password");
+        // By what was asked for, whether it exists or not: the limit tells nothing either.
+        var subject = wanted?.Value.ToLowerInvariant() ?? "";
+        await limiter.RequireLeftAsync(RateLimitRules.LoginFailedAttempts, subject, ct);
         var found = wanted is { } user && user.Server == config.ServerName
             ? await accounts.FindForLoginAsync(user.Value, user.Value.ToLowerInvariant(), ct) : null;
         var proved = await hasher.VerifyAsync(password, found?.PasswordHash, ct);
         if (found is { Deactivated: true }) throw MatrixError.UserDeactivated().AsException();
-        if (!proved || found is null) throw Refused.AsException();
+        if (!proved || found is null)
+        {
+            await limiter.CountAsync(RateLimitRules.LoginFailedAttempts, subject, ct);
+            throw Refused.AsException();
+        }
         LoginGate.RequireOpen(found);
         if (hasher.IsOutdated(found.PasswordHash!))
             await accounts.RehashAsync(found.UserId, found.PasswordHash!, await hasher.HashAsync(password, ct), ct);

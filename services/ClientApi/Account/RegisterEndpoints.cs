@@ -1,3 +1,4 @@
+using Matrix.Web.RateLimits;
 using System.Text.Json;
 using Matrix.Primitives;
 using Matrix.ServiceDefaults;
@@ -18,21 +19,23 @@ internal static class RegisterEndpoints
 
     private static async Task<IResult> Register(
         JsonBody body, string? kind, LoginClient client, UserRegistration users, AppServiceUserRegistration services, Registration registration,
-        HomeserverConfig config, CancellationToken ct)
+        RateLimiter limiter, HomeserverConfig config, CancellationToken ct)
     {
         var request = body.AsObjectOrEmpty();
         switch (kind)
         {
-            case "guest": return await RegisterGuest(request, registration, config, ct);
+            case "guest": return await RegisterGuest(request, registration, limiter, client, config, ct);
             case null or "user": break;
             default: throw MatrixError.InvalidParam("'kind' must be 'user' or 'guest'").AsException();
         }
         return services.Wants(request) ? await services.RegisterAsync(request, client, ct) : await users.RegisterAsync(request, client, ct);
     }
 
-    private static async Task<IResult> RegisterGuest(JsonElement request, Registration registration, HomeserverConfig config, CancellationToken ct)
+    private static async Task<IResult> RegisterGuest(
+        JsonElement request, Registration registration, RateLimiter limiter, LoginClient client, HomeserverConfig config, CancellationToken ct)
     {
         if (!config.AllowGuestAccess) throw MatrixError.Forbidden("Guest access is disabled").AsException();
+        await limiter.RequireAsync(RateLimitRules.Registration, null, client.Address, ct);
         var guest = await registration.RegisterGuestAsync(DeviceIds.DisplayNameOf(request), ct);
         return LoginAnswer.Of(guest.User, guest, config);
     }

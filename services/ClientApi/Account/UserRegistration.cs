@@ -1,3 +1,4 @@
+using Matrix.Web.RateLimits;
 using System.Buffers;
 using System.Text.Json;
 using Matrix.ClientApi.Uia;
@@ -12,7 +13,7 @@ namespace Matrix.ClientApi.Account;
 /// <summary>Somebody wants an account: proves what the configuration asks for and gets it.</summary>
 internal sealed class UserRegistration(
     InteractiveAuth uia, RegistrationFlows flows, Registration registration, Sessions sessions, TokenAuthenticator tokens, PasswordHasher hasher,
-    PasswordRules rules, AppServiceRegistrations services, HomeserverConfig config)
+    PasswordRules rules, AppServiceRegistrations services, RateLimiter limiter, HomeserverConfig config)
 {
     /// <summary>Characters.</summary>
     private const int MaxUsername = 512;
@@ -20,6 +21,7 @@ internal sealed class UserRegistration(
     public async Task<IResult> RegisterAsync(JsonElement request, LoginClient client, CancellationToken ct)
     {
         if (!config.EnableRegistration) throw MatrixError.Forbidden("Registration has been disabled").AsException();
+        await limiter.RequireLeftAsync(RateLimitRules.Registration, client.Address, ct);
         Check(request);
         var guest = await GuestOfAsync(request, ct);
         if (guest is null && request.StringOrNull("username") is { } wanted)
@@ -35,10 +37,10 @@ internal sealed class UserRegistration(
             ClientAddress = client.Address,
             Remember = c => RememberAsync(request, c),
         }, ct, keepSession: true);
-        return outcome.Challenge ?? await CompleteAsync(request, outcome, guest, ct);
+        return outcome.Challenge ?? await CompleteAsync(request, outcome, guest, client, ct);
     }
 
-    private async Task<IResult> CompleteAsync(JsonElement request, UiaOutcome outcome, UserId? guest, CancellationToken ct)
+    private async Task<IResult> CompleteAsync(JsonElement request, UiaOutcome outcome, UserId? guest, LoginClient client, CancellationToken ct)
     {
         // A client may send nothing but auth once it has begun a session.
         var first = outcome.Remembered;
@@ -59,6 +61,7 @@ internal sealed class UserRegistration(
             return await AnswerAsync(upgraded);
         }
         var user = source.StringOrNull("username") is { } name ? Named(name) : registration.NewNumericUser();
+        await limiter.RequireAsync(RateLimitRules.Registration, null, client.Address, ct);
         var session = await registration.RegisterAsync(new RegistrationOrder(user, hash)
         {
             Device = inhibit ? null : (device, DeviceIds.DisplayNameOf(source)),

@@ -1,3 +1,4 @@
+using Matrix.Web.RateLimits;
 using System.Security.Cryptography;
 using System.Text.Json;
 using Matrix.Primitives;
@@ -18,7 +19,8 @@ internal static class RegistrationTokenEndpoints
 
     public static void MapRegistrationTokens(this ClientRoutes routes)
     {
-        routes.Get(ClientVersions.V1, "/register/m.login.registration_token/validity", GetValidity).Anonymous().Named("get_registration_token_validity");
+        routes.Get(ClientVersions.V1, "/register/m.login.registration_token/validity", GetValidity).Anonymous().Named("get_registration_token_validity")
+            .RateLimited(RateLimitRules.RegistrationTokenValidity);
         routes.Map("GET", Admin, List).Named("admin_list_registration_tokens");
         routes.Map("POST", Admin + "/new", Create).Named("admin_create_registration_token");
         routes.Map("GET", Admin + "/{token}", Get).Named("admin_get_registration_token");

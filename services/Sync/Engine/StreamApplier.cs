@@ -4,6 +4,7 @@ using Matrix.Storage.Ephemeral;
 using Matrix.Storage.Events;
 using Matrix.Storage.Streams;
 using Matrix.Sync.Rooms;
+using Matrix.Sync.Sliding;
 using Matrix.Sync.Users;
 
 namespace Matrix.Sync.Engine;
@@ -70,9 +71,12 @@ internal sealed class StreamApplier(SyncState state, ContactNews contacts, Typin
         if ((row.Flags & Hidden) != 0) return;
         var isOutlier = (row.Flags & EventFlags.Outlier) != 0;
         if (row.Type == EventTypes.Member && row.StateKey is { } who && (row.IsCurrentState || isOutlier)) ApplyMembership(row, who, woken);
+        foreach (var move in row.Moves) if (move.Type == EventTypes.Member) ApplyMembership(row, move, woken);
         if (isOutlier || !state.Rooms.TryGetValue(row.RoomId, out var room)) return;
 
         room.LastEvent = row.Position;
+        if (room.Bump is not null && BumpTypes.Contains(row.Type)) room.Bump = row.Position;
+        if (row.Type is EventTypes.Create or EventTypes.Encryption || (row.Flags & EventFlags.StateMoved) != 0) room.Facts = null;
         if (room.Arriving is not null || room.Cache is not null)
         {
             // The room came into memory after the rows were looked at.
@@ -82,6 +86,8 @@ internal sealed class StreamApplier(SyncState state, ContactNews contacts, Typin
             if (room.Cache is { } cache && (!isKnown || !cache.Append(e!, row.IsCurrentState))) room.Cache = null;
         }
         room.WakePeekers();
+        if (row.Type == EventTypes.Member && row.StateKey is { } member && row.IsCurrentState) NoteContact(row, room, member, ToMembership(row));
+        foreach (var move in row.Moves) if (move.Type == EventTypes.Member) NoteContact(row, room, move.StateKey, move.Membership);
         foreach (var watcher in room.Watchers)
         {
             watcher.LastEvent = row.Position;
@@ -94,22 +100,39 @@ internal sealed class StreamApplier(SyncState state, ContactNews contacts, Typin
         state.JoinedRooms.Forget(who);
         if (!state.Users.TryGetValue(who, out var user)) return;
         var membership = MembershipNames.Parse(ToMembership(row));
-        ForUser(user, row.Position, Replication.Streams.Events, u => Join(u, row, membership));
+        ForUser(user, row.Position, Replication.Streams.Events, u => Join(u, row, membership, row.EventNid, row.Sender));
+        woken.Add(user);
+    }
+
+    private static void NoteContact(EventRow row, Room room, string who, string? membership)
+    {
+        foreach (var watcher in room.Watchers)
+            if (watcher.Id != who) watcher.Contacts.Add(row.Position, who, membership == Memberships.Join);
+    }
+
+    /// <summary>Forks were resolved: the user's membership is another one from this event on, by an older event of his own, or by none.</summary>
+    private void ApplyMembership(EventRow row, StateMove move, HashSet<User> woken)
+    {
+        state.JoinedRooms.Forget(move.StateKey);
+        if (!state.Users.TryGetValue(move.StateKey, out var user)) return;
+        var membership = MembershipNames.Parse(move.Membership ?? Memberships.Leave);
+        ForUser(user, row.Position, Replication.Streams.Events, u => Join(u, row, membership, move.NowNid, move.Sender ?? row.Sender));
         woken.Add(user);
     }
 
     private static string? ToMembership(EventRow row) =>
         RoomVersions.Find(row.RoomVersion) is { } version ? Pdu.ReadTrusted(row.Json, version, row.EventId).Membership : null;
 
-    private void Join(User user, EventRow row, Membership membership)
+    private void Join(User user, EventRow row, Membership membership, long eventNid, string sender)
     {
         if (!user.Rooms.TryGetValue(row.RoomId, out var own)) user.Rooms[row.RoomId] = own = new UserRoom(user.Id, row.RoomId, row.RoomNid);
         user.Log.Add(new MembershipTurn(row.Position, row.RoomId, own.Membership, membership));
         own.Membership = membership;
         own.Position = row.Position;
-        own.EventNid = row.EventNid;
-        own.Sender = row.Sender;
+        own.EventNid = eventNid;
+        own.Sender = sender;
         own.Forgotten = false;
+        own.Facts = null;
         if (membership == Membership.Join) state.Watch(user, own);
         else state.Unwatch(user, own);
         user.LastEvent = row.Position;

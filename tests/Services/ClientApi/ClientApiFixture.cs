@@ -36,7 +36,7 @@ public class ClientApiFixture : IAsyncLifetime
         if (TestServers.Address("ARMADA_TEST_PG") is null) return;
         host = await ServiceHost.StartAsync(
             postgres.ConnectionString,
-            b => b.AddClientApi().AddEventPersister(),
+            b => { b.AddClientApi().AddEventPersister(); Add(b); },
             e => e.MapClientApi().MapEventPersister(),
             Configure,
             services =>
@@ -49,6 +49,9 @@ public class ClientApiFixture : IAsyncLifetime
                 Replace(services);
             });
     }
+
+    /// <summary>Further services.</summary>
+    protected virtual void Add(Microsoft.Extensions.Hosting.IHostApplicationBuilder builder) { }
 
     public ShiftedTime Clock { get; } = new();
 
@@ -145,7 +148,7 @@ public sealed record Answer(int Status, JsonElement Body)
 {
     public string Text(string name) => Body.GetProperty(name).GetString()!;
     public bool Has(string name) => Body.TryGetProperty(name, out _);
-    public string? Code => Body.TryGetProperty("errcode", out var code) ? code.GetString() : null;
+    public string? Code => Body.ValueKind == JsonValueKind.Object && Body.TryGetProperty("errcode", out var code) ? code.GetString() : null;
 
     public Answer RequireOk()
     {

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using Matrix.Storage.Streams;
 using Npgsql;
 
 namespace Matrix.Storage.Accounts;
@@ -11,7 +12,7 @@ public sealed record AccessTokenRecord(
     public bool ShadowBanned { get; init; }
     /// <summary>When the account ends; null: never.</summary>
     public long? AccountExpiresTsMs { get; init; }
-    /// <summary>It came with a refresh token and nobody has used it yet: <see cref="RefreshTokenStore.MarkUsedAsync"/>.</summary>
+    /// <summary>It came with a refresh token and nobody has used it yet: <see cref="AccessTokenStore.MarkUsedAsync"/>.</summary>
     public bool IsFresh { get; init; }
     public RateOverride? RateOverride { get; init; }
 }
@@ -33,6 +34,16 @@ public sealed class AccessTokenStore(Database database)
     internal const string SqlDelete = "delete from access_tokens where token_hash = $1";
     internal const string SqlDeleteOfDevice = "delete from access_tokens where user_id = $1 and device_id = $2 returning token_hash";
     internal const string SqlDeleteOfUser = "delete from access_tokens where user_id = $1 returning token_hash, device_id";
+
+    /// <remarks>The client has the new tokens: those before them have served.</remarks>
+    internal const string SqlMarkUsed =
+        """
+        with first as (update access_tokens set used = true where token_hash = $1 and not used returning refresh_hash),
+        gone as (delete from refresh_tokens r using first f where r.next_hash = f.refresh_hash returning r.token_hash),
+        gone_tokens as (delete from access_tokens a using gone g where a.refresh_hash = g.token_hash returning a.token_hash),
+        stream_input as (
+            select 'caches'::text as stream, 'token:' || encode(t.token_hash, 'hex') as key, ''::bytea as payload from gone_tokens t)
+        """ + StreamStatement.Tail;
 
     public static byte[] Hash(string token) => SHA256.HashData(Encoding.UTF8.GetBytes(token));
 
@@ -68,6 +79,15 @@ public sealed class AccessTokenStore(Database database)
         await using var command = new NpgsqlCommand(SqlDelete, tx.Connection, tx);
         command.Parameters.AddWithValue(tokenHash);
         await command.ExecuteNonQueryAsync(ct);
+    }
+
+    /// <summary>An access token that came with a refresh token is used for the first time.</summary>
+    public async Task<IReadOnlyList<StreamBatch>> MarkUsedAsync(byte[] accessHash, CancellationToken ct)
+    {
+        await using var command = database.Source.CreateCommand(SqlMarkUsed);
+        command.Parameters.AddWithValue(accessHash);
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        return await StreamStatement.ReadAsync(reader, ct);
     }
 
     /// <summary>Hashes of the tokens that were removed: the keys to invalidate.</summary>

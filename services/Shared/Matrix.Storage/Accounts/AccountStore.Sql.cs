@@ -9,7 +9,7 @@ public sealed partial class AccountStore
         """
         with new_user as (
             insert into users (user_id, password_hash, created_ts_ms, is_admin, is_guest, appservice_id, user_type, expires_ts_ms, consent_version, consent_ts_ms)
-            values ($1, $2, $3, $4, $5, $6, $7, $17, $18, case when $18::text is not null then $3 end) on conflict (user_id) do nothing returning user_id),
+            values ($1, $2, $3, $4, $5, $6, $7, $17, $18, case when $18::text is not null then $3::bigint end) on conflict (user_id) do nothing returning user_id),
         new_profile as (
             insert into profiles (user_id, displayname) select u.user_id, $8::text from new_user u where $8 is not null
             on conflict (user_id) do nothing),

@@ -41,16 +41,6 @@ public sealed class RefreshTokenStore(Database database)
             select 'caches'::text as stream, 'token:' || encode(t.token_hash, 'hex') as key, ''::bytea as payload from gone_tokens t)
         """ + StreamStatement.Tail;
 
-    /// <remarks>The client has the new tokens: those before them have served.</remarks>
-    internal const string SqlMarkUsed =
-        """
-        with first as (update access_tokens set used = true where token_hash = $1 and not used returning refresh_hash),
-        gone as (delete from refresh_tokens r using first f where r.next_hash = f.refresh_hash returning r.token_hash),
-        gone_tokens as (delete from access_tokens a using gone g where a.refresh_hash = g.token_hash returning a.token_hash),
-        stream_input as (
-            select 'caches'::text as stream, 'token:' || encode(t.token_hash, 'hex') as key, ''::bytea as payload from gone_tokens t)
-        """ + StreamStatement.Tail;
-
     /// <summary>
     /// Turns a refresh token into the next tokens. <paramref name="issue"/> sees the old one and makes new ones, or throws; it is not called for an
     /// unknown token. Null: unknown.
@@ -76,14 +66,5 @@ public sealed class RefreshTokenStore(Database database)
         return await r.ReadAsync(ct)
             ? new(r.GetString(0), r.GetString(1), r.IsDBNull(2) ? null : r.GetInt64(2), r.IsDBNull(3) ? null : r.GetInt64(3), r.GetBoolean(4), r.GetBoolean(5))
             : null;
-    }
-
-    /// <summary>An access token that came with a refresh token is used for the first time.</summary>
-    public async Task<IReadOnlyList<StreamBatch>> MarkUsedAsync(byte[] accessHash, CancellationToken ct)
-    {
-        await using var command = database.Source.CreateCommand(SqlMarkUsed);
-        command.Parameters.AddWithValue(accessHash);
-        await using var reader = await command.ExecuteReaderAsync(ct);
-        return await StreamStatement.ReadAsync(reader, ct);
     }
 }

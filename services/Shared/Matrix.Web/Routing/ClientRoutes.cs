@@ -1,4 +1,5 @@
 using Matrix.Web.Json;
+using Matrix.Web.RateLimits;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -122,5 +123,7 @@ public sealed class RouteHandle(IReadOnlyList<IEndpointConventionBuilder> routes
     public RouteHandle AllowGuests() => With(new GuestsAllowed());
     public RouteHandle Named(string operation) => With(new OperationName(operation));
     public RouteHandle RequiresTrailingSlash(int otherwiseStatus) => With(new TrailingSlash(otherwiseStatus));
+    /// <summary>A request takes a token; several rules may be said.</summary>
+    public RouteHandle RateLimited(RateLimitRule rule) => With(rule);
     public RouteHandle BodyLimit(long bytes) => With(new BodyLimit(bytes));
 }
