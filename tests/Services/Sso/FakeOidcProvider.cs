@@ -24,6 +24,8 @@ internal sealed class FakeOidcProvider(TimeProvider clock) : IAsyncDisposable
     public string? IssuerOverride { get; set; }
     public bool AdvertisesPkce { get; set; } = true;
     public int Exchanges { get; private set; }
+    /// <summary>The secret that the last exchange came with, when it came in the form.</summary>
+    public string? PostedSecret { get; private set; }
 
     public static async Task<FakeOidcProvider> StartAsync(TimeProvider clock)
     {
@@ -104,10 +106,11 @@ internal sealed class FakeOidcProvider(TimeProvider clock) : IAsyncDisposable
         Exchanges++;
         var form = await context.Request.ReadFormAsync();
         var expected = "Basic " + Convert.ToBase64String(Encoding.UTF8.GetBytes($"{Uri.EscapeDataString(ClientId)}:{Uri.EscapeDataString(Secret)}"));
+        PostedSecret = form["client_secret"];
         var known = grants.TryGetValue(form["code"].ToString(), out var grant);
         var proves = grant?.Challenge is null
             || grant.Challenge == UnpaddedBase64.EncodeUrl(SHA256.HashData(Encoding.ASCII.GetBytes(form["code_verifier"].ToString())));
-        if (!known || !proves || form["redirect_uri"] != grant!.RedirectUri || context.Request.Headers.Authorization != expected)
+        if (!known || !proves || form["redirect_uri"] != grant!.RedirectUri || ((PostedSecret is null or "") && context.Request.Headers.Authorization != expected))
         {
             context.Response.StatusCode = 400;
             await context.Response.WriteAsync("""{"error":"invalid_grant"}""");
