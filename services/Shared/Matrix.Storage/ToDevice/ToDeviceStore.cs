@@ -13,8 +13,8 @@ public sealed class ToDeviceStore(Database database)
     internal const int PerPosition = 10_000;
 
     /// <remarks>
-    /// A transaction that was seen before finds no row of <c>txn</c> and writes nothing. Devices that do not exist are left out; those that exist stay
-    /// until this is committed, so that what is sent to a device goes with it.
+    /// A transaction that was seen before finds no row of <c>txn</c> and writes nothing. Devices that do not exist are left out; those that do
+    /// stay until this is committed: without the lock one that goes at the same time would make all of it fail.
     /// </remarks>
     internal const string SqlSend =
         """
