@@ -3,6 +3,7 @@ using Matrix.ClientApi.AccountData;
 using Matrix.ClientApi.Admin;
 using Matrix.ClientApi.Capabilities;
 using Matrix.ClientApi.CrossSigning;
+using Matrix.ClientApi.DehydratedDevices;
 using Matrix.ClientApi.Devices;
 using Matrix.ClientApi.KeyBackup;
 using Matrix.ClientApi.Keys;
@@ -145,6 +146,7 @@ public static class ClientApiService
         routes.MapKeys();
         routes.MapCrossSigning();
         routes.MapKeyBackup();
+        routes.MapDehydratedDevices();
         routes.MapPushRules();
         routes.MapPushers();
         routes.MapAliases();
