@@ -18,6 +18,10 @@ internal static class Diagnostics
     public static readonly Counter<long> Rebuilt = Meter.CreateCounter<long>("armada.persister.rebuilt", "{room}", "Turns that another persister's commit made void.");
     public static readonly Counter<long> Loaded = Meter.CreateCounter<long>("armada.persister.rooms.loaded", "{room}", "Rooms read into memory.");
 
+    public static readonly Counter<long> Resolutions = Meter.CreateCounter<long>("armada.persister.resolutions", "{resolution}", "Forks whose states were resolved.");
+    /// <summary>By verdict.</summary>
+    public static readonly Counter<long> Ingested = Meter.CreateCounter<long>("armada.persister.ingested", "{event}", "Events of other servers that were judged.");
+
     public static void ObserveRooms(Func<int> count) =>
         Meter.CreateObservableGauge("armada.persister.rooms", count, "{room}", "Rooms with an actor in this process.");
 

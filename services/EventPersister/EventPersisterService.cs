@@ -1,14 +1,18 @@
 using Matrix.Crypto;
 using Matrix.EventPersister.Actors;
 using Matrix.EventPersister.Commit;
+using Matrix.EventPersister.Ingest;
 using Matrix.EventPersister.Membership;
 using Matrix.EventPersister.Profiles;
 using Matrix.EventPersister.Rooms;
 using Matrix.EventPersister.Rpc;
 using Matrix.EventPersister.Sending;
 using Matrix.EventPersister.State;
+using Matrix.FederationClient;
 using Matrix.Replication;
+using Matrix.Rooms.Ingest;
 using Matrix.Rooms.Writing;
+using Matrix.ServiceDefaults;
 using Matrix.Storage;
 using Matrix.Storage.AccountData;
 using Matrix.Storage.Events;
@@ -67,11 +71,25 @@ public static class EventPersisterService
         services.AddSingleton<SingleState>();
         services.AddSingleton<ProfilePropagation>();
         services.AddSingleton<ProfileChanges>();
+        services.AddFederationClient(p => ClientOptions(p.GetRequiredService<HomeserverConfig>()));
+        services.TryAddSingleton<EventGraphReader>();
+        services.AddSingleton<MissingEvents>();
+        services.AddSingleton<PduIngestor>();
+        services.Replace(ServiceDescriptor.Singleton<IPduIngest>(p => p.GetRequiredService<PduIngestor>()));
         services.AddSingleton<LocalRoomWriter>();
         // In the monolith others have registered the remote one: here the rooms are at hand.
         services.Replace(ServiceDescriptor.Singleton<IRoomWriter>(p => p.GetRequiredService<LocalRoomWriter>()));
         return builder;
     }
+
+    private static FederationClientOptions ClientOptions(HomeserverConfig config) => new()
+    {
+        VerifyCertificates = config.FederationVerifyCertificates,
+        CustomCaFiles = config.FederationCustomCaList,
+        IpRangeBlacklist = config.IpRangeBlacklist,
+        IpRangeWhitelist = config.IpRangeWhitelist,
+        DomainWhitelist = config.FederationDomainWhitelist,
+    };
 
     public static IEndpointRouteBuilder MapEventPersister(this IEndpointRouteBuilder endpoints)
     {
@@ -82,6 +100,7 @@ public static class EventPersisterService
         routes.MapState();
         routes.MapProfiles();
         endpoints.MapRoomWriter();
+        endpoints.MapPduIngest();
         return endpoints;
     }
 }

@@ -1,9 +1,11 @@
 using Matrix.Replication;
 using Matrix.Storage.Events;
+using Matrix.Storage.Keys;
 using Matrix.Storage.Rooms;
 using Matrix.Storage.Sync;
 using Matrix.Rooms;
 using Matrix.Sync.Answers;
+using Matrix.Sync.Encryption;
 using Matrix.Sync.Endpoints;
 using Matrix.Sync.Engine;
 using Matrix.Sync.Filters;
@@ -29,7 +31,8 @@ public static class SyncService
         services.TryAddSingleton<RoomReader>();
         services.TryAddSingleton<StateReader>();
         services.TryAddSingleton<EventVisibility>();
-        services.AddSingleton<SyncReader>();
+        services.TryAddSingleton<SyncReader>();
+        services.TryAddSingleton<DeviceKeyStore>();
         services.AddSingleton<ISyncStore, DatabaseSyncStore>();
         services.AddSyncEngine();
         services.AddSingleton<PresenceKeeper>();
@@ -57,6 +60,7 @@ public static class SyncService
         services.AddSingleton<LeftStage>();
         services.AddSingleton<FillStage>();
         services.AddSingleton<AnswerBuilder>();
+        services.AddSingleton<EncryptionNews>();
         services.AddSingleton<Shutdown>();
         services.AddSingleton<FilterBook>();
         services.AddSingleton<SyncHandler>();

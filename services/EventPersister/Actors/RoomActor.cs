@@ -75,10 +75,17 @@ internal sealed partial class RoomActor(string roomId, ActorTools tools)
             while (true)
             {
                 commands.Clear();
-                while (commands.Count < MaxCommandsPerTurn && mailbox.Reader.TryRead(out var command))
+                while (commands.Count < MaxCommandsPerTurn && mailbox.Reader.TryPeek(out var command))
                 {
-                    if (command.IsCancelled) command.Cancel();
-                    else commands.Add(command);
+                    if (command.RunsAlone && commands.Count > 0) break;
+                    mailbox.Reader.TryRead(out _);
+                    if (command.IsCancelled)
+                    {
+                        command.Cancel();
+                        continue;
+                    }
+                    commands.Add(command);
+                    if (command.RunsAlone) break;
                 }
                 if (commands.Count == 0) break;
                 LastUsed = tools.Clock.GetTimestamp();
@@ -124,6 +131,7 @@ internal sealed partial class RoomActor(string roomId, ActorTools tools)
                     room = null;
                     continue;
                 }
+                if (room is { IsNew: true }) room = null;
                 CompleteAll(commands, replies, turn, 0);
                 return;
             }
@@ -152,6 +160,11 @@ internal sealed partial class RoomActor(string roomId, ActorTools tools)
             foreach (var key in RoomState.CoreKeys) if (!room.TryGetEntry(key, out _)) room.SetEntry(key, null);
             return true;
         }
+        if (commands is [{ NewRoomVersion: { } version }])
+        {
+            room = new RoomState(await tools.Storage.Numbers.Rooms.NextAsync(CancellationToken.None), roomId, version) { IsNew = true };
+            return true;
+        }
         foreach (var command in commands) command.Complete(command.UnknownRoom);
         return false;
     }
@@ -175,7 +188,8 @@ internal sealed partial class RoomActor(string roomId, ActorTools tools)
             }
             catch (Exception e)
             {
-                turn.RollBack(mark);
+                if (commands[i].RunsAlone) room = null;
+                else turn.RollBack(mark);
                 commands[i].Fail(e);
                 commands.RemoveAt(i--);
             }
@@ -218,7 +232,8 @@ internal sealed partial class RoomActor(string roomId, ActorTools tools)
     /// <summary>False: to be tried again, with the commands that are left.</summary>
     private async Task<bool> CommitAsync(RoomTurn turn, List<RoomCommand> commands, List<RoomReply> replies)
     {
-        var commit = await turn.SealAsync(null, CancellationToken.None);
+        var newRoom = turn.Room.IsNew ? new NewRoom(roomId, turn.Room.Version.Id, IsPublic: false, Alias: null, Creator: "") : null;
+        var commit = await turn.SealAsync(newRoom, CancellationToken.None);
         var outcome = await tools.Committer.CommitAsync(commit);
         switch (outcome.Kind)
         {
@@ -235,6 +250,9 @@ internal sealed partial class RoomActor(string roomId, ActorTools tools)
             case CommitKind.TransactionKnown:
                 room = null;
                 foreach (var (key, eventId) in outcome.Known!) if (key.RoomId == roomId) Remember((key.DeviceId, key.UserId, key.TxnId), eventId);
+                return false;
+            case CommitKind.RoomTaken:
+                room = null;
                 return false;
             default:
                 throw new InvalidOperationException($"A room that exists cannot end as {outcome.Kind}.");
@@ -263,7 +281,11 @@ internal sealed partial class RoomActor(string roomId, ActorTools tools)
     {
         if (to == 0 || reply.EventId is null) return 0;
         var events = turn.Events;
-        for (var i = events.Count - 1; i >= 0; i--) if (events[i].Pdu.EventId == reply.EventId) return to - (events.Count - 1 - i);
+        for (var i = events.Count - 1; i >= 0; i--)
+        {
+            if (events[i].Pdu.EventId == reply.EventId) return to;
+            if (events[i].Place == EventPlace.Stream) to--;
+        }
         return 0;
     }
 

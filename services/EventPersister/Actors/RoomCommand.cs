@@ -33,6 +33,12 @@ internal abstract class RoomCommand(string sender, CancellationToken cancelled)
     /// <summary>State that it will ask for, so that it is read together with the room.</summary>
     public virtual StateKey? FurtherKey => null;
 
+    /// <summary>It has a turn of its own, and when it fails the room is read again.</summary>
+    public virtual bool RunsAlone => false;
+
+    /// <summary>Not null: where there is no such room, one of this version begins.</summary>
+    public virtual RoomVersion? NewRoomVersion => null;
+
     public abstract ValueTask<RoomReply> RunAsync(RoomTurn turn, CancellationToken ct);
 
     /// <summary>What the client hears when there is no such room. Synapse: nobody is in it.</summary>

@@ -1,3 +1,4 @@
+using Matrix.EventPersister.Ingest;
 using Matrix.Events;
 using Matrix.Storage.Rooms;
 
@@ -46,11 +47,17 @@ internal sealed class RoomState : IStateView
     public StateMap Map { get; }
     public SnapshotChain Chain { get; }
     public IReadOnlyList<Extremity> Extremities { get; set; }
+    /// <summary>The room has no row yet.</summary>
+    public bool IsNew { get; set; }
+    /// <summary>The part of its auth graph that resolutions have touched; null: none has.</summary>
+    public RoomGraph? Graph { get; set; }
+    /// <summary>Snapshots that were resolved (their nids, joined) to the snapshot of the result.</summary>
+    public Dictionary<string, long> Resolved { get; } = new(StringComparer.Ordinal);
 
     /// <summary>Keys that were asked for and not loaded since <see cref="ForgetMisses"/>; null: none.</summary>
     public List<StateKey>? Misses { get; private set; }
 
-    public long Bytes => 512 + Map.Bytes + Chain.Bytes + entryBytes + (entries.Count * 128L);
+    public long Bytes => 512 + Map.Bytes + Chain.Bytes + entryBytes + (entries.Count * 128L) + (Graph?.Bytes ?? 0) + (Resolved.Count * 128L);
 
     /// <summary>Of what is loaded. A key that is not is remembered in <see cref="Misses"/>: the verdict must be asked for again with it.</summary>
     public Pdu? Get(StateKey key)
@@ -74,6 +81,13 @@ internal sealed class RoomState : IStateView
     public void RemoveEntry(StateKey key)
     {
         if (entries.Remove(key, out var old) && old is not null) entryBytes -= Size(old);
+    }
+
+    /// <summary>The state changed at those keys, or content of those events was removed: they are read again when they are asked for.</summary>
+    public void Forget(IReadOnlySet<long> stateKeyNids, IReadOnlySet<long> eventNids)
+    {
+        foreach (var (key, entry) in entries.ToArray())
+            if (entry is null ? stateKeyNids.Count > 0 : stateKeyNids.Contains(entry.StateKeyNid) || eventNids.Contains(entry.EventNid)) RemoveEntry(key);
     }
 
     private static long Size(StateEntry entry) => entry.Pdu.Json.Length + 512;

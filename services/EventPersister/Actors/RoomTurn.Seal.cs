@@ -10,6 +10,7 @@ internal sealed partial class RoomTurn
     /// <summary>What the transaction needs of this turn. Snapshots are made here, when no event can be taken back any more.</summary>
     public async ValueTask<RoomCommit> SealAsync(NewRoom? newRoom, CancellationToken ct)
     {
+        if (ingest is not null) return await ingest.SealAsync(newRoom, ct);
         var snapshots = new List<SnapshotRow>();
         var state = new Dictionary<long, long>();
         var members = new Dictionary<string, NewMembership>();
@@ -25,7 +26,7 @@ internal sealed partial class RoomTurn
                 current = row.SnapshotNid;
                 state[key] = e.EventNid;
                 if (e.Pdu.Type == EventTypes.Member)
-                    members[e.Pdu.StateKey!] = new NewMembership(e.Pdu.StateKey!, e.Pdu.Membership ?? Memberships.Leave, e.Pdu.Sender, i);
+                    members[e.Pdu.StateKey!] = new NewMembership(e.Pdu.StateKey!, e.Pdu.Membership ?? Memberships.Leave, e.Pdu.Sender, e.EventNid, i);
             }
             e.SnapshotNid = current;
         }
@@ -43,6 +44,7 @@ internal sealed partial class RoomTurn
     public void Advance(RoomCommit commit)
     {
         room.Head += commit.Events.Count;
+        room.IsNew = false;
         room.CurrentSnapshot = commit.CurrentSnapshot ?? room.CurrentSnapshot;
     }
 }

@@ -1,4 +1,5 @@
 using Matrix.Crypto;
+using Matrix.EventPersister.Ingest;
 using Matrix.Events;
 using Matrix.Primitives;
 using Matrix.Storage.Events;
@@ -40,13 +41,17 @@ internal sealed partial class RoomTurn(RoomState room, RoomStorage storage, Serv
     private readonly List<RedactionChange> redactions = [];
     private readonly IReadOnlyList<Extremity> tipsBefore = room.Extremities;
     private Dictionary<(string Device, string Sender, string Txn), string>? transactions;
+    private IngestTurn? ingest;
+
+    /// <summary>The turn consists of events of other servers.</summary>
+    public void Take(IngestTurn events) => ingest = events;
 
     private readonly record struct Undo(long StateKeyNid, long EventNid, StateKey Key, StateEntry? Entry, bool HadEntry);
 
     public RoomState Room => room;
     public RoomStorage Storage => storage;
     public ServerIdentity Server => server;
-    public IReadOnlyList<NewEvent> Events => events;
+    public IReadOnlyList<NewEvent> Events => ingest?.Events ?? events;
     public long NowMs => clock.GetUtcNow().ToUnixTimeMilliseconds();
 
     /// <summary>Transactions that this turn has answered with a new event; null: none.</summary>

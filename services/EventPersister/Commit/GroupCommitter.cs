@@ -148,16 +148,16 @@ internal sealed partial class GroupCommitter(Database database, IStreamPublisher
     private async Task AnnounceAsync(List<Pending> group, long to)
     {
         var count = 0;
-        foreach (var p in group) count += p.Commit.Events.Count;
+        foreach (var p in group) count += p.Commit.StreamCount;
         Diagnostics.Events.Add(count);
         Diagnostics.CommitEvents.Record(count);
         var from = to - count;
         var rows = new List<StreamRow>(count);
         foreach (var p in group)
-            foreach (var e in p.Commit.Events) rows.Add(EventRows.Of(p.Commit, e, from + rows.Count + 1));
+            foreach (var e in p.Commit.Events) if (e.Place == EventPlace.Stream) rows.Add(EventRows.Of(p.Commit, e, from + rows.Count + 1));
         try
         {
-            await publisher.PublishAsync(Streams.Events, from, to, rows, CancellationToken.None);
+            if (count > 0) await publisher.PublishAsync(Streams.Events, from, to, rows, CancellationToken.None);
         }
         catch (Exception e)
         {
@@ -166,8 +166,9 @@ internal sealed partial class GroupCommitter(Database database, IStreamPublisher
         }
         foreach (var p in group)
         {
-            from += p.Commit.Events.Count;
-            p.Outcome.TrySetResult(new CommitOutcome(CommitKind.Committed, from));
+            var own = p.Commit.StreamCount;
+            from += own;
+            p.Outcome.TrySetResult(new CommitOutcome(CommitKind.Committed, own == 0 ? 0 : from));
         }
     }
 

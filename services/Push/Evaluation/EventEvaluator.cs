@@ -22,6 +22,7 @@ internal sealed class EventEvaluator(RoomAudiences audiences, UserSettingsCache 
         var audience = await audiences.OfAsync(row.RoomNid, users, ct);
         if (row is { IsCurrentState: true, Type: EventTypes.Member or EventTypes.PowerLevels or EventTypes.Create or EventTypes.Name or EventTypes.CanonicalAlias })
             audiences.Forget(row.RoomNid);
+        else if ((row.Flags & EventFlags.StateMoved) != 0) audiences.Forget(row.RoomNid);
         if ((row.Flags & NotForClients) != 0 || RoomVersions.Find(row.RoomVersion) is not { } version) return null;
         var invited = row is { Type: EventTypes.Member, StateKey: { } target } && users.Contains(target) && audience.Listeners.All(l => l.UserId != target) ? target : null;
         if (audience.Listeners.Count == 0 && invited is null) return null;

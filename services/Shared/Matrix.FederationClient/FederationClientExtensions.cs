@@ -1,5 +1,7 @@
 using Matrix.FederationClient.Keys;
 using Matrix.FederationClient.Outbound;
+using Matrix.FederationClient.Pdus;
+using Matrix.FederationClient.Rooms;
 using Matrix.Storage.Federation;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -15,6 +17,9 @@ public static class FederationClientExtensions
         services.TryAddSingleton<FederationHttp>();
         services.TryAddSingleton<ServerKeyStore>();
         services.TryAddSingleton<KeyRing>();
+        services.TryAddSingleton<IKeyRing>(p => p.GetRequiredService<KeyRing>());
+        services.TryAddSingleton<PduChecker>();
+        services.TryAddSingleton<IRemoteRooms, RemoteRooms>();
         return services;
     }
 }

@@ -9,10 +9,6 @@ namespace Matrix.Sync.Answers;
 /// <summary>Writes a plan as the answer of /sync v3. Spec: openapi/client-server/sync.yaml</summary>
 internal static class AnswerWriter
 {
-    // Keys come with a later part of the server: until then no device has any.
-    private static ReadOnlySpan<byte> NoKeys =>
-        ",\"device_one_time_keys_count\":{\"signed_curve25519\":0},\"device_unused_fallback_key_types\":[]"u8;
-
     public static void Write(PooledBuffer output, AnswerPlan plan, Reader reader)
     {
         output.Raw("{\"next_batch\":"u8).Text(plan.Now.ToToken().ToString());
@@ -21,7 +17,7 @@ internal static class AnswerWriter
         WriteRooms(output, plan, reader);
         WriteToDevice(output, plan);
         WriteDeviceLists(output, plan);
-        output.Raw(NoKeys).Raw("}"u8);
+        output.Raw(","u8).Raw(reader.Device.Keys.Json.Span).Raw("}"u8);
     }
 
     private static void WriteAccountData(PooledBuffer output, AnswerPlan plan)

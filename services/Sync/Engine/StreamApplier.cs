@@ -28,7 +28,11 @@ internal sealed class StreamApplier(SyncState state, ContactNews contacts, Typin
         if (stream == Replication.Streams.Events) ApplyEvents(to, rows, woken);
         else if (stream == Replication.Streams.Receipts) ApplyReceipts(to, rows, woken);
         else if (stream == Replication.Streams.Typing) ApplyTyping(from, to, rows, woken);
-        else if (stream == Replication.Streams.DeviceLists || stream == Replication.Streams.Presence) contacts.Enqueue(stream, from, to, rows);
+        else if (stream == Replication.Streams.DeviceLists || stream == Replication.Streams.Presence)
+        {
+            if (stream == Replication.Streams.DeviceLists) VoidKeyCounts(rows);
+            contacts.Enqueue(stream, from, to, rows);
+        }
         else ApplyUserRows(stream, to, rows, woken);
         foreach (var user in woken) user.Signal.Wake();
         return ValueTask.CompletedTask;
@@ -66,6 +70,7 @@ internal sealed class StreamApplier(SyncState state, ContactNews contacts, Typin
         if ((row.Flags & Hidden) != 0) return;
         var isOutlier = (row.Flags & EventFlags.Outlier) != 0;
         if (row.Type == EventTypes.Member && row.StateKey is { } who && (row.IsCurrentState || isOutlier)) ApplyMembership(row, who, woken);
+        foreach (var move in row.Moves) if (move.Type == EventTypes.Member) ApplyMembership(row, move, woken);
         if (isOutlier || !state.Rooms.TryGetValue(row.RoomId, out var room)) return;
 
         room.LastEvent = row.Position;
@@ -90,21 +95,31 @@ internal sealed class StreamApplier(SyncState state, ContactNews contacts, Typin
         state.JoinedRooms.Forget(who);
         if (!state.Users.TryGetValue(who, out var user)) return;
         var membership = MembershipNames.Parse(ToMembership(row));
-        ForUser(user, row.Position, Replication.Streams.Events, u => Join(u, row, membership));
+        ForUser(user, row.Position, Replication.Streams.Events, u => Join(u, row, membership, row.EventNid, row.Sender));
+        woken.Add(user);
+    }
+
+    /// <summary>Forks were resolved: the user's membership is another one from this event on, by an older event of his own, or by none.</summary>
+    private void ApplyMembership(EventRow row, StateMove move, HashSet<User> woken)
+    {
+        state.JoinedRooms.Forget(move.StateKey);
+        if (!state.Users.TryGetValue(move.StateKey, out var user)) return;
+        var membership = MembershipNames.Parse(move.Membership ?? Memberships.Leave);
+        ForUser(user, row.Position, Replication.Streams.Events, u => Join(u, row, membership, move.NowNid, move.Sender ?? row.Sender));
         woken.Add(user);
     }
 
     private static string? ToMembership(EventRow row) =>
         RoomVersions.Find(row.RoomVersion) is { } version ? Pdu.ReadTrusted(row.Json, version, row.EventId).Membership : null;
 
-    private void Join(User user, EventRow row, Membership membership)
+    private void Join(User user, EventRow row, Membership membership, long eventNid, string sender)
     {
         if (!user.Rooms.TryGetValue(row.RoomId, out var own)) user.Rooms[row.RoomId] = own = new UserRoom(user.Id, row.RoomId, row.RoomNid);
         user.Log.Add(new MembershipTurn(row.Position, row.RoomId, own.Membership, membership));
         own.Membership = membership;
         own.Position = row.Position;
-        own.EventNid = row.EventNid;
-        own.Sender = row.Sender;
+        own.EventNid = eventNid;
+        own.Sender = sender;
         own.Forgotten = false;
         if (membership == Membership.Join) state.Watch(user, own);
         else state.Unwatch(user, own);
@@ -191,12 +206,27 @@ internal sealed class StreamApplier(SyncState state, ContactNews contacts, Typin
                 }
                 else
                 {
-                    var deviceId = ToDeviceRow.Decode(payload.Span).DeviceId;
-                    ForUser(user, position, stream, u => u.Device(deviceId).Arrived(position));
+                    var changed = ToDeviceRow.Decode(payload.Span);
+                    if (changed.KeysChanged)
+                    {
+                        // The next answer tells it: nobody is woken for it.
+                        if (user.Devices.TryGetValue(changed.DeviceId, out var device)) device.Keys.Void();
+                        continue;
+                    }
+                    ForUser(user, position, stream, u => u.Device(changed.DeviceId).Arrived(position));
                 }
                 woken.Add(user);
             }
             state.SetPosition(stream, to);
         }
+    }
+
+    /// <summary>A device that went took its keys along; one with the same id may be there again.</summary>
+    private void VoidKeyCounts(IReadOnlyList<StreamRow> rows)
+    {
+        using (state.Read())
+            foreach (var row in rows)
+                if (state.Users.TryGetValue(row.Key, out var user))
+                    foreach (var device in user.Devices.Values) device.Keys.Void();
     }
 }

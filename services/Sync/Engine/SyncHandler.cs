@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Matrix.Primitives;
 using Matrix.Replication;
 using Matrix.Sync.Answers;
+using Matrix.Sync.Encryption;
 using Matrix.Sync.Store;
 using Matrix.Sync.Users;
 
@@ -12,7 +13,8 @@ namespace Matrix.Sync.Engine;
 /// timer, nothing else.
 /// </summary>
 internal sealed class SyncHandler(
-    SyncState state, ISyncStore store, UserTable users, CatchUp catchUp, AnswerBuilder builder, Shutdown shutdown, TimeProvider clock)
+    SyncState state, ISyncStore store, UserTable users, CatchUp catchUp, AnswerBuilder builder, EncryptionNews encryption, Shutdown shutdown,
+    TimeProvider clock)
 {
     private static readonly ActivitySource Activities = new("Armada.Sync");
 
@@ -52,7 +54,10 @@ internal sealed class SyncHandler(
             var plan = MayHaveNews(reader, out var quiet) ? await builder.BuildAsync(reader, ct) : quiet!;
             var left = timeout - clock.GetElapsedTime(started);
             if (form.HasNews(plan) || request.IsInitial || request.FullState || left <= TimeSpan.Zero || shutdown.IsStopping)
+            {
+                if (form.TellsKeys) await encryption.RefreshCountsAsync(reader.User, reader.Device, request.DeviceId, ct);
                 return Write(plan, reader, form);
+            }
             // What came was not for this client: the next look begins here.
             reader = reader with { Request = request with { Since = plan.Now } };
             cause = await reader.User.Signal.WaitAsync(version, left, clock, ct) ? reader.User.Signal.Trace : default;

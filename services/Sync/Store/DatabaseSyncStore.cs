@@ -3,12 +3,14 @@ using Matrix.Primitives;
 using Matrix.Replication;
 using Matrix.Rooms;
 using Matrix.Storage.Events;
+using Matrix.Storage.Keys;
 using Matrix.Storage.Rooms;
 using Matrix.Storage.Sync;
 
 namespace Matrix.Sync.Store;
 
-internal sealed class DatabaseSyncStore(SyncReader sync, EventReader events, RoomReader rooms, StateReader states, EventVisibility visibility) : ISyncStore
+internal sealed class DatabaseSyncStore(
+    SyncReader sync, EventReader events, RoomReader rooms, StateReader states, EventVisibility visibility, DeviceKeyStore keys) : ISyncStore
 {
     public Task<Dictionary<StreamDefinition, long>> PositionsAsync(CancellationToken ct) => sync.PositionsAsync(ct);
 
@@ -69,6 +71,8 @@ internal sealed class DatabaseSyncStore(SyncReader sync, EventReader events, Roo
 
     public Task<List<(string UserId, string RoomId)>> JoinedRoomsAsync(IReadOnlyCollection<string> userIds, CancellationToken ct) =>
         sync.JoinedRoomsAsync(userIds, ct);
+
+    public Task<DeviceKeyCounts> KeyCountsAsync(string userId, string deviceId, CancellationToken ct) => keys.CountsAsync(userId, deviceId, ct);
 
     public Task<long?> FindRoomAsync(string roomId, CancellationToken ct) => sync.FindRoomAsync(roomId, ct);
 

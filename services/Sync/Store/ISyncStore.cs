@@ -1,6 +1,7 @@
 using Matrix.Events;
 using Matrix.Replication;
 using Matrix.Storage.Events;
+using Matrix.Storage.Keys;
 using Matrix.Storage.Sync;
 
 namespace Matrix.Sync.Store;
@@ -37,6 +38,7 @@ internal interface ISyncStore
     Task<List<string>> DeviceListChangesAsync(string userId, long after, long upTo, CancellationToken ct);
     Task<List<string>> SharingAsync(string userId, IReadOnlyCollection<string> others, CancellationToken ct);
     Task<List<(string UserId, string RoomId)>> JoinedRoomsAsync(IReadOnlyCollection<string> userIds, CancellationToken ct);
+    Task<DeviceKeyCounts> KeyCountsAsync(string userId, string deviceId, CancellationToken ct);
     /// <summary>Null: no such room.</summary>
     Task<long?> FindRoomAsync(string roomId, CancellationToken ct);
     /// <summary>Ids of the rooms that the user has a membership in and that stand in the room directory.</summary>

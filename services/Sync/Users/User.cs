@@ -1,5 +1,6 @@
 using Matrix.Replication;
 using Matrix.Storage.Streams;
+using Matrix.Sync.Encryption;
 using Matrix.Sync.Rooms;
 using Matrix.Sync.Unread;
 
@@ -120,6 +121,8 @@ internal sealed class Device
     /// <summary>Messages may wait from here on; <see cref="long.MaxValue"/>: none.</summary>
     public long FirstToDevice { get; set; } = long.MaxValue;
     public long LastToDevice { get; set; }
+    /// <summary>Own lock.</summary>
+    public KeyCounts Keys { get; } = new();
 
     public void Arrived(long position)
     {

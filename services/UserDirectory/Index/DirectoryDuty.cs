@@ -65,6 +65,7 @@ internal sealed class DirectoryDuty(
         foreach (var row in rows)
         {
             var e = EventRow.Decode(row);
+            if (e.Moves.Any(static m => m.Type is "m.room.join_rules" or "m.room.history_visibility")) touched.Add(e.RoomNid);
             if (!e.IsCurrentState || e.StateKey is null) continue;
             if (e.Type is "m.room.join_rules" or "m.room.history_visibility") touched.Add(e.RoomNid);
             else if (e.Type == "m.room.member" && !identity.IsMine(e.StateKey) && RemoteMember(e) is { } entry) remote[entry.UserId] = entry;

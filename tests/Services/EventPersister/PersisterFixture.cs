@@ -4,6 +4,7 @@ using Matrix.Storage;
 using Matrix.Storage.Accounts;
 using Matrix.Storage.Events;
 using Matrix.Storage.Rooms;
+using Matrix.Testing.Federation;
 using Matrix.Testing.Servers;
 using Matrix.Web.Auth;
 using Matrix.Primitives;
@@ -24,6 +25,8 @@ public sealed class PersisterFixture : IAsyncLifetime
     public NpgsqlDataSource Source => postgres.Source;
     public Database Database => postgres.Database;
     public IReplicationBus Bus { get; private set; } = null!;
+    /// <summary>Other servers, as both persisters reach them.</summary>
+    public DagRemoteRooms Remote { get; } = new();
     public PersisterHost One { get; private set; } = null!;
     public PersisterHost Two { get; private set; } = null!;
     public string ConnectionString => postgres.ConnectionString;
@@ -32,8 +35,8 @@ public sealed class PersisterFixture : IAsyncLifetime
     {
         await postgres.InitializeAsync();
         Bus = new InProcessBus(TimeProvider.System, NullLogger<InProcessBus>.Instance);
-        One = await PersisterHost.StartAsync("one", ConnectionString, Bus);
-        Two = await PersisterHost.StartAsync("two", ConnectionString, Bus);
+        One = await PersisterHost.StartAsync("one", ConnectionString, Bus, Remote);
+        Two = await PersisterHost.StartAsync("two", ConnectionString, Bus, Remote);
     }
 
     public async ValueTask DisposeAsync()

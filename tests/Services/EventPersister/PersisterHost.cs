@@ -3,11 +3,14 @@ using System.Text;
 using System.Text.Json;
 using Matrix.Crypto;
 using Matrix.EventPersister;
+using Matrix.FederationClient.Keys;
+using Matrix.FederationClient.Rooms;
 using Matrix.Replication;
 using Matrix.ServiceDefaults;
 using Matrix.Storage;
 using Matrix.Storage.Accounts;
 using Matrix.Testing;
+using Matrix.Testing.Federation;
 using Matrix.Web.Auth;
 using Matrix.Web.Routing;
 using Microsoft.AspNetCore.Builder;
@@ -26,7 +29,7 @@ public sealed class PersisterHost(WebApplication app, HttpClient http) : IAsyncD
     public IServiceProvider Services => app.Services;
     public HttpClient Http => http;
 
-    public static async Task<PersisterHost> StartAsync(string name, string connectionString, IReplicationBus bus, Action<HomeserverConfig>? configure = null, long cacheBudget = 256 << 20)
+    public static async Task<PersisterHost> StartAsync(string name, string connectionString, IReplicationBus bus, IRemoteRooms? remote = null, long cacheBudget = 256 << 20)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
@@ -47,6 +50,8 @@ public sealed class PersisterHost(WebApplication app, HttpClient http) : IAsyncD
         services.AddSingleton<IStreamConsumer>(p => p.GetRequiredService<TokenAuthenticator>());
         services.AddSingleton<IRequestAuthenticator, UserTokenAuthenticator>();
         builder.AddEventPersister();
+        services.Replace(ServiceDescriptor.Singleton<IKeyRing>(new TestKeyRing()));
+        services.Replace(ServiceDescriptor.Singleton<IRemoteRooms>(remote ?? new DagRemoteRooms()));
         var app = builder.Build();
         app.UseMatrix();
         app.MapEventPersister();

@@ -109,8 +109,7 @@ public class StateResolutionProperties
         fork.Merge(room);
         Assert.NotNull(fork.Get("m.room.topic"));
         Assert.True(FullConflictedSetIsRight(room, [room, fork]));
-        var graph = new AuthGraph(room.Dag.Find, null);
-        Assert.DoesNotContain(before, new ResolutionV2(room.RoomVersion, [room.State, fork.State], graph, _ => false, null).FullConflictedIds());
+        Assert.DoesNotContain(before, FullConflictedIds(room, [room.State, fork.State]));
     }
 
     private static bool FullConflictedSetIsRight(Room room, Room[] branches)
@@ -136,9 +135,13 @@ public class StateResolutionProperties
                 if (Chain([id]).Overlaps(conflicted)) expected.Add(id);
             }
         }
-        var graph = new AuthGraph(room.Dag.Find, null);
-        var actual = new ResolutionV2(room.RoomVersion, sets, graph, _ => false, null).FullConflictedIds();
-        return expected.SetEquals(actual);
+        return expected.SetEquals(FullConflictedIds(room, sets));
+    }
+
+    private static IReadOnlyList<string> FullConflictedIds(Room room, IReadOnlyList<IReadOnlyDictionary<StateKey, string>> sets)
+    {
+        var split = new SplitStates(sets);
+        return new ResolutionV2(room.RoomVersion, split.Conflicts, split, new AuthGraph(room.Dag.Find, null), _ => false, null).FullConflictedIds();
     }
 
     [Theory, MemberData(nameof(Versions))]

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Matrix.Events;
 using Matrix.Replication;
 using Matrix.Storage.Events;
+using Matrix.Storage.Keys;
 using Matrix.Storage.Streams;
 using Matrix.Storage.Sync;
 using Matrix.Sync.Store;
@@ -253,6 +254,12 @@ internal sealed class MemorySyncStore(MemoryStreamSource source) : ISyncStore
 
     public Task<List<(string UserId, string RoomId)>> JoinedRoomsAsync(IReadOnlyCollection<string> userIds, CancellationToken ct) => AskAsync(() =>
         userIds.SelectMany(u => MembershipsOf(u).Where(m => m.Event.Pdu.Membership == Memberships.Join).Select(m => (u, m.Room.Id))).ToList());
+
+    /// <summary>By user and device; missing: none.</summary>
+    public Dictionary<(string User, string Device), DeviceKeyCounts> KeyCounts { get; } = [];
+
+    public Task<DeviceKeyCounts> KeyCountsAsync(string userId, string deviceId, CancellationToken ct) =>
+        AskAsync(() => KeyCounts.GetValueOrDefault((userId, deviceId)) ?? new DeviceKeyCounts([], []));
 
     public Task<long?> FindRoomAsync(string roomId, CancellationToken ct) =>
         AskAsync<long?>(() => nids.TryGetValue(roomId, out var nid) ? nid : null);

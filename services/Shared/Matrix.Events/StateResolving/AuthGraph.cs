@@ -1,11 +1,15 @@
 namespace Matrix.Events;
 
 /// <summary>
-/// The part of a room's auth graph that a resolution touches, with ids as small integers. Nodes are added as they are met; events are fetched
-/// when they are asked for, once.
+/// The part of a room's auth graph that resolutions have touched, with ids as small integers. Nodes are added as they are met; events are fetched
+/// when they are asked for, once. What is not known is asked for again the next time. Not thread safe.
 /// </summary>
-internal sealed class AuthGraph(Func<string, Pdu?> fetch, Func<string, IReadOnlyList<string>?>? authEventsOf)
+public sealed class AuthGraph(Func<string, Pdu?> fetch, Func<string, IReadOnlyList<string>?>? authEventsOf)
 {
+    private const int BytesPerNode = 240, BytesPerEdge = 4;
+    private static readonly int[] None = [];
+    private int _edges;
+
     private readonly Dictionary<string, int> _numbers = new(StringComparer.Ordinal);
     private readonly List<Node> _nodes = [];
 
@@ -13,14 +17,32 @@ internal sealed class AuthGraph(Func<string, Pdu?> fetch, Func<string, IReadOnly
     {
         public readonly string Id = id;
         public Pdu? Event;
-        public bool Fetched;
         public int[]? AuthEvents;
     }
 
     /// <summary>Nodes met so far; every number is smaller.</summary>
     public int Count => _nodes.Count;
 
-    public int Number(string eventId)
+    /// <summary>Bytes of nodes and edges, about; events that are held not counted.</summary>
+    public long Bytes => (_nodes.Count * (long)BytesPerNode) + (_edges * (long)BytesPerEdge);
+
+    /// <summary>Takes an event's auth events in, so that they need not be asked for.</summary>
+    public void Add(string eventId, IReadOnlyList<string> authEventIds)
+    {
+        var node = _nodes[Number(eventId)];
+        if (node.AuthEvents is null) node.AuthEvents = Numbers(authEventIds);
+    }
+
+    /// <summary>Whether an event's auth events are known here.</summary>
+    public bool Knows(string eventId) => _numbers.TryGetValue(eventId, out var number) && _nodes[number].AuthEvents is not null;
+
+    /// <summary>Lets go of the events; the graph stays.</summary>
+    public void ForgetEvents()
+    {
+        foreach (var node in _nodes) node.Event = null;
+    }
+
+    internal int Number(string eventId)
     {
         if (_numbers.TryGetValue(eventId, out var number)) return number;
         number = _nodes.Count;
@@ -29,34 +51,35 @@ internal sealed class AuthGraph(Func<string, Pdu?> fetch, Func<string, IReadOnly
         return number;
     }
 
-    public string Id(int number) => _nodes[number].Id;
+    internal string Id(int number) => _nodes[number].Id;
 
     /// <summary>Null: the event is not known.</summary>
-    public Pdu? Event(int number)
+    internal Pdu? Event(int number)
     {
         var node = _nodes[number];
-        if (!node.Fetched)
-        {
-            node.Fetched = true;
-            node.Event = fetch(node.Id);
-        }
-        return node.Event;
+        return node.Event ??= fetch(node.Id);
     }
 
     /// <summary>Auth events of an event, in its own order; none when it is not known.</summary>
-    public int[] AuthEvents(int number)
+    internal int[] AuthEvents(int number)
     {
         var node = _nodes[number];
         if (node.AuthEvents is { } known) return known;
-        var ids = !node.Fetched && authEventsOf is not null ? authEventsOf(node.Id) : Event(number)?.AuthEvents;
-        if (ids is null || ids.Count == 0) return node.AuthEvents = [];
+        var ids = node.Event is null && authEventsOf is not null ? authEventsOf(node.Id) : Event(number)?.AuthEvents;
+        return ids is null ? None : node.AuthEvents = Numbers(ids);
+    }
+
+    private int[] Numbers(IReadOnlyList<string> ids)
+    {
+        if (ids.Count == 0) return None;
         var numbers = new int[ids.Count];
         for (var i = 0; i < numbers.Length; i++) numbers[i] = Number(ids[i]);
-        return node.AuthEvents = numbers;
+        _edges += numbers.Length;
+        return numbers;
     }
 
     /// <summary>Everything reachable from <paramref name="from"/>, these included, without going into <paramref name="stop"/>.</summary>
-    public NumberSet Reach(IEnumerable<int> from, NumberSet? stop = null)
+    internal NumberSet Reach(IEnumerable<int> from, NumberSet? stop = null)
     {
         var reached = new NumberSet();
         var todo = new Stack<int>();
@@ -77,7 +100,7 @@ internal sealed class AuthGraph(Func<string, Pdu?> fetch, Func<string, IReadOnly
     /// <summary>
     /// The events on all paths between two members of <paramref name="ends"/>, ends included. Spec: rooms/v12#definitions, conflicted state subgraph
     /// </summary>
-    public NumberSet Between(NumberSet ends)
+    internal NumberSet Between(NumberSet ends)
     {
         var below = Reach(ends);
         var parents = new Dictionary<int, List<int>>();
@@ -112,7 +135,7 @@ internal sealed class AuthGraph(Func<string, Pdu?> fetch, Func<string, IReadOnly
     /// lists what each set has of its own, <paramref name="unconflicted"/> what all have.
     /// </summary>
     // Synapse: the events of a state count as part of its auth chain (the spec's chain holds only what they cite).
-    public NumberSet AuthDifference(IReadOnlyList<List<int>> conflicted, Func<int, bool> isUnconflicted, IEnumerable<int> unconflicted)
+    internal NumberSet AuthDifference(IReadOnlyList<List<int>> conflicted, Func<int, bool> isUnconflicted, IEnumerable<int> unconflicted)
     {
         var difference = new NumberSet();
         NumberSet? common = null;

@@ -4,8 +4,9 @@ using System.Text;
 namespace Matrix.Events;
 
 /// <summary>State resolution of room version 1. Spec: rooms/v1#state-resolution</summary>
+/// <param name="sets">What each state has at the keys on which they differ.</param>
 internal sealed class ResolutionV1(
-    IReadOnlyList<IReadOnlyDictionary<StateKey, string>> sets, Func<string, Pdu?> fetch, IAuthContext? context) : IStateView
+    IReadOnlyList<IReadOnlyDictionary<StateKey, string>> sets, IAgreedState agreed, Func<string, Pdu?> fetch, IAuthContext? context) : IStateView
 {
     private readonly Dictionary<StateKey, string> _resolved = [];
     private readonly Dictionary<string, Pdu?> _events = new(StringComparer.Ordinal);
@@ -13,7 +14,7 @@ internal sealed class ResolutionV1(
     // Stands in front of _resolved while a list of events is walked.
     private Pdu? _previous;
 
-    public IReadOnlyDictionary<StateKey, string> Resolve()
+    public Dictionary<StateKey, string> Resolve()
     {
         var conflicts = new List<(StateKey Key, List<Pdu> Events)>();
         foreach (var key in sets.SelectMany(s => s.Keys).Distinct())
@@ -92,6 +93,6 @@ internal sealed class ResolutionV1(
     public Pdu? Get(StateKey key)
     {
         if (_previous is not null && _previous.StatePair == key) return _previous;
-        return _resolved.TryGetValue(key, out var id) ? Event(id) : null;
+        return (_resolved.TryGetValue(key, out var id) ? id : agreed.Get(key)) is { } found ? Event(found) : null;
     }
 }

@@ -3,23 +3,22 @@ using Matrix.Primitives;
 namespace Matrix.Events;
 
 /// <summary>State resolution of room versions 2 to 11 and, with its three changes, of version 12. One instance per resolution.</summary>
+/// <param name="sets">What each state has at the keys on which they differ.</param>
 internal sealed class ResolutionV2(
-    RoomVersion version, IReadOnlyList<IReadOnlyDictionary<StateKey, string>> sets, AuthGraph graph, Func<string, bool> isRejected, IAuthContext? context)
-    : IStateView
+    RoomVersion version, IReadOnlyList<IReadOnlyDictionary<StateKey, string>> sets, IAgreedState agreed, AuthGraph graph, Func<string, bool> isRejected,
+    IAuthContext? context) : IStateView
 {
-    private readonly Dictionary<StateKey, string> _unconflicted = [];
     private readonly List<List<int>> _own = [];
     private readonly NumberSet _conflicted = new();
 
-    // The state built so far, on top of _unconflicted unless that is left out (v2.1), and the event that is being checked against it.
+    // The state built so far, on top of the agreed one unless that is left out (v2.1), and the event that is being checked against it.
     private readonly Dictionary<StateKey, int> _resolved = [];
     private Pdu? _checked;
 
-    public IReadOnlyDictionary<StateKey, string> Resolve()
+    /// <summary>What the state has at the keys on which the sets differ; a key of which nothing is left is not among them.</summary>
+    public Dictionary<StateKey, string> Resolve()
     {
-        Split();
-        if (_conflicted.Count == 0) return _unconflicted;
-
+        Number();
         var full = FullConflictedSet();
         var power = PowerEvents(full);
         foreach (var number in PowerOrder(power)) Apply(number);
@@ -28,44 +27,25 @@ internal sealed class ResolutionV2(
         foreach (var number in MainlineOrder(full)) Apply(number);
 
         // Step 5: the unconflicted state replaces what was resolved for the same key.
-        foreach (var (key, number) in _resolved) _unconflicted.TryAdd(key, graph.Id(number));
-        return _unconflicted;
+        var result = new Dictionary<StateKey, string>(_resolved.Count);
+        foreach (var (key, number) in _resolved) if (agreed.Get(key) is null) result.Add(key, graph.Id(number));
+        return result;
     }
 
     /// <summary>The full conflicted set by id; for tests.</summary>
     internal IReadOnlyList<string> FullConflictedIds()
     {
-        Split();
+        Number();
         return [.. FullConflictedSet().Select(graph.Id)];
     }
 
-    private void Split()
+    private void Number()
     {
-        var first = sets[0];
-        _unconflicted.EnsureCapacity(first.Count);
-        var disputed = new HashSet<StateKey>();
-        foreach (var (key, id) in first)
-        {
-            var same = true;
-            for (var i = 1; i < sets.Count && same; i++) same = sets[i].TryGetValue(key, out var other) && other == id;
-            if (same) _unconflicted.Add(key, id);
-            else disputed.Add(key);
-        }
-        for (var i = 1; i < sets.Count; i++)
-        {
-            // Keys that the first set lacks: looked for only where the count says that there are some.
-            if (sets[i].Count == _unconflicted.Count + disputed.Count(sets[i].ContainsKey)) continue;
-            foreach (var key in sets[i].Keys)
-            {
-                if (!_unconflicted.ContainsKey(key)) disputed.Add(key);
-            }
-        }
         foreach (var set in sets)
         {
-            var own = new List<int>();
-            foreach (var key in disputed)
+            var own = new List<int>(set.Count);
+            foreach (var id in set.Values)
             {
-                if (!set.TryGetValue(key, out var id)) continue;
                 var number = graph.Number(id);
                 own.Add(number);
                 _conflicted.Add(number);
@@ -75,11 +55,11 @@ internal sealed class ResolutionV2(
     }
 
     private bool IsUnconflicted(int number) =>
-        graph.Event(number) is { StateKey: not null } e && _unconflicted.TryGetValue(e.StatePair, out var id) && id == e.EventId;
+        graph.Event(number) is { StateKey: not null } e && agreed.Get(e.StatePair) == e.EventId;
 
     private NumberSet FullConflictedSet()
     {
-        var full = graph.AuthDifference(_own, IsUnconflicted, _unconflicted.Values.Select(graph.Number));
+        var full = graph.AuthDifference(_own, IsUnconflicted, agreed.All.Select(graph.Number));
         full.UnionWith(version.Resolution == StateResolution.V2_1 ? graph.Between(_conflicted) : _conflicted);
         return full;
     }
@@ -246,8 +226,7 @@ internal sealed class ResolutionV2(
     public Pdu? Get(StateKey key)
     {
         if (_resolved.TryGetValue(key, out var number)) return graph.Event(number);
-        if (version.Resolution != StateResolution.V2_1 && _unconflicted.TryGetValue(key, out var id) && graph.Event(graph.Number(id)) is { } known)
-            return known;
+        if (version.Resolution != StateResolution.V2_1 && agreed.Get(key) is { } id && graph.Event(graph.Number(id)) is { } known) return known;
         if (_checked is null) return null;
         for (var i = _checked.AuthEvents.Length - 1; i >= 0; i--)
         {

@@ -22,10 +22,22 @@ public static class StateResolver
         var sets = Distinct(stateSets);
         if (sets.Count == 0) return FrozenDictionary<StateKey, string>.Empty;
         if (sets.Count == 1) return sets[0];
-        return version.Resolution == StateResolution.V1
-            ? new ResolutionV1(sets, fetch, context).Resolve()
-            : new ResolutionV2(version, sets, new AuthGraph(fetch, authEventsOf), isRejected, context).Resolve();
+        var split = new SplitStates(sets);
+        return split.Any
+            ? split.With(ResolveConflicts(version, split.Conflicts, split, new AuthGraph(fetch, authEventsOf), fetch, isRejected, context)) : split.With([]);
     }
+
+    /// <summary>
+    /// The same for a caller that has compared the states itself: <paramref name="conflicts"/> has what each of them holds at the keys on which they
+    /// differ (or of which some have nothing). The result has those keys only; a key that is not in it has no event any more.
+    /// </summary>
+    /// <param name="graph">Of the room; what it learns is of use the next time. Events that are not known to it count as rejected.</param>
+    public static Dictionary<StateKey, string> ResolveConflicts(
+        RoomVersion version, IReadOnlyList<IReadOnlyDictionary<StateKey, string>> conflicts, IAgreedState agreed, AuthGraph graph, Func<string, Pdu?> fetch,
+        Func<string, bool> isRejected, IAuthContext? context = null) =>
+        version.Resolution == StateResolution.V1
+            ? new ResolutionV1(conflicts, agreed, fetch, context).Resolve()
+            : new ResolutionV2(version, conflicts, agreed, graph, isRejected, context).Resolve();
 
     private static List<IReadOnlyDictionary<StateKey, string>> Distinct(IReadOnlyList<IReadOnlyDictionary<StateKey, string>> stateSets)
     {

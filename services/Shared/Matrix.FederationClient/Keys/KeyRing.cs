@@ -8,11 +8,18 @@ using Microsoft.Extensions.Logging;
 
 namespace Matrix.FederationClient.Keys;
 
+/// <summary>Where verification keys are found.</summary>
+public interface IKeyRing
+{
+    /// <summary>The key, when it is valid at <paramref name="atMs"/>; null when there is none such to be had.</summary>
+    ValueTask<byte[]?> FindAsync(string server, string keyId, long atMs, CancellationToken ct);
+}
+
 /// <summary>
 /// Verification keys of servers: memory, then the database, then the server itself. One question to a server at a time, and a server that has
 /// just been asked is left in peace for a moment, whatever its answer was.
 /// </summary>
-public sealed partial class KeyRing(ServerIdentity identity, ServerKeyStore store, FederationHttp http, TimeProvider clock, ILogger<KeyRing> log)
+public sealed partial class KeyRing(ServerIdentity identity, ServerKeyStore store, FederationHttp http, TimeProvider clock, ILogger<KeyRing> log) : IKeyRing
 {
     private const int MaxAnswerBytes = 256 * 1024;
     private const int MaxEntries = 50_000;

@@ -13,7 +13,7 @@ public enum EventFlags : short { None = 0, Outlier = 1, Rejected = 2, SoftFailed
 /// Payload of stream events: everything a reader needs to show an event without asking the database. The row's position is its stream
 /// position, its key the room id.
 /// </summary>
-public sealed record EventRow
+public sealed partial record EventRow
 {
     public required long Position { get; init; }
     public required long RoomNid { get; init; }
@@ -39,19 +39,22 @@ public sealed record EventRow
     public string? Redacts { get; init; }
     /// <summary>True: this event is part of the room's current state at its position (a state event may lose against another fork).</summary>
     public bool IsCurrentState { get; init; }
+    /// <summary>What else of the current state changed with this event (<see cref="EventFlags.StateMoved"/>), those of it that readers must know.</summary>
+    public IReadOnlyList<StateMove> Moves { get; init; } = [];
     /// <summary>Canonical PDU.</summary>
     public required ReadOnlyMemory<byte> Json { get; init; }
 
     /// <summary>
     /// Little endian: version byte 1, flags i16, bits u8, nids i64 x 2, received i64, then length-prefixed (i32, -1 null) UTF-8 fields in the order
-    /// event id, version, type, sender, state key, txn device, txn id, replaces, prev sender, redacts, prev content, json.
+    /// event id, version, type, sender, state key, txn device, txn id, replaces, prev sender, redacts, prev content, json. With moves: their count
+    /// (i32), and of each the nids of key, before and now (i64 x 3) and type, state key, event id, sender, membership as above.
     /// </summary>
     public byte[] Encode()
     {
         string?[] texts = [EventId, RoomVersion, Type, Sender, StateKey, TxnDeviceId, TxnId, ReplacesEventId, PrevSender, Redacts];
         var size = 1 + 2 + 1 + 24;
         foreach (var t in texts) size += 4 + (t is null ? 0 : Encoding.UTF8.GetByteCount(t));
-        size += 4 + PrevContent.Length + 4 + Json.Length;
+        size += 4 + PrevContent.Length + 4 + Json.Length + MovesSize();
         var buffer = new byte[size];
         var at = buffer.AsSpan();
         at[0] = 1;
@@ -74,6 +77,7 @@ public sealed record EventRow
             block.Span.CopyTo(at[4..]);
             at = at[(4 + block.Length)..];
         }
+        if (Moves.Count > 0) WriteMoves(at);
         return buffer;
     }
 
@@ -102,7 +106,7 @@ public sealed record EventRow
             offset += 4 + n;
             return block;
         }
-        return new EventRow
+        var decoded = new EventRow
         {
             Position = row.Position,
             RoomId = row.Key,
@@ -115,5 +119,6 @@ public sealed record EventRow
             TxnDeviceId = Text(), TxnId = Text(), ReplacesEventId = Text(), PrevSender = Text(), Redacts = Text(),
             PrevContent = Block(), Json = Block(),
         };
+        return offset < payload.Length ? decoded with { Moves = ReadMoves(payload.Span[offset..]) } : decoded;
     }
 }

@@ -20,6 +20,13 @@ public sealed partial class EventWriter
         public readonly List<long?> StateKeys = [], Snapshots = [], Replaces = [];
         public readonly List<short> Flags = [];
         public readonly List<byte[]> Json = [];
+        public readonly List<bool> Known = [];
+        public readonly List<long> StreamRooms = [], StreamNids = [], PastRooms = [], PastNids = [];
+        public readonly List<long> ChildRooms = [], ChildNids = [], FullNids = [], FullRooms = [];
+        public readonly List<string?> MissingIds = [], FullIds = [];
+        public readonly List<long> MoveEvents = [], MoveKeys = [], MovesBefore = [], MovesNow = [];
+        public readonly List<long> GoneMemberRooms = [];
+        public readonly List<string?> GoneMemberUsers = [];
         // transactions
         public readonly List<string?> TxnUsers = [], TxnDevices = [], TxnIds = [], TxnEvents = [], TxnRooms = [];
         public readonly List<long> TxnCreated = [];
@@ -53,8 +60,12 @@ public sealed partial class EventWriter
             TxnRooms, TxnCreated, SnapshotNids, SnapshotRooms, Chains, Numbers, Deltas, StateRooms, StateKeyNids, StateEvents, GoneRooms, GoneNids,
             TipRooms, TipNids, MemberRooms, MemberEvents, MemberPlaces, MemberUsers, Memberships, MemberSenders, RedactedNids, RedactedRooms,
             RedactedJson, RedactedIds, RedactedBy, RelatingNids, RelatingRooms, Parents, RelationTypes, RelatingTypes, RelatingSenders, RelationKeys,
-            CanReplace, Aliases, AliasRooms, AliasCreators, AliasCreated,
+            CanReplace, Aliases, AliasRooms, AliasCreators, AliasCreated, Known, StreamRooms, StreamNids, PastRooms, PastNids, ChildRooms, ChildNids,
+            FullNids, FullRooms, MissingIds, FullIds, MoveEvents, MoveKeys, MovesBefore, MovesNow, GoneMemberRooms, GoneMemberUsers,
         ];
+
+        /// <summary>Some of the events were outliers: their rows are there.</summary>
+        public bool AnyKnown => Known.Contains(true);
 
         public void Clear()
         {
@@ -68,7 +79,7 @@ public sealed partial class EventWriter
             Counts.Add(room.Events.Count);
             RoomSnapshots.Add(room.CurrentSnapshot);
             if (room.NewRoom is { } created) AddNew(room, created);
-            var first = Nids.Count;
+            var first = StreamNids.Count;
             foreach (var e in room.Events) AddEvent(room, e);
             foreach (var s in room.Snapshots)
             {
@@ -91,10 +102,11 @@ public sealed partial class EventWriter
                 MemberRooms.Add(room.RoomNid);
                 MemberUsers.Add(m.UserId);
                 Memberships.Add(m.Membership);
-                MemberEvents.Add(room.Events[m.EventIndex].EventNid);
+                MemberEvents.Add(m.EventNid);
                 MemberSenders.Add(m.Sender);
-                MemberPlaces.Add(first + m.EventIndex + 1);
+                MemberPlaces.Add(first + PlaceOf(room, m.EventIndex));
             }
+            foreach (var user in room.MembershipsGone) { GoneMemberRooms.Add(room.RoomNid); GoneMemberUsers.Add(user); }
             foreach (var r in room.Redactions)
             {
                 RedactedIds.Add(r.TargetId);
@@ -104,6 +116,14 @@ public sealed partial class EventWriter
                 RedactedNids.Add(r.TargetNid);
                 RedactedJson.Add(BytesOf(r.Json));
             }
+        }
+
+        /// <summary>Place of an event among those of its room that enter the stream, from 1.</summary>
+        private static int PlaceOf(RoomCommit room, int index)
+        {
+            var place = 0;
+            for (var i = 0; i <= index; i++) if (room.Events[i].Place == EventPlace.Stream) place++;
+            return place;
         }
 
         private void AddNew(RoomCommit room, NewRoom created)
@@ -139,6 +159,12 @@ public sealed partial class EventWriter
             Auth.Add(NidArray(e.AuthNids));
             Redacts.Add(e.Redacts);
             Json.Add(BytesOf(pdu.Json));
+            Known.Add(e.WasOutlier);
+            if (e.Place == EventPlace.Stream) { StreamRooms.Add(room.RoomNid); StreamNids.Add(e.EventNid); }
+            else if (e.Place == EventPlace.Past) { PastRooms.Add(room.RoomNid); PastNids.Add(e.EventNid); }
+            foreach (var id in e.MissingParents) { ChildRooms.Add(room.RoomNid); ChildNids.Add(e.EventNid); MissingIds.Add(id); }
+            foreach (var m in e.Moves) { MoveEvents.Add(e.EventNid); MoveKeys.Add(m.StateKeyNid); MovesBefore.Add(m.BeforeNid); MovesNow.Add(m.NowNid); }
+            if (e.FillsGap) { FullNids.Add(e.EventNid); FullRooms.Add(room.RoomNid); FullIds.Add(pdu.EventId); }
             AddRelation(room, e);
             if (e.TxnId is null) return;
             TxnUsers.Add(pdu.Sender);

@@ -40,6 +40,61 @@ public sealed partial class EventWriter
                   snapshot_nid, replaces_nid, prev, auth, redacts, json)
         """;
 
+    /// <remarks>As above where rows may be there, as outliers ($17): those become full events.</remarks>
+    internal const string SqlMixedEvents =
+        """
+        with u as (
+            select * from unnest($1::bigint[], $2::text[], $3::bigint[], $4::text[], $5::bigint[], $6::text[], $7::bigint[], $8::bigint[], $9::bigint[],
+                                 $10::smallint[], $11::bigint[], $12::bigint[], $13::text[], $14::text[], $15::text[], $16::bytea[], $17::boolean[])
+                 as t(event_nid, event_id, room_nid, type, state_key_nid, sender, depth, ts, received, flags,
+                      snapshot_nid, replaces_nid, prev, auth, redacts, json, known)),
+        changed as (
+            update events e set flags = u.flags, snapshot_nid = u.snapshot_nid, replaces_nid = u.replaces_nid, prev_nids = u.prev::bigint[],
+                                auth_nids = u.auth::bigint[], redacts = u.redacts, received_ts_ms = u.received, json = u.json
+            from u where u.known and e.event_nid = u.event_nid)
+        insert into events (event_nid, event_id, room_nid, type, state_key_nid, sender, depth, origin_server_ts, received_ts_ms, flags,
+                            snapshot_nid, replaces_nid, prev_nids, auth_nids, redacts, json)
+        select u.event_nid, u.event_id, u.room_nid, u.type, u.state_key_nid, u.sender, u.depth, u.ts, u.received, u.flags,
+               u.snapshot_nid, u.replaces_nid, u.prev::bigint[], u.auth::bigint[], u.redacts, u.json
+        from u where not u.known
+        """;
+
+    /// <remarks>The first of the arrays is the newest: positions fall.</remarks>
+    internal const string SqlPast =
+        """
+        insert into event_stream (pos, room_nid, event_nid)
+        select nextval('past_positions'), u.room_nid, u.event_nid
+        from (select * from unnest($1::bigint[], $2::bigint[]) with ordinality as t(room_nid, event_nid, ord) order by ord desc) u
+        """;
+
+    internal const string SqlMissing =
+        """
+        insert into missing_parents (room_nid, child_nid, missing_id)
+        select * from unnest($1::bigint[], $2::bigint[], $3::text[]) on conflict do nothing
+        """;
+
+    /// <remarks>Parents that were missing have come ($2 ids of $1, rooms $3).</remarks>
+    internal const string SqlFilled =
+        """
+        with gone as (
+            delete from missing_parents m using unnest($1::bigint[], $2::text[], $3::bigint[]) as u(event_nid, event_id, room_nid)
+            where m.missing_id = u.event_id and m.room_nid = u.room_nid returning m.child_nid, u.event_nid as parent_nid)
+        update events e set prev_nids = e.prev_nids || g.parents
+        from (select child_nid, array_agg(parent_nid) as parents from gone group by child_nid) g where e.event_nid = g.child_nid
+        """;
+
+    internal const string SqlMoves =
+        """
+        insert into state_moves (event_nid, state_key_nid, before_nid, now_nid)
+        select * from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[])
+        """;
+
+    internal const string SqlMembershipsGone =
+        """
+        delete from room_memberships m using unnest($1::bigint[], $2::text[]) as u(room_nid, user_id)
+        where m.room_nid = u.room_nid and m.user_id = u.user_id
+        """;
+
     /// <remarks>A key that is there already fails: the send was a repetition.</remarks>
     internal const string SqlTransactions =
         """
@@ -138,6 +193,8 @@ public sealed partial class EventWriter
 
     /// <remarks>Event nids are given out once: a row with this one is of this very transaction.</remarks>
     internal const string SqlPositionOf = "select pos from event_stream where event_nid = $1";
+    /// <remarks>Of an event that enters no stream; $2: its row was there, as an outlier.</remarks>
+    internal const string SqlIsThere = "select 0::bigint from events where event_nid = $1 and (not $2 or snapshot_nid is not null)";
 
     internal const string SqlHeads = "select room_nid, head from rooms where room_nid = any($1)";
 

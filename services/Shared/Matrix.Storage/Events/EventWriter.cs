@@ -55,8 +55,10 @@ public sealed partial class EventWriter(Database database, TimeProvider clock) :
     /// <summary>Position of the last event if the transaction has happened; null: it has not.</summary>
     private async Task<long?> PositionIfThereAsync(CancellationToken ct)
     {
-        await using var command = database.Source.CreateCommand(SqlPositionOf);
-        command.Parameters.AddWithValue(columns.Nids[^1]);
+        var inStream = columns.StreamNids.Count > 0;
+        await using var command = database.Source.CreateCommand(inStream ? SqlPositionOf : SqlIsThere);
+        command.Parameters.AddWithValue(inStream ? columns.StreamNids[^1] : columns.Nids[^1]);
+        if (!inStream) command.Parameters.AddWithValue(columns.Known[^1]);
         return (long?)await command.ExecuteScalarAsync(ct);
     }
 
@@ -106,9 +108,15 @@ public sealed partial class EventWriter(Database database, TimeProvider clock) :
         if (c.NewRoomNids.Count > 0) Add(batch, SqlNewRooms, Longs(c.NewRoomNids), Texts(c.NewRoomIds), Texts(c.NewVersions), Longs(c.NewCreated), Bools(c.NewPublic));
         if (rooms > 1) Add(batch, SqlLock, Longs(c.RoomNids));
         Add(batch, SqlMoveHeads, Longs(c.RoomNids), Longs(c.Heads), Longs(c.Counts), NullableLongs(c.RoomSnapshots));
-        Add(batch, SqlEvents, Longs(c.Nids), Texts(c.Ids), Longs(c.Rooms), Texts(c.Types), NullableLongs(c.StateKeys), Texts(c.Senders),
-            Longs(c.Depths), Longs(c.Timestamps), Longs(c.Received), Shorts(c.Flags), NullableLongs(c.Snapshots), NullableLongs(c.Replaces),
+        Add(batch, c.AnyKnown ? SqlMixedEvents : SqlEvents, Longs(c.Nids), Texts(c.Ids), Longs(c.Rooms), Texts(c.Types), NullableLongs(c.StateKeys),
+            Texts(c.Senders), Longs(c.Depths), Longs(c.Timestamps), Longs(c.Received), Shorts(c.Flags), NullableLongs(c.Snapshots), NullableLongs(c.Replaces),
             Texts(c.Prev), Texts(c.Auth), Texts(c.Redacts), Blobs(c.Json));
+        if (c.AnyKnown) batch.BatchCommands[^1].Parameters.Add(Bools(c.Known));
+        if (c.FullNids.Count > 0) Add(batch, SqlFilled, Longs(c.FullNids), Texts(c.FullIds), Longs(c.FullRooms));
+        if (c.MissingIds.Count > 0) Add(batch, SqlMissing, Longs(c.ChildRooms), Longs(c.ChildNids), Texts(c.MissingIds));
+        if (c.PastNids.Count > 0) Add(batch, SqlPast, Longs(c.PastRooms), Longs(c.PastNids));
+        if (c.MoveEvents.Count > 0) Add(batch, SqlMoves, Longs(c.MoveEvents), Longs(c.MoveKeys), Longs(c.MovesBefore), Longs(c.MovesNow));
+        if (c.GoneMemberUsers.Count > 0) Add(batch, SqlMembershipsGone, Longs(c.GoneMemberRooms), Texts(c.GoneMemberUsers));
         if (c.TxnIds.Count > 0)
             Add(batch, SqlTransactions, Texts(c.TxnUsers), Texts(c.TxnDevices), Texts(c.TxnIds), Texts(c.TxnEvents), Texts(c.TxnRooms), Longs(c.TxnCreated));
         if (c.SnapshotNids.Count > 0)
@@ -122,10 +130,10 @@ public sealed partial class EventWriter(Database database, TimeProvider clock) :
         }
         if (c.RedactedIds.Count > 0) Add(batch, SqlRedactions, Texts(c.RedactedIds), Texts(c.RedactedBy), Longs(c.RedactedRooms));
         if (c.Aliases.Count > 0) Add(batch, SqlAliases, Texts(c.Aliases), Texts(c.AliasRooms), Texts(c.AliasCreators), Longs(c.AliasCreated));
-        if (c.MemberRooms.Count == 0) Add(batch, SqlPositions, Longs(c.Rooms), Longs(c.Nids));
-        else
-            Add(batch, SqlPositionsAndMemberships, Longs(c.Rooms), Longs(c.Nids), Longs(c.MemberRooms), Texts(c.MemberUsers), Texts(c.Memberships),
+        if (c.MemberRooms.Count > 0)
+            Add(batch, SqlPositionsAndMemberships, Longs(c.StreamRooms), Longs(c.StreamNids), Longs(c.MemberRooms), Texts(c.MemberUsers), Texts(c.Memberships),
                 Longs(c.MemberEvents), Texts(c.MemberSenders), Longs(c.MemberPlaces));
+        else if (c.StreamNids.Count > 0) Add(batch, SqlPositions, Longs(c.StreamRooms), Longs(c.StreamNids));
         if (c.RelatingNids.Count > 0)
             Add(batch, SqlRelations, Longs(c.RelatingNids), Longs(c.RelatingRooms), Texts(c.Parents), Texts(c.RelationTypes), Texts(c.RelatingTypes),
                 Texts(c.RelatingSenders), Texts(c.RelationKeys), Bools(c.CanReplace));

@@ -3,6 +3,23 @@ using Matrix.Storage.Rooms;
 
 namespace Matrix.Storage.Events;
 
+/// <summary>Where an event goes in stream events.</summary>
+public enum EventPlace
+{
+    /// <summary>At its end: readers are told.</summary>
+    Stream,
+    /// <summary>Before all that is there: history that was backfilled.</summary>
+    Past,
+    /// <summary>Nowhere: outliers, rejected and soft-failed events.</summary>
+    None,
+}
+
+/// <summary>A key of the current state that changed with another event than its own.</summary>
+/// <param name="BeforeNid">0: the state had none there.</param>
+/// <param name="NowNid">0: the state has none there any more; then the rest is null.</param>
+/// <param name="Membership">Of a member event.</param>
+public sealed record StateMove(string Type, string StateKey, long StateKeyNid, long BeforeNid, long NowNid, string? EventId, string? Sender, string? Membership);
+
 /// <summary>An event that is to be written.</summary>
 public sealed class NewEvent
 {
@@ -14,7 +31,16 @@ public sealed class NewEvent
     public long? ReplacesNid { get; init; }
     public required long[] PrevNids { get; init; }
     public required long[] AuthNids { get; init; }
-    public EventFlags Flags { get; init; }
+    public EventFlags Flags { get; set; }
+    public EventPlace Place { get; init; }
+    /// <summary>The row is there, as an outlier: it becomes a full event.</summary>
+    public bool WasOutlier { get; init; }
+    /// <summary>It came from elsewhere and may be a parent that others lack.</summary>
+    public bool FillsGap { get; init; }
+    /// <summary>Parents that are not here.</summary>
+    public IReadOnlyList<string> MissingParents { get; init; } = [];
+    /// <summary>What else of the current state changed with it.</summary>
+    public IReadOnlyList<StateMove> Moves { get; set; } = [];
     public required long ReceivedTsMs { get; init; }
     /// <summary>Device, and transaction of the send; null without one.</summary>
     public string? TxnDeviceId { get; init; }
@@ -23,7 +49,7 @@ public sealed class NewEvent
     public Pdu? Replaced { get; init; }
     /// <summary>Event id that this accepted redaction redacts.</summary>
     public string? Redacts { get; init; }
-    public bool IsCurrentState { get; init; }
+    public bool IsCurrentState { get; set; }
 
     /// <summary>Of an event with a transaction.</summary>
     public TransactionKey KeyIn(string roomId) => new(Pdu.Sender, TxnDeviceId ?? "", roomId, TxnId!);
@@ -33,14 +59,17 @@ public sealed class NewEvent
 public sealed record NewRoom(string RoomId, string Version, bool IsPublic, string? Alias, string Creator);
 
 /// <summary>Somebody's membership after the commit.</summary>
-/// <param name="EventIndex">Index of the member event in the commit's events: its position becomes the membership's.</param>
-public readonly record struct NewMembership(string UserId, string Membership, string Sender, int EventIndex);
+/// <param name="EventNid">The member event.</param>
+/// <param name="EventIndex">
+/// Index in the commit's events of the event with which the membership changed, mostly the member event itself: its position becomes the membership's.
+/// </param>
+public readonly record struct NewMembership(string UserId, string Membership, string Sender, long EventNid, int EventIndex);
 
 /// <param name="TargetNid">0: the redacted event is not here; only the fact is remembered.</param>
 /// <param name="Json">Redacted form.</param>
 public readonly record struct RedactionChange(string TargetId, long TargetNid, string RedactedBy, ReadOnlyMemory<byte> Json);
 
-/// <summary>All that one room brings into a transaction. Its events form a chain in stream order.</summary>
+/// <summary>All that one room brings into a transaction. Its events are in the order in which they enter the stream.</summary>
 public sealed class RoomCommit
 {
     public required long RoomNid { get; init; }
@@ -58,10 +87,23 @@ public sealed class RoomCommit
     public required IReadOnlyList<KeyValuePair<long, long>> StateChanges { get; init; }
     /// <summary>Each user once.</summary>
     public required IReadOnlyList<NewMembership> Memberships { get; init; }
+    /// <summary>Users of whom the state knows no membership any more.</summary>
+    public IReadOnlyList<string> MembershipsGone { get; init; } = [];
     public required IReadOnlyList<long> ExtremitiesGone { get; init; }
     public required IReadOnlyList<long> ExtremitiesNew { get; init; }
     public required IReadOnlyList<RedactionChange> Redactions { get; init; }
     public long CreatedTsMs { get; init; }
+
+    /// <summary>How many of the events take a position at the end of the stream.</summary>
+    public int StreamCount
+    {
+        get
+        {
+            var count = 0;
+            for (var i = 0; i < Events.Count; i++) if (Events[i].Place == EventPlace.Stream) count++;
+            return count;
+        }
+    }
 }
 
 public enum CommitKind
@@ -78,7 +120,7 @@ public enum CommitKind
     RoomTaken,
 }
 
-/// <param name="To">Position of the last event; events lie in (To - count, To] in the order of rooms and their events.</param>
+/// <param name="To">Position of the last event that entered the stream; they lie in (To - count, To] in the order of rooms and their events. 0: none did.</param>
 /// <param name="Moved">Room nids.</param>
 /// <param name="Known">Sender, device, room and transaction to the id of the event it made.</param>
 public sealed record CommitResult(

@@ -31,7 +31,8 @@ internal static class StreamSql
         left join stream_retained t on t.stream = c.stream
         left join lateral (
             select s.pos, s.room_nid, s.event_nid, m.room_id, e.event_id, m.version, e.type, e.sender, k.state_key, e.flags, e.received_ts_ms,
-                x.device_id, x.txn_id, p.event_id as replaces_event_id, p.sender as prev_sender, p.json as prev_json, e.redacts, e.json
+                x.device_id, x.txn_id, p.event_id as replaces_event_id, p.sender as prev_sender, p.json as prev_json, e.redacts, e.json,
+                v.keys, v.befores, v.nows, v.types, v.state_keys, v.ids, v.senders, v.members
             from (
                 select pos, room_nid, event_nid from event_stream where pos > $1 and pos <= $2 order by pos limit $3
             ) s
@@ -42,6 +43,13 @@ internal static class StreamSql
             left join lateral (
                 select device_id, txn_id from event_txns where event_txns.event_id = e.event_id limit 1
             ) x on true
+            left join lateral (
+                select array_agg(a.state_key_nid) as keys, array_agg(a.before_nid) as befores, array_agg(a.now_nid) as nows, array_agg(q.type) as types,
+                    array_agg(q.state_key) as state_keys, array_agg(n.event_id) as ids, array_agg(n.sender) as senders,
+                    array_agg(case when q.type = 'm.room.member' then n.json end) as members
+                from state_moves a join state_keys q on q.state_key_nid = a.state_key_nid left join events n on n.event_nid = a.now_nid
+                where a.event_nid = e.event_nid
+            ) v on e.flags & 32 <> 0
         ) r on true
         where c.stream = 'events'
         order by r.pos

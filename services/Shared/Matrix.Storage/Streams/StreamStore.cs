@@ -61,11 +61,40 @@ public sealed class StreamStore(Database database) : IStreamSource
             TxnDeviceId = Text(13), TxnId = Text(14), ReplacesEventId = Text(15), PrevSender = Text(16),
             PrevContent = reader.IsDBNull(17) ? default : ContentOf(reader.GetFieldValue<byte[]>(17)),
             Redacts = Text(18), IsCurrentState = stateKey is not null && (flags & NeverCurrent) == 0,
-            Json = reader.GetFieldValue<byte[]>(19),
+            Json = reader.GetFieldValue<byte[]>(19), Moves = reader.IsDBNull(20) ? [] : ReadMoves(reader),
         };
         return new StreamRow(row.Position, row.RoomId, row.Encode());
 
         string? Text(int column) => reader.IsDBNull(column) ? null : reader.GetString(column);
+    }
+
+    private static StateMove[] ReadMoves(NpgsqlDataReader reader)
+    {
+        var (keys, befores, nows) = (reader.GetFieldValue<long[]>(20), reader.GetFieldValue<long[]>(21), reader.GetFieldValue<long[]>(22));
+        var (types, stateKeys) = (reader.GetFieldValue<string[]>(23), reader.GetFieldValue<string[]>(24));
+        var (ids, senders, members) = (reader.GetFieldValue<string?[]>(25), reader.GetFieldValue<string?[]>(26), reader.GetFieldValue<byte[]?[]>(27));
+        var moves = new StateMove[keys.Length];
+        for (var i = 0; i < moves.Length; i++)
+            moves[i] = new StateMove(types[i], stateKeys[i], keys[i], befores[i], nows[i], ids[i], senders[i],
+                members[i] is { } json ? MembershipOf(json) : null);
+        return moves;
+    }
+
+    /// <summary>The member membership of the content.</summary>
+    private static string? MembershipOf(byte[] json)
+    {
+        var content = ContentOf(json);
+        if (content.IsEmpty) return null;
+        var reader = new Utf8JsonReader(content.Span);
+        reader.Read();
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var found = reader.ValueTextEquals("membership"u8);
+            reader.Read();
+            if (found) return reader.TokenType == JsonTokenType.String ? reader.GetString() : null;
+            reader.Skip();
+        }
+        return null;
     }
 
     /// <summary>The bytes of the member content; empty when there is none.</summary>

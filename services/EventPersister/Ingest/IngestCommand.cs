@@ -1,0 +1,35 @@
+using Matrix.EventPersister.Actors;
+using Matrix.Events;
+using Matrix.Rooms.Ingest;
+
+namespace Matrix.EventPersister.Ingest;
+
+/// <summary>An event that has passed the checks which need no room.</summary>
+/// <param name="StateBefore">
+/// Ids of the state before it as another server tells it, for parents that cannot be had; null: none was needed, or none was told.
+/// </param>
+internal sealed record IncomingPdu(Pdu Pdu, IReadOnlyCollection<string>? StateBefore = null);
+
+/// <summary>
+/// Events of other servers for a room, parents before children. Runs in a turn of its own: what it does to the room is not taken back but with the whole
+/// room.
+/// </summary>
+/// <param name="newRoomVersion">Not null: a room that is not known begins.</param>
+internal sealed class IngestCommand(IngestMode mode, IReadOnlyList<IncomingPdu> pdus, RoomVersion? newRoomVersion, CancellationToken cancelled)
+    : RoomCommand("", cancelled)
+{
+    public IngestMode Mode => mode;
+    public override bool RunsAlone => true;
+    public override RoomVersion? NewRoomVersion => newRoomVersion;
+    public IReadOnlyList<IngestedPdu> Verdicts { get; private set; } = [];
+
+    public override async ValueTask<RoomReply> RunAsync(RoomTurn turn, CancellationToken ct)
+    {
+        var ingest = new IngestTurn(turn.Room, turn.Storage, turn.Server, turn.NowMs, mode);
+        turn.Take(ingest);
+        Verdicts = await ingest.RunAsync(pdus, ct);
+        string? last = null;
+        foreach (var e in ingest.Events) if (e.Place == Storage.Events.EventPlace.Stream) last = e.Pdu.EventId;
+        return new RoomReply(null, last, Certain: true);
+    }
+}

@@ -1,0 +1,26 @@
+namespace Matrix.FederationClient.Rooms;
+
+/// <summary>State of a room before an event as another server tells it: ids of its events, and of all that those rest on.</summary>
+public sealed record RemoteStateIds(IReadOnlyList<string> StateIds, IReadOnlyList<string> AuthChainIds);
+
+/// <summary>The same with the events themselves, as they came.</summary>
+public sealed record RemoteState(IReadOnlyList<ReadOnlyMemory<byte>> State, IReadOnlyList<ReadOnlyMemory<byte>> AuthChain);
+
+/// <summary>
+/// Questions about rooms to other servers. What comes back is raw: whoever asked checks every event. Null: the server could not be reached, refused, or
+/// answered something that is none; nothing here throws but for a cancellation.
+/// </summary>
+public interface IRemoteRooms
+{
+    /// <summary>Events between what is known (<paramref name="earliest"/>) and what came (<paramref name="latest"/>), those not included.</summary>
+    Task<IReadOnlyList<ReadOnlyMemory<byte>>?> GetMissingEventsAsync(
+        string server, string roomId, IReadOnlyCollection<string> earliest, IReadOnlyCollection<string> latest, int limit, long minDepth, CancellationToken ct);
+
+    Task<RemoteStateIds?> GetStateIdsAsync(string server, string roomId, string eventId, CancellationToken ct);
+    Task<RemoteState?> GetStateAsync(string server, string roomId, string eventId, CancellationToken ct);
+    Task<ReadOnlyMemory<byte>?> GetEventAsync(string server, string eventId, CancellationToken ct);
+    /// <summary>Everything that the event rests on.</summary>
+    Task<IReadOnlyList<ReadOnlyMemory<byte>>?> GetEventAuthAsync(string server, string roomId, string eventId, CancellationToken ct);
+    /// <summary>The events <paramref name="from"/> and what came before them, at most <paramref name="limit"/>.</summary>
+    Task<IReadOnlyList<ReadOnlyMemory<byte>>?> BackfillAsync(string server, string roomId, IReadOnlyCollection<string> from, int limit, CancellationToken ct);
+}
