@@ -23,6 +23,8 @@ public sealed record HomeserverConfig
     public string WorkerReplicationSecret { get; init; } = "";
     public string? MacaroonSecretKey { get; init; }
     public string DefaultRoomVersion { get; init; } = "12";
+    /// <summary>Longest delay of delayed events (MSC4140); zero: there are none.</summary>
+    public TimeSpan MaxEventDelay { get; init; } = TimeSpan.FromDays(1);
     /// <summary>PBKDF2 iterations of new password hashes (bcrypt_rounds of Synapse is mapped onto it).</summary>
     public int PasswordHashIterations { get; init; } = 100_000;
     public bool AllowPublicRoomsWithoutAuth { get; init; }

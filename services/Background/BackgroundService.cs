@@ -1,5 +1,9 @@
+using Matrix.Background.Delayed;
 using Matrix.Background.Duties;
 using Matrix.Background.Search;
+using Matrix.Rooms.Delayed;
+using Matrix.Rooms.Writing;
+using Matrix.Storage.DelayedEvents;
 using Matrix.Storage.Instances;
 using Matrix.Storage.Search;
 using Matrix.Storage.Upkeep;
@@ -19,6 +23,14 @@ public static class BackgroundService
         services.AddFollowing();
         services.TryAddSingleton<SearchStore>();
         services.AddFollowingDuty<SearchIndexDuty>();
+        services.AddRemoteRoomWriter();
+        services.TryAddSingleton<DelayedEventStore>();
+        services.TryAddSingleton<DelayedEventDelivery>();
+        services.AddSingleton<DelayedEventSender>();
+        services.AddHostedService(p => p.GetRequiredService<DelayedEventSender>());
+        // MSC4140: what was finalised is told of for a week.
+        services.AddSingleton<IBackgroundDuty>(p => new ExpiryDuty(
+            "expire_delayed_events", TimeSpan.FromHours(1), TimeSpan.FromDays(7), p.GetRequiredService<DelayedEventStore>().ForgetAsync, p.GetRequiredService<TimeProvider>()));
         services.AddSingleton<UpkeepStore>();
         services.AddSingleton<DutyMetrics>();
         services.AddSingleton<IBackgroundDuty, PruneStreamsDuty>();
