@@ -3,6 +3,7 @@ using Matrix.Background.Duties;
 using Matrix.Background.Search;
 using Matrix.Rooms.Delayed;
 using Matrix.Rooms.Writing;
+using Matrix.Storage.Accounts;
 using Matrix.Storage.DelayedEvents;
 using Matrix.Storage.Instances;
 using Matrix.Storage.Search;
@@ -32,10 +33,11 @@ public static class BackgroundService
         services.AddSingleton<IBackgroundDuty>(p => new ExpiryDuty(
             "expire_delayed_events", TimeSpan.FromHours(1), TimeSpan.FromDays(7), p.GetRequiredService<DelayedEventStore>().ForgetAsync, p.GetRequiredService<TimeProvider>()));
         services.AddSingleton<UpkeepStore>();
+        services.TryAddSingleton<RegistrationTokenStore>();
         services.AddSingleton<DutyMetrics>();
         services.AddSingleton<IBackgroundDuty, PruneStreamsDuty>();
         services.AddSingleton<DutyRunner>(p => new DutyRunner(
-            [.. p.GetServices<IBackgroundDuty>(), .. ExpiryDuty.All(p.GetRequiredService<UpkeepStore>(), p.GetRequiredService<TimeProvider>())],
+            [.. p.GetServices<IBackgroundDuty>(), .. ExpiryDuty.All(p.GetRequiredService<UpkeepStore>(), p.GetRequiredService<RegistrationTokenStore>(), p.GetRequiredService<TimeProvider>())],
             p.GetRequiredService<LeaseStore>(), p.GetRequiredService<ServiceDefaults.InstanceIdentity>(), p.GetRequiredService<DutyMetrics>(),
             p.GetRequiredService<TimeProvider>(), p.GetRequiredService<ILogger<DutyRunner>>()));
         services.AddHostedService(p => p.GetRequiredService<DutyRunner>());

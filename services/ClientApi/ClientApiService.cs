@@ -2,19 +2,23 @@ using Matrix.ClientApi.Account;
 using Matrix.ClientApi.AccountData;
 using Matrix.ClientApi.Admin;
 using Matrix.ClientApi.Capabilities;
+using Matrix.ClientApi.CrossSigning;
 using Matrix.ClientApi.Devices;
+using Matrix.ClientApi.KeyBackup;
 using Matrix.ClientApi.Keys;
 using Matrix.ClientApi.OpenId;
 using Matrix.ClientApi.Presence;
-using Matrix.ClientApi.Pushers;
 using Matrix.ClientApi.PushRules;
+using Matrix.ClientApi.Pushers;
 using Matrix.ClientApi.Receipts;
+using Matrix.ClientApi.RegistrationTokens;
 using Matrix.ClientApi.Relations;
 using Matrix.ClientApi.Reports;
 using Matrix.ClientApi.RoomDirectory;
 using Matrix.ClientApi.Rooms;
 using Matrix.ClientApi.Search;
 using Matrix.ClientApi.Spaces;
+using Matrix.ClientApi.Sso;
 using Matrix.ClientApi.ThirdParty;
 using Matrix.ClientApi.ToDevice;
 using Matrix.ClientApi.Typing;
@@ -40,6 +44,7 @@ using Matrix.Storage.Search;
 using Matrix.Storage.Spaces;
 using Matrix.Storage.Sync;
 using Matrix.Storage.ToDevice;
+using Matrix.Web.AppServices;
 using Matrix.Web.Auth;
 using Matrix.Web.Routing;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -55,14 +60,8 @@ public static class ClientApiService
     {
         var services = builder.Services;
         AddStores(services);
-        services.AddSingleton<PasswordHasher>();
-        services.AddSingleton<PasswordLogin>();
-        services.AddSingleton<Sessions>();
-        services.AddSingleton<Registration>();
-        services.AddSingleton<InteractiveAuth>();
-        services.AddSingleton<Deactivation>();
-        services.AddSingleton<IUiaStage, DummyStage>();
-        services.AddSingleton<IUiaStage, PasswordStage>();
+        services.AddSso();
+        builder.AddAccounts();
         services.AddSingleton<AccountDataWriter>();
         services.AddSingleton<ReceiptWriter>();
         services.AddSingleton<PushRuleBook>();
@@ -89,15 +88,13 @@ public static class ClientApiService
         services.TryAddSingleton<IRemoteKeys, NoRemoteKeys>();
         services.AddSingleton<KeyQueries>();
         services.AddSingleton<KeyClaims>();
+        services.AddSingleton<CrossSigningUpload>();
+        services.AddSingleton<SignatureUpload>();
         return builder;
     }
 
     private static void AddStores(IServiceCollection services)
     {
-        services.TryAddSingleton<AccountStore>();
-        services.TryAddSingleton<DeviceStore>();
-        services.TryAddSingleton<RegistrationNonceStore>();
-        services.TryAddSingleton<UiaSessionStore>();
         services.TryAddSingleton<LoginTokenStore>();
         services.TryAddSingleton<AccountDataStore>();
         services.TryAddSingleton<FilterStore>();
@@ -105,6 +102,8 @@ public static class ClientApiService
         services.TryAddSingleton<ToDeviceStore>();
         services.TryAddSingleton<DeviceKeyStore>();
         services.TryAddSingleton<ContactReader>();
+        services.TryAddSingleton<CrossSigningStore>();
+        services.TryAddSingleton<KeyBackupStore>();
         services.TryAddSingleton<SyncReader>();
         services.TryAddSingleton<PusherSettingsStore>();
         services.TryAddSingleton<RoomDirectoryStore>();
@@ -126,10 +125,13 @@ public static class ClientApiService
         routes.MapCapabilities();
         routes.MapLogin();
         routes.MapRegister();
+        routes.MapSso();
         routes.MapWhoAmI();
         routes.MapPassword();
+        routes.MapRegistrationTokens();
         routes.MapDevices();
         routes.MapSharedSecretRegistration();
+        routes.MapModeration();
         routes.MapAccountData();
         routes.MapTags();
         routes.MapFilters();
@@ -138,6 +140,8 @@ public static class ClientApiService
         routes.MapPresence();
         routes.MapSendToDevice();
         routes.MapKeys();
+        routes.MapCrossSigning();
+        routes.MapKeyBackup();
         routes.MapPushRules();
         routes.MapPushers();
         routes.MapAliases();

@@ -22,6 +22,7 @@ using Matrix.Storage.Events;
 using Matrix.Storage.Profiles;
 using Matrix.Storage.Relations;
 using Matrix.Storage.Rooms;
+using Matrix.Web.RateLimits;
 using Matrix.Web.Routing;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -35,6 +36,7 @@ public static class EventPersisterService
     public static IHostApplicationBuilder AddEventPersister(this IHostApplicationBuilder builder)
     {
         var services = builder.Services;
+        services.TryAddSingleton<RateLimiter>();
         services.TryAddSingleton<EventReader>();
         services.TryAddSingleton<RoomReader>();
         services.TryAddSingleton<StateReader>();

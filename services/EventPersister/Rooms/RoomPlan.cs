@@ -9,7 +9,7 @@ namespace Matrix.EventPersister.Rooms;
 internal readonly record struct StateToSet(string Type, string StateKey, byte[] Content);
 
 /// <summary>A request to create a room, read and checked. Spec: openapi/client-server/create_room.yaml</summary>
-internal sealed class RoomPlan
+internal sealed record RoomPlan
 {
     private const int MaxInvites = 500;
 

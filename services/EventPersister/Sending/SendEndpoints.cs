@@ -1,3 +1,4 @@
+using Matrix.Web.RateLimits;
 using System.Text.Json;
 using Matrix.EventPersister.Actors;
 using Matrix.EventPersister.Delayed;
@@ -17,13 +18,13 @@ internal static class SendEndpoints
     public static void MapSending(this ClientRoutes routes)
     {
         const ClientVersions All = ClientVersions.ApiV1R0V3Unstable;
-        routes.Put(All, "/rooms/{roomId}/send/{eventType}/{txnId}", Send).AllowGuests().Named("send_event");
+        routes.Put(All, "/rooms/{roomId}/send/{eventType}/{txnId}", Send).AllowGuests().Named("send_event").RateLimited(RateLimitRules.Message);
         // Synapse: without a transaction; older clients and bridges use it.
-        routes.Post(All, "/rooms/{roomId}/send/{eventType}", Post).AllowGuests().Named("send_event_without_transaction");
-        routes.Put(All, "/rooms/{roomId}/state/{eventType}/{stateKey}", PutState).AllowGuests().Named("set_state");
-        routes.Put(All, "/rooms/{roomId}/state/{eventType}", PutStateWithoutKey).AllowGuests().Named("set_state_without_key");
-        routes.Put(All, "/rooms/{roomId}/redact/{eventId}/{txnId}", Redact).Named("redact");
-        routes.Post(All, "/rooms/{roomId}/redact/{eventId}", PostRedact).Named("redact_without_transaction");
+        routes.Post(All, "/rooms/{roomId}/send/{eventType}", Post).AllowGuests().Named("send_event_without_transaction").RateLimited(RateLimitRules.Message);
+        routes.Put(All, "/rooms/{roomId}/state/{eventType}/{stateKey}", PutState).AllowGuests().Named("set_state").RateLimited(RateLimitRules.Message);
+        routes.Put(All, "/rooms/{roomId}/state/{eventType}", PutStateWithoutKey).AllowGuests().Named("set_state_without_key").RateLimited(RateLimitRules.Message);
+        routes.Put(All, "/rooms/{roomId}/redact/{eventId}/{txnId}", Redact).Named("redact").RateLimited(RateLimitRules.Message);
+        routes.Post(All, "/rooms/{roomId}/redact/{eventId}", PostRedact).Named("redact_without_transaction").RateLimited(RateLimitRules.Message);
     }
 
     // Synapse: a delay makes it a delayed event, as MSC4140 first had it.
@@ -87,7 +88,7 @@ internal sealed class Sender(RoomActors actors, ContentRules rules, RelationRule
             Redacts = eventId,
             Content = EventContent.Write(w => EventContent.CopyMembers(w, content, "redacts")),
         };
-        return EventId(await RunAsync(request.RoomId, new RedactCommand(intent, ct)));
+        return EventId(await RunAsync(request.RoomId, new RedactCommand(intent, request.Requester.IsSuspended, ct)));
     }
 
     private async Task<string> RunAsync(string roomId, RoomCommand command)

@@ -4,6 +4,7 @@ using Matrix.Storage.Ephemeral;
 using Matrix.Storage.Events;
 using Matrix.Storage.Streams;
 using Matrix.Sync.Rooms;
+using Matrix.Sync.Sliding;
 using Matrix.Sync.Users;
 
 namespace Matrix.Sync.Engine;
@@ -74,6 +75,8 @@ internal sealed class StreamApplier(SyncState state, ContactNews contacts, Typin
         if (isOutlier || !state.Rooms.TryGetValue(row.RoomId, out var room)) return;
 
         room.LastEvent = row.Position;
+        if (room.Bump is not null && BumpTypes.Contains(row.Type)) room.Bump = row.Position;
+        if (row.Type is EventTypes.Create or EventTypes.Encryption || (row.Flags & EventFlags.StateMoved) != 0) room.Facts = null;
         if (room.Arriving is not null || room.Cache is not null)
         {
             // The room came into memory after the rows were looked at.
@@ -83,6 +86,8 @@ internal sealed class StreamApplier(SyncState state, ContactNews contacts, Typin
             if (room.Cache is { } cache && (!isKnown || !cache.Append(e!, row.IsCurrentState))) room.Cache = null;
         }
         room.WakePeekers();
+        if (row.Type == EventTypes.Member && row.StateKey is { } member && row.IsCurrentState) NoteContact(row, room, member, ToMembership(row));
+        foreach (var move in row.Moves) if (move.Type == EventTypes.Member) NoteContact(row, room, move.StateKey, move.Membership);
         foreach (var watcher in room.Watchers)
         {
             watcher.LastEvent = row.Position;
@@ -97,6 +102,12 @@ internal sealed class StreamApplier(SyncState state, ContactNews contacts, Typin
         var membership = MembershipNames.Parse(ToMembership(row));
         ForUser(user, row.Position, Replication.Streams.Events, u => Join(u, row, membership, row.EventNid, row.Sender));
         woken.Add(user);
+    }
+
+    private static void NoteContact(EventRow row, Room room, string who, string? membership)
+    {
+        foreach (var watcher in room.Watchers)
+            if (watcher.Id != who) watcher.Contacts.Add(row.Position, who, membership == Memberships.Join);
     }
 
     /// <summary>Forks were resolved: the user's membership is another one from this event on, by an older event of his own, or by none.</summary>
@@ -121,6 +132,7 @@ internal sealed class StreamApplier(SyncState state, ContactNews contacts, Typin
         own.EventNid = eventNid;
         own.Sender = sender;
         own.Forgotten = false;
+        own.Facts = null;
         if (membership == Membership.Join) state.Watch(user, own);
         else state.Unwatch(user, own);
         user.LastEvent = row.Position;
