@@ -14,8 +14,8 @@ internal static class DelayedEventEndpoints
 
     public static void MapDelayedEvents(this ClientRoutes routes)
     {
-        routes.Put(ClientVersions.V3, "/rooms/{roomId}/delayed_event/{eventType}/{txnId}", Schedule).AllowGuests().Named("schedule_delayed_event");
-        routes.Map("PUT", Unstable + "/rooms/{roomId}/delayed_event/{eventType}/{txnId}", Schedule).AllowGuests().Named("schedule_delayed_event");
+        routes.Put(ClientVersions.V3, "/rooms/{roomId}/delayed_event/{eventType}/{txnId}", Schedule).AllowGuests().Named("send_delayed_event");
+        routes.Map("PUT", Unstable + "/rooms/{roomId}/delayed_event/{eventType}/{txnId}", Schedule).AllowGuests().Named("send_delayed_event");
         foreach (var prefix in (ReadOnlySpan<string>)["/_matrix/client/v1", Unstable])
         {
             routes.Map("GET", prefix + "/delayed_events", List).AllowGuests().Named("get_delayed_events");

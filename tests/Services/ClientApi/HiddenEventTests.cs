@@ -29,7 +29,7 @@ public sealed class HiddenEventTests(SearchFixture api) : IClassFixture<SearchFi
     [
         "/rooms/{roomId}/state", "/rooms/{roomId}/state/{eventType}", "/rooms/{roomId}/state/{eventType}/{stateKey}", "/rooms/{roomId}/members", "/rooms/{roomId}/joined_members",
         "/rooms/{roomId}/aliases", "/rooms/{roomId}/hierarchy", "/user/{userId}/rooms/{roomId}/account_data/{type}", "/user/{userId}/rooms/{roomId}/tags",
-        "/directory/list/room/{roomId}",
+        "/directory/list/room/{roomId}", "/room_keys/keys/{roomId}", "/room_keys/keys/{roomId}/{sessionId}",
     ];
 
     [Fact]
