@@ -24,6 +24,8 @@ public sealed record HomeserverConfig
     public string? MacaroonSecretKey { get; init; }
     public string DefaultRoomVersion { get; init; } = "12";
     public RetentionConfig Retention { get; init; } = new();
+    /// <summary>Delayed events that one user may have scheduled at a time.</summary>
+    public const int MaxScheduledEvents = 100;
     /// <summary>Longest delay of delayed events (MSC4140); zero: there are none.</summary>
     public TimeSpan MaxEventDelay { get; init; } = TimeSpan.FromDays(1);
     /// <summary>PBKDF2 iterations of new password hashes (bcrypt_rounds of Synapse is mapped onto it).</summary>

@@ -12,8 +12,6 @@ namespace Matrix.EventPersister.Delayed;
 /// <summary>Schedules events and changes what is scheduled. Power in the room counts when the event is sent, not here.</summary>
 internal sealed class DelayedEvents(DelayedEventStore store, DelayedEventDelivery delivery, HomeserverConfig config, TimeProvider clock)
 {
-    /// <summary>Events that one user may have scheduled at a time.</summary>
-    private const int MaxScheduled = 100;
     private const string Letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
     private long NowMs => clock.GetUtcNow().ToUnixTimeMilliseconds();
@@ -28,7 +26,7 @@ internal sealed class DelayedEvents(DelayedEventStore store, DelayedEventDeliver
         if (request.Type is EventTypes.Create or EventTypes.Member && request.StateKey is not null)
             throw MatrixError.Forbidden("Such an event cannot be delayed").AsException();
         var (count, next) = await store.LoadAsync(request.Requester.UserId.Value, ct);
-        if (count >= MaxScheduled)
+        if (count >= HomeserverConfig.MaxScheduledEvents)
             throw (MatrixError.LimitExceeded(Math.Max(1, (next ?? 0) - NowMs)) with { Message = "The maximum number of delayed events has been reached." }).AsException();
 
         var e = new DelayedEvent(

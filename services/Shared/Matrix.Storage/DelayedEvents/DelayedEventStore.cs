@@ -18,7 +18,7 @@ public sealed class DelayedEventStore(Database database)
         with known as (select delay_id from delayed_events where user_id = $2 and device_id = $3 and room_id = $5 and txn_id = $4),
         added as (
             insert into delayed_events (delay_id, user_id, device_id, txn_id, room_id, type, state_key, content, origin_ts_ms, delay_ms, scheduled_ts_ms, send_ts_ms)
-            select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11 + $10 where not exists (select 1 from known)
+            select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11::bigint + $10::bigint where not exists (select 1 from known)
             on conflict (user_id, device_id, room_id, txn_id) do nothing returning delay_id)
         select delay_id from known union all select delay_id from added
         """;
