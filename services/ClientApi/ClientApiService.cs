@@ -6,6 +6,7 @@ using Matrix.ClientApi.CrossSigning;
 using Matrix.ClientApi.Devices;
 using Matrix.ClientApi.KeyBackup;
 using Matrix.ClientApi.Keys;
+using Matrix.ClientApi.OAuth;
 using Matrix.ClientApi.OpenId;
 using Matrix.ClientApi.Presence;
 using Matrix.ClientApi.PushRules;
@@ -62,6 +63,7 @@ public static class ClientApiService
         var services = builder.Services;
         AddStores(services);
         services.AddSso();
+        services.AddOAuth();
         builder.AddAccounts();
         services.AddSingleton<AccountDataWriter>();
         services.AddSingleton<ReceiptWriter>();
@@ -138,6 +140,7 @@ public static class ClientApiService
         routes.MapLogin();
         routes.MapRegister();
         routes.MapSso();
+        routes.MapOAuth();
         routes.MapWhoAmI();
         routes.MapPassword();
         routes.MapRegistrationTokens();
