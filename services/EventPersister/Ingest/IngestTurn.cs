@@ -53,13 +53,13 @@ internal sealed partial class IngestTurn(RoomState room, RoomStorage storage, Se
         var ids = new HashSet<string>(StringComparer.Ordinal);
         var auth = new HashSet<string>(StringComparer.Ordinal);
         var keys = new HashSet<StateKey>();
-        foreach (var (pdu, stateBefore) in pdus)
+        foreach (var (pdu, statesBefore) in pdus)
         {
             ids.Add(pdu.EventId);
             ids.UnionWith(pdu.PrevEvents);
             auth.UnionWith(pdu.AuthEvents);
             if (pdu.Redacts is not null) ids.Add(pdu.Redacts);
-            if (stateBefore is not null) ids.UnionWith(stateBefore);
+            foreach (var state in statesBefore ?? []) ids.UnionWith(state);
             if (pdu.IsState) keys.Add(pdu.StatePair);
         }
         if (CreateId() is { } create) auth.Add(create);
