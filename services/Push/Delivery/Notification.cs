@@ -47,7 +47,8 @@ internal static class NotificationJson
         w.WriteString("type", e.Type);
         w.WriteString("sender", e.Sender);
         if (notification.SenderName is { } sender) w.WriteString("sender_display_name", sender);
-        if (notification.RoomName is { } room) w.WriteString("room_name", room);
+        // Synapse: a room without a name goes by its alias.
+        if ((notification.RoomName ?? notification.RoomAlias) is { } room) w.WriteString("room_name", room);
         if (notification.RoomAlias is { } alias) w.WriteString("room_alias", alias);
         if (e.Type == EventTypes.Member)
         {

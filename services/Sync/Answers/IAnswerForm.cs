@@ -8,6 +8,9 @@ internal interface IAnswerForm
     /// <summary>False: there is nothing in the plan that this form tells, so the request goes on waiting.</summary>
     bool HasNews(AnswerPlan plan);
 
+    /// <summary>The form tells what the device has left of one-time keys.</summary>
+    bool TellsKeys => false;
+
     void Write(PooledBuffer output, AnswerPlan plan, Reader reader);
 }
 
@@ -17,5 +20,6 @@ internal sealed class SyncForm : IAnswerForm
     public static SyncForm Instance { get; } = new();
 
     public bool HasNews(AnswerPlan plan) => plan.HasNews;
+    public bool TellsKeys => true;
     public void Write(PooledBuffer output, AnswerPlan plan, Reader reader) => AnswerWriter.Write(output, plan, reader);
 }

@@ -4,6 +4,7 @@ using Matrix.Storage.Ephemeral;
 using Matrix.Storage.Events;
 using Matrix.Storage.Streams;
 using Matrix.Sync.Rooms;
+using Matrix.Sync.Sliding;
 using Matrix.Sync.Users;
 
 namespace Matrix.Sync.Engine;
@@ -28,7 +29,11 @@ internal sealed class StreamApplier(SyncState state, ContactNews contacts, Typin
         if (stream == Replication.Streams.Events) ApplyEvents(to, rows, woken);
         else if (stream == Replication.Streams.Receipts) ApplyReceipts(to, rows, woken);
         else if (stream == Replication.Streams.Typing) ApplyTyping(from, to, rows, woken);
-        else if (stream == Replication.Streams.DeviceLists || stream == Replication.Streams.Presence) contacts.Enqueue(stream, from, to, rows);
+        else if (stream == Replication.Streams.DeviceLists || stream == Replication.Streams.Presence)
+        {
+            if (stream == Replication.Streams.DeviceLists) VoidKeyCounts(rows);
+            contacts.Enqueue(stream, from, to, rows);
+        }
         else ApplyUserRows(stream, to, rows, woken);
         foreach (var user in woken) user.Signal.Wake();
         return ValueTask.CompletedTask;
@@ -70,6 +75,8 @@ internal sealed class StreamApplier(SyncState state, ContactNews contacts, Typin
         if (isOutlier || !state.Rooms.TryGetValue(row.RoomId, out var room)) return;
 
         room.LastEvent = row.Position;
+        if (room.Bump is not null && BumpTypes.Contains(row.Type)) room.Bump = row.Position;
+        if (row.Type is EventTypes.Create or EventTypes.Encryption || (row.Flags & EventFlags.StateMoved) != 0) room.Facts = null;
         if (room.Arriving is not null || room.Cache is not null)
         {
             // The room came into memory after the rows were looked at.
@@ -79,6 +86,8 @@ internal sealed class StreamApplier(SyncState state, ContactNews contacts, Typin
             if (room.Cache is { } cache && (!isKnown || !cache.Append(e!, row.IsCurrentState))) room.Cache = null;
         }
         room.WakePeekers();
+        if (row.Type == EventTypes.Member && row.StateKey is { } member && row.IsCurrentState) NoteContact(row, room, member, ToMembership(row));
+        foreach (var move in row.Moves) if (move.Type == EventTypes.Member) NoteContact(row, room, move.StateKey, move.Membership);
         foreach (var watcher in room.Watchers)
         {
             watcher.LastEvent = row.Position;
@@ -93,6 +102,12 @@ internal sealed class StreamApplier(SyncState state, ContactNews contacts, Typin
         var membership = MembershipNames.Parse(ToMembership(row));
         ForUser(user, row.Position, Replication.Streams.Events, u => Join(u, row, membership, row.EventNid, row.Sender));
         woken.Add(user);
+    }
+
+    private static void NoteContact(EventRow row, Room room, string who, string? membership)
+    {
+        foreach (var watcher in room.Watchers)
+            if (watcher.Id != who) watcher.Contacts.Add(row.Position, who, membership == Memberships.Join);
     }
 
     /// <summary>Forks were resolved: the user's membership is another one from this event on, by an older event of his own, or by none.</summary>
@@ -117,6 +132,7 @@ internal sealed class StreamApplier(SyncState state, ContactNews contacts, Typin
         own.EventNid = eventNid;
         own.Sender = sender;
         own.Forgotten = false;
+        own.Facts = null;
         if (membership == Membership.Join) state.Watch(user, own);
         else state.Unwatch(user, own);
         user.LastEvent = row.Position;
@@ -202,12 +218,27 @@ internal sealed class StreamApplier(SyncState state, ContactNews contacts, Typin
                 }
                 else
                 {
-                    var deviceId = ToDeviceRow.Decode(payload.Span).DeviceId;
-                    ForUser(user, position, stream, u => u.Device(deviceId).Arrived(position));
+                    var changed = ToDeviceRow.Decode(payload.Span);
+                    if (changed.KeysChanged)
+                    {
+                        // The next answer tells it: nobody is woken for it.
+                        if (user.Devices.TryGetValue(changed.DeviceId, out var device)) device.Keys.Void();
+                        continue;
+                    }
+                    ForUser(user, position, stream, u => u.Device(changed.DeviceId).Arrived(position));
                 }
                 woken.Add(user);
             }
             state.SetPosition(stream, to);
         }
+    }
+
+    /// <summary>A device that went took its keys along; one with the same id may be there again.</summary>
+    private void VoidKeyCounts(IReadOnlyList<StreamRow> rows)
+    {
+        using (state.Read())
+            foreach (var row in rows)
+                if (state.Users.TryGetValue(row.Key, out var user))
+                    foreach (var device in user.Devices.Values) device.Keys.Void();
     }
 }

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Matrix.Primitives;
 using Matrix.Replication;
 using Matrix.Sync.Answers;
+using Matrix.Sync.Encryption;
 using Matrix.Sync.Store;
 using Matrix.Sync.Users;
 
@@ -12,7 +13,8 @@ namespace Matrix.Sync.Engine;
 /// timer, nothing else.
 /// </summary>
 internal sealed class SyncHandler(
-    SyncState state, ISyncStore store, UserTable users, CatchUp catchUp, AnswerBuilder builder, Shutdown shutdown, TimeProvider clock)
+    SyncState state, ISyncStore store, UserTable users, CatchUp catchUp, AnswerBuilder builder, EncryptionNews encryption, Shutdown shutdown,
+    TimeProvider clock)
 {
     private static readonly ActivitySource Activities = new("Armada.Sync");
 
@@ -29,7 +31,7 @@ internal sealed class SyncHandler(
         var (user, device) = await users.PinAsync(request.UserId, request.DeviceId, ct);
         try
         {
-            if (request.Since is { } acknowledged) await AcknowledgeAsync(user, device, request, acknowledged.ToDevice, ct);
+            if (request.Since is { } acknowledged) await AcknowledgeAsync(user, device, request.DeviceId, acknowledged.ToDevice, ct);
             return await AnswerAsync(new Reader(request, user, device), form, timeout, started, ct);
         }
         finally
@@ -52,7 +54,10 @@ internal sealed class SyncHandler(
             var plan = MayHaveNews(reader, out var quiet) ? await builder.BuildAsync(reader, ct) : quiet!;
             var left = timeout - clock.GetElapsedTime(started);
             if (form.HasNews(plan) || request.IsInitial || request.FullState || left <= TimeSpan.Zero || shutdown.IsStopping)
+            {
+                if (form.TellsKeys) await encryption.RefreshCountsAsync(reader.User, reader.Device, request.DeviceId, ct);
                 return Write(plan, reader, form);
+            }
             // What came was not for this client: the next look begins here.
             reader = reader with { Request = request with { Since = plan.Now } };
             cause = await reader.User.Signal.WaitAsync(version, left, clock, ct) ? reader.User.Signal.Trace : default;
@@ -89,10 +94,10 @@ internal sealed class SyncHandler(
     }
 
     /// <summary>What the client has seen is deleted. Spec: client-server-api/#send-to-device-messaging</summary>
-    private async Task AcknowledgeAsync(User user, Device device, SyncRequest request, long upTo, CancellationToken ct)
+    public async Task AcknowledgeAsync(User user, Device device, string deviceId, long upTo, CancellationToken ct)
     {
         if (device.FirstToDevice > upTo) return;
-        await store.DeleteToDeviceAsync(user.Id, request.DeviceId, upTo, ct);
+        await store.DeleteToDeviceAsync(user.Id, deviceId, upTo, ct);
         using (state.Write()) device.Acknowledged(upTo);
     }
 }

@@ -1,5 +1,6 @@
 using Matrix.Replication;
 using Matrix.Storage.Streams;
+using Matrix.Sync.Encryption;
 using Matrix.Sync.Rooms;
 using Matrix.Sync.Unread;
 
@@ -35,6 +36,7 @@ internal sealed class User(string id)
     /// <summary>Users sharing a room (and himself) whose device lists changed, with the newest position; complete after <see cref="DeviceListFloor"/>.</summary>
     public Dictionary<string, long> DeviceListChanges { get; } = new(StringComparer.Ordinal);
     public long DeviceListFloor { get; set; }
+    public ContactTurns Contacts { get; } = new();
     /// <summary>Users sharing a room whose presence changed since this user was loaded, with the newest position.</summary>
     public Dictionary<string, long> PresenceChanges { get; } = new(StringComparer.Ordinal);
 
@@ -44,7 +46,7 @@ internal sealed class User(string id)
     public bool IsPinned => Volatile.Read(ref pins) > 0;
     public void Pin() => Interlocked.Increment(ref pins);
     public void Unpin() => Interlocked.Decrement(ref pins);
-    public long Bytes => 2048 + Rooms.Count * 320L + AccountData.Bytes + Log.Count * 64L;
+    public long Bytes => 2048 + Rooms.Count * 320L + AccountData.Bytes + (Log.Count + Contacts.Count) * 64L;
 
     public UserRoom? Find(string roomId) => Rooms.GetValueOrDefault(roomId);
 
@@ -76,6 +78,8 @@ internal sealed class UserRoom(string userId, string roomId, long roomNid)
     public Room? Room { get; set; }
     /// <summary>The user's own receipts by type and thread.</summary>
     public Dictionary<(string Type, string Thread), ReceiptRow> Receipts { get; } = [];
+    /// <summary>Of a room that the user is not in; of others the room knows. Null: not known.</summary>
+    public RoomFacts? Facts { get; set; }
     /// <summary>Own lock.</summary>
     public UnreadState Unread { get; } = new();
 }
@@ -111,15 +115,16 @@ internal sealed class MembershipLog
     }
 }
 
-/// <summary>A device of a user: its pending messages, and the members it was told. Own lock (the object) for the members.</summary>
+/// <summary>A device of a user: its pending messages, and the members it was told by /sync.</summary>
 internal sealed class Device
 {
-    private const int MaxKnown = 20_000;
-    private readonly Dictionary<(string Room, string User), (long Nid, long ToldAt)> known = [];
+    public ToldMembers Members { get; } = new();
 
     /// <summary>Messages may wait from here on; <see cref="long.MaxValue"/>: none.</summary>
     public long FirstToDevice { get; set; } = long.MaxValue;
     public long LastToDevice { get; set; }
+    /// <summary>Own lock.</summary>
+    public KeyCounts Keys { get; } = new();
 
     public void Arrived(long position)
     {
@@ -128,26 +133,4 @@ internal sealed class Device
     }
 
     public void Acknowledged(long upTo) => FirstToDevice = LastToDevice > upTo ? upTo + 1 : long.MaxValue;
-
-    /// <summary>
-    /// Whether the client has that member event from an answer up to its <paramref name="since"/> (later answers may have been lost on the way).
-    /// </summary>
-    public bool Knows(string room, string user, long nid, long since)
-    {
-        lock (known) return known.TryGetValue((room, user), out var told) && told.Nid == nid && told.ToldAt <= since;
-    }
-
-    public void Told(string room, string user, long nid, long now)
-    {
-        lock (known)
-        {
-            if (known.Count >= MaxKnown) known.Clear();
-            if (!known.TryGetValue((room, user), out var told) || told.Nid != nid) known[(room, user)] = (nid, now);
-        }
-    }
-
-    public void ForgetTold()
-    {
-        lock (known) known.Clear();
-    }
 }

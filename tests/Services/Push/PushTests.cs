@@ -107,6 +107,19 @@ public sealed class PushTests(PostgresFixture postgres) : IClassFixture<Postgres
     }
 
     [Fact]
+    public async Task A_room_without_a_name_goes_by_its_alias()
+    {
+        var room = Room.Version("11").With(alice, bob);
+        room.Set(alice, "m.room.canonical_alias", """{"alias":"#harbour:test.example"}""");
+        await SaveAsync(room);
+        await StartAsync();
+        await SetPusherAsync(bob, format: null);
+        await SaveAsync(room.Say(alice, "come here"));
+        var n = await gateway.NextAsync();
+        Assert.Equal(("#harbour:test.example", "#harbour:test.example"), (Text(n, "room_name"), Text(n, "room_alias")));
+    }
+
+    [Fact]
     public async Task A_gateway_that_wants_more_gets_names_and_content()
     {
         var room = Room.Version("11").With(alice, bob, Here.User(unique + "carol"));      // three: no sound

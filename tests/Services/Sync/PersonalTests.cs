@@ -133,8 +133,9 @@ public sealed class PersonalTests(SyncFixture fixture) : IClassFixture<SyncFixtu
         var (alice, bob) = (fixture.NewUser(), fixture.NewUser());
         var room = await alice.CreateRoomAsync();
         await bob.JoinAsync(room);
+        var start = (await alice.SyncAsync()).Next;
         await bob.TypingAsync(room, true);
-        var first = await alice.SyncAsync();
+        var first = await alice.SyncUntilAsync(start, a => a.Joined(room)?.Ephemeral("m.typing") is not null);
         Assert.Equal(1, first.Joined(room)!.Ephemeral("m.typing")!.Value.GetProperty("user_ids").GetArrayLength());
         await bob.TypingAsync(room, false);
         var second = await alice.SyncUntilAsync(first.Next, a => a.Joined(room) is not null);

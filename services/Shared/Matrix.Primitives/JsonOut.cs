@@ -1,9 +1,7 @@
-using Matrix.Primitives;
-
-namespace Matrix.Sync.Answers;
+namespace Matrix.Primitives;
 
 /// <summary>Writing JSON by hand into a pooled buffer: most of an answer is bytes that are there already.</summary>
-internal static class JsonOut
+public static class JsonOut
 {
     public static PooledBuffer Raw(this PooledBuffer output, ReadOnlySpan<byte> json)
     {

@@ -1,0 +1,125 @@
+using System.Text.Json;
+
+namespace Matrix.ServiceTests.Sync;
+
+/// <summary>What /sync tells for end-to-end encryption, on any instance.</summary>
+[Collection("alone")]
+public sealed class EncryptionTests(SyncFixture fixture) : IClassFixture<SyncFixture>
+{
+    private async Task<SyncUser> NewDeviceAsync(SyncUser? of = null, string device = "DEV")
+    {
+        var user = of?.On(device) ?? fixture.NewUser();
+        await using var command = fixture.Postgres.Source.CreateCommand("insert into devices (user_id, device_id, created_ts_ms) values ($1, $2, 0) on conflict do nothing");
+        command.Parameters.AddWithValue(user.Id);
+        command.Parameters.AddWithValue(user.Device);
+        await command.ExecuteNonQueryAsync();
+        return user;
+    }
+
+    private Task<JsonElement> PostAsync(SyncUser user, string path, object body) => user.CallAsync(fixture.One, HttpMethod.Post, "/_matrix/client/v3" + path, body);
+
+    private Task UploadAsync(SyncUser user, int from, int count, string? fallback = null) => PostAsync(user, "/keys/upload", new
+    {
+        one_time_keys = Enumerable.Range(from, count).ToDictionary(i => $"signed_curve25519:{i}", i => $"k{i}"),
+        fallback_keys = fallback is null ? [] : new Dictionary<string, string> { ["signed_curve25519:" + fallback] = "f" },
+    });
+
+    private Task ClaimAsync(SyncUser by, SyncUser of) => PostAsync(by, "/keys/claim", new
+    {
+        one_time_keys = new Dictionary<string, object> { [of.Id] = new Dictionary<string, string> { [of.Device] = "signed_curve25519" } },
+    });
+
+    private static (int Count, string[] Unused) Left(SyncAnswer answer) => (
+        answer.Json.GetProperty("device_one_time_keys_count").GetProperty("signed_curve25519").GetInt32(),
+        [.. answer.Json.GetProperty("device_unused_fallback_key_types").EnumerateArray().Select(a => a.GetString()!)]);
+
+    /// <summary>Answers may be a moment behind what another instance wrote.</summary>
+    private static async Task UntilAsync(SyncUser user, string since, Matrix.ServiceTests.Hosting.ServiceHost host, (int Count, string[] Unused) expected)
+    {
+        var clock = System.Diagnostics.Stopwatch.StartNew();
+        while (true)
+        {
+            var told = Left(await user.SyncAsync(since, at: host));
+            if (told.Count == expected.Count && told.Unused.SequenceEqual(expected.Unused)) return;
+            Assert.True(clock.Elapsed < TimeSpan.FromSeconds(20), $"still {told.Count} [{string.Join(',', told.Unused)}]");
+        }
+    }
+
+    [Fact]
+    public async Task Counts_of_keys_follow_uploads_and_claims_on_every_instance_for_each_device_apart()
+    {
+        var alice = await NewDeviceAsync();
+        var phone = await NewDeviceAsync(alice, "PHONE");
+        var bob = await NewDeviceAsync();
+        var since = (await alice.SyncAsync()).Next;
+        Assert.Equal(0, Left(await alice.SyncAsync(since)).Count);
+        await UploadAsync(alice, 0, 2, "fb");
+        foreach (var host in new[] { fixture.One, fixture.Two })
+        {
+            await UntilAsync(alice, since, host, (2, ["signed_curve25519"]));
+            await UntilAsync(phone, since, host, (0, []));
+        }
+        await ClaimAsync(bob, alice);
+        foreach (var host in new[] { fixture.One, fixture.Two }) await UntilAsync(alice, since, host, (1, ["signed_curve25519"]));
+        await ClaimAsync(bob, alice);
+        await ClaimAsync(bob, alice);
+        foreach (var host in new[] { fixture.One, fixture.Two }) await UntilAsync(alice, since, host, (0, []));
+        await UploadAsync(alice, 5, 1, "fb2");
+        foreach (var host in new[] { fixture.One, fixture.Two }) await UntilAsync(alice, since, host, (1, ["signed_curve25519"]));
+    }
+
+    [Fact]
+    public async Task An_initial_sync_knows_the_keys_of_the_moment()
+    {
+        var alice = await NewDeviceAsync();
+        await UploadAsync(alice, 0, 7);
+        Assert.Equal(7, Left(await alice.SyncAsync()).Count);
+        await UploadAsync(alice, 7, 1);
+        Assert.Equal(8, Left(await alice.SyncAsync(at: fixture.Two)).Count);
+        Assert.Equal(8, Left(await alice.SyncAsync()).Count);
+    }
+
+    [Fact]
+    public async Task A_device_that_went_and_came_again_has_no_keys()
+    {
+        var alice = await NewDeviceAsync();
+        await UploadAsync(alice, 0, 7);
+        var since = (await alice.SyncAsync(at: fixture.Two)).Next;
+        await PostAsync(alice, "/logout", new { });
+        await NewDeviceAsync(alice);
+        await UntilAsync(alice, since, fixture.Two, (0, []));
+    }
+
+    [Fact]
+    public async Task Counts_cost_no_query_until_they_change()
+    {
+        var (alice, bob) = (await NewDeviceAsync(), await NewDeviceAsync());
+        await UploadAsync(alice, 0, 5);
+        var since = (await alice.SyncAsync()).Next;
+        using (var sql = new Statements(fixture.Postgres.ConnectionString))
+        {
+            for (var i = 0; i < 10; i++) since = (await alice.SyncAsync(since)).Next;
+            Assert.Empty(sql.All);
+        }
+        await ClaimAsync(bob, alice);
+        using (var sql = new Statements(fixture.Postgres.ConnectionString))
+        {
+            for (var i = 0; i < 10; i++) since = (await alice.SyncAsync(since)).Next;
+            Assert.Single(sql.All);
+            Assert.Equal(4, Left(await alice.SyncAsync(since)).Count);
+        }
+    }
+
+    [Fact]
+    public async Task Keys_that_come_and_go_wake_nobody()
+    {
+        var (alice, bob) = (await NewDeviceAsync(), await NewDeviceAsync());
+        await UploadAsync(alice, 0, 5);
+        var since = (await alice.SyncAsync()).Next;
+        var waiting = alice.SyncAsync(since, timeout: 1500);
+        await ClaimAsync(bob, alice);
+        var answer = await waiting;
+        Assert.True(answer.IsEmpty);
+        Assert.Equal(4, Left(answer).Count);
+    }
+}
