@@ -1,7 +1,9 @@
 using Matrix.Background.Duties;
 using Matrix.Background.Search;
 using Matrix.Storage.Accounts;
+using Matrix.Rooms.Writing;
 using Matrix.Storage.Instances;
+using Matrix.Storage.Rooms;
 using Matrix.Storage.Search;
 using Matrix.Storage.Upkeep;
 using Matrix.Web.Following;
@@ -24,6 +26,10 @@ public static class BackgroundService
         services.TryAddSingleton<RegistrationTokenStore>();
         services.AddSingleton<DutyMetrics>();
         services.AddSingleton<IBackgroundDuty, PruneStreamsDuty>();
+        services.AddSingleton<ForkStore>();
+        services.AddRemoteRoomWriter();
+        services.AddSingleton(p => new HomeserverName(p.GetRequiredService<ServiceDefaults.HomeserverConfig>().ServerName));
+        services.AddSingleton<IBackgroundDuty, JoinForksDuty>();
         services.AddSingleton<DutyRunner>(p => new DutyRunner(
             [.. p.GetServices<IBackgroundDuty>(), .. ExpiryDuty.All(p.GetRequiredService<UpkeepStore>(), p.GetRequiredService<RegistrationTokenStore>(), p.GetRequiredService<TimeProvider>())],
             p.GetRequiredService<LeaseStore>(), p.GetRequiredService<ServiceDefaults.InstanceIdentity>(), p.GetRequiredService<DutyMetrics>(),

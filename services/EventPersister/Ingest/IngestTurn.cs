@@ -146,6 +146,7 @@ internal sealed partial class IngestTurn(RoomState room, RoomStorage storage, Se
         var entry = new GraphEvent(added.EventNid, (added.Flags & EventFlags.Rejected) != 0, added.Pdu);
         fresh[e.EventId] = entry;
         freshByNid[added.EventNid] = entry;
+        room.Graph?.Add([(added.EventNid, e.EventId, e.AuthEvents)]);
         facts[e.EventId] = new EventFacts(
             added.EventNid, e.EventId, room.RoomNid, added.Flags, added.SnapshotNid, e.Depth, added.StateKeyNid, added.PrevNids, added.AuthNids);
     }
