@@ -8,6 +8,7 @@ using Matrix.Storage.Accounts;
 using Matrix.Storage.DelayedEvents;
 using Matrix.Storage.Instances;
 using Matrix.Storage.Redactions;
+using Matrix.Storage.Rooms;
 using Matrix.Storage.Search;
 using Matrix.Storage.Upkeep;
 using Matrix.Web.Following;
@@ -42,6 +43,10 @@ public static class BackgroundService
         services.TryAddSingleton<RegistrationTokenStore>();
         services.AddSingleton<DutyMetrics>();
         services.AddSingleton<IBackgroundDuty, PruneStreamsDuty>();
+        services.AddSingleton<ForkStore>();
+        services.AddRemoteRoomWriter();
+        services.AddSingleton(p => new HomeserverName(p.GetRequiredService<ServiceDefaults.HomeserverConfig>().ServerName));
+        services.AddSingleton<IBackgroundDuty, JoinForksDuty>();
         services.AddSingleton<DutyRunner>(p => new DutyRunner(
             [.. p.GetServices<IBackgroundDuty>(), .. ExpiryDuty.All(p.GetRequiredService<UpkeepStore>(), p.GetRequiredService<RegistrationTokenStore>(), p.GetRequiredService<TimeProvider>())],
             p.GetRequiredService<LeaseStore>(), p.GetRequiredService<ServiceDefaults.InstanceIdentity>(), p.GetRequiredService<DutyMetrics>(),
