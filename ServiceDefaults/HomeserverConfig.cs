@@ -56,6 +56,9 @@ public sealed record HomeserverConfig
     public bool EnableMetrics { get; init; }
     /// <summary>Share of traces that are kept, 0 to 1.</summary>
     public double TraceSampling { get; init; } = 1;
+    public SsoConfig Sso { get; init; } = new();
+    public OAuthConfig OAuth { get; init; } = new();
+    public AccountsConfig Accounts { get; init; } = new();
     /// <summary>Share of those that begin with a client's poll (<c>/sync</c>), 0 to 1; multiplied with <see cref="TraceSampling"/>.</summary>
     public double TraceSamplingPolls { get; init; } = 0.1;
     /// <summary>Keys of Synapse that were read and have no effect, for the log.</summary>

@@ -50,6 +50,9 @@ internal sealed partial class HomeserverConfigReader(
             CacheBudgetBytes = ReadCacheBudget(ours),
             EnableMetrics = root.Boolean("enable_metrics", false),
             TraceSampling = ours.Number("trace_sampling", 1, 0, 1),
+            Sso = ReadSso(),
+            OAuth = ReadOAuth(ours),
+            Accounts = ReadAccounts(),
             TraceSamplingPolls = ours.Number("trace_sampling_polls", 0.1, 0, 1),
         };
         return ReadRegistration(config);
@@ -105,9 +108,8 @@ internal sealed partial class HomeserverConfigReader(
     {
         var isOpen = root.Boolean("enable_registration", false);
         var withoutVerification = root.Boolean("enable_registration_without_verification", false);
-        var verified = root.Texts("registrations_require_3pid") is { Count: > 0 }
-            | root.Boolean("enable_registration_captcha", false)
-            | root.Boolean("registration_requires_token", false);
+        var accounts = config.Accounts;
+        var verified = accounts.RegistrationsRequire3pid.Count > 0 || accounts.Captcha.AtRegistration || accounts.RegistrationRequiresToken;
         if (isOpen && !withoutVerification && !verified)
         {
             // Synapse: refuses to start as well, because such servers are found and used by spammers.

@@ -1,7 +1,11 @@
 using Matrix.Background.Duties;
+using Matrix.Background.Search;
+using Matrix.Storage.Accounts;
 using Matrix.Storage.Instances;
+using Matrix.Storage.Search;
 using Matrix.Storage.Upkeep;
 using Matrix.Web.Following;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Matrix.Background;
 
@@ -14,11 +18,14 @@ public static class BackgroundService
     {
         var services = builder.Services;
         services.AddFollowing();
+        services.TryAddSingleton<SearchStore>();
+        services.AddFollowingDuty<SearchIndexDuty>();
         services.AddSingleton<UpkeepStore>();
+        services.TryAddSingleton<RegistrationTokenStore>();
         services.AddSingleton<DutyMetrics>();
         services.AddSingleton<IBackgroundDuty, PruneStreamsDuty>();
         services.AddSingleton<DutyRunner>(p => new DutyRunner(
-            [.. p.GetServices<IBackgroundDuty>(), .. ExpiryDuty.All(p.GetRequiredService<UpkeepStore>(), p.GetRequiredService<TimeProvider>())],
+            [.. p.GetServices<IBackgroundDuty>(), .. ExpiryDuty.All(p.GetRequiredService<UpkeepStore>(), p.GetRequiredService<RegistrationTokenStore>(), p.GetRequiredService<TimeProvider>())],
             p.GetRequiredService<LeaseStore>(), p.GetRequiredService<ServiceDefaults.InstanceIdentity>(), p.GetRequiredService<DutyMetrics>(),
             p.GetRequiredService<TimeProvider>(), p.GetRequiredService<ILogger<DutyRunner>>()));
         services.AddHostedService(p => p.GetRequiredService<DutyRunner>());

@@ -2,16 +2,24 @@ using Matrix.ClientApi.Account;
 using Matrix.ClientApi.AccountData;
 using Matrix.ClientApi.Admin;
 using Matrix.ClientApi.Capabilities;
+using Matrix.ClientApi.CrossSigning;
 using Matrix.ClientApi.Devices;
+using Matrix.ClientApi.KeyBackup;
 using Matrix.ClientApi.Keys;
+using Matrix.ClientApi.OAuth;
 using Matrix.ClientApi.OpenId;
 using Matrix.ClientApi.Presence;
-using Matrix.ClientApi.Pushers;
 using Matrix.ClientApi.PushRules;
+using Matrix.ClientApi.Pushers;
 using Matrix.ClientApi.Receipts;
+using Matrix.ClientApi.RegistrationTokens;
 using Matrix.ClientApi.Relations;
+using Matrix.ClientApi.Reports;
 using Matrix.ClientApi.RoomDirectory;
 using Matrix.ClientApi.Rooms;
+using Matrix.ClientApi.Search;
+using Matrix.ClientApi.Spaces;
+using Matrix.ClientApi.Sso;
 using Matrix.ClientApi.ThirdParty;
 using Matrix.ClientApi.ToDevice;
 using Matrix.ClientApi.Typing;
@@ -30,10 +38,14 @@ using Matrix.Storage.Keys;
 using Matrix.Storage.Pushers;
 using Matrix.Storage.Receipts;
 using Matrix.Storage.Relations;
+using Matrix.Storage.Reports;
 using Matrix.Storage.RoomDirectory;
 using Matrix.Storage.Rooms;
+using Matrix.Storage.Search;
+using Matrix.Storage.Spaces;
 using Matrix.Storage.Sync;
 using Matrix.Storage.ToDevice;
+using Matrix.Web.AppServices;
 using Matrix.Web.Auth;
 using Matrix.Web.Routing;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -49,14 +61,9 @@ public static class ClientApiService
     {
         var services = builder.Services;
         AddStores(services);
-        services.AddSingleton<PasswordHasher>();
-        services.AddSingleton<PasswordLogin>();
-        services.AddSingleton<Sessions>();
-        services.AddSingleton<Registration>();
-        services.AddSingleton<InteractiveAuth>();
-        services.AddSingleton<Deactivation>();
-        services.AddSingleton<IUiaStage, DummyStage>();
-        services.AddSingleton<IUiaStage, PasswordStage>();
+        services.AddSso();
+        services.AddOAuth();
+        builder.AddAccounts();
         services.AddSingleton<AccountDataWriter>();
         services.AddSingleton<ReceiptWriter>();
         services.AddSingleton<PushRuleBook>();
@@ -71,6 +78,11 @@ public static class ClientApiService
         services.AddSingleton<EventLookup>();
         services.AddSingleton<RoomPager>();
         services.AddSingleton<ChildrenPager>();
+        services.AddSingleton<RoomSnapshotReader>();
+        services.AddSingleton<RoomSummaries>();
+        services.AddSingleton<MessageSearch>();
+        services.AddSingleton<SearchSurroundings>();
+        services.AddSingleton<SpaceTree>();
         services.AddSingleton<MemberLists>();
         services.TryAddSingleton<EventVisibility>();
         services.TryAddSingleton<Aggregator>();
@@ -78,15 +90,13 @@ public static class ClientApiService
         services.TryAddSingleton<IRemoteKeys, NoRemoteKeys>();
         services.AddSingleton<KeyQueries>();
         services.AddSingleton<KeyClaims>();
+        services.AddSingleton<CrossSigningUpload>();
+        services.AddSingleton<SignatureUpload>();
         return builder;
     }
 
     private static void AddStores(IServiceCollection services)
     {
-        services.TryAddSingleton<AccountStore>();
-        services.TryAddSingleton<DeviceStore>();
-        services.TryAddSingleton<RegistrationNonceStore>();
-        services.TryAddSingleton<UiaSessionStore>();
         services.TryAddSingleton<LoginTokenStore>();
         services.TryAddSingleton<AccountDataStore>();
         services.TryAddSingleton<FilterStore>();
@@ -94,6 +104,8 @@ public static class ClientApiService
         services.TryAddSingleton<ToDeviceStore>();
         services.TryAddSingleton<DeviceKeyStore>();
         services.TryAddSingleton<ContactReader>();
+        services.TryAddSingleton<CrossSigningStore>();
+        services.TryAddSingleton<KeyBackupStore>();
         services.TryAddSingleton<SyncReader>();
         services.TryAddSingleton<PusherSettingsStore>();
         services.TryAddSingleton<RoomDirectoryStore>();
@@ -102,6 +114,10 @@ public static class ClientApiService
         services.TryAddSingleton<StateReader>();
         services.TryAddSingleton<EventReader>();
         services.TryAddSingleton<RelationReader>();
+        services.TryAddSingleton<EventTimes>();
+        services.TryAddSingleton<RoomFactsReader>();
+        services.TryAddSingleton<ReportStore>();
+        services.TryAddSingleton<SearchStore>();
     }
 
     public static IEndpointRouteBuilder MapClientApi(this IEndpointRouteBuilder endpoints)
@@ -111,10 +127,14 @@ public static class ClientApiService
         routes.MapCapabilities();
         routes.MapLogin();
         routes.MapRegister();
+        routes.MapSso();
+        routes.MapOAuth();
         routes.MapWhoAmI();
         routes.MapPassword();
+        routes.MapRegistrationTokens();
         routes.MapDevices();
         routes.MapSharedSecretRegistration();
+        routes.MapModeration();
         routes.MapAccountData();
         routes.MapTags();
         routes.MapFilters();
@@ -123,6 +143,8 @@ public static class ClientApiService
         routes.MapPresence();
         routes.MapSendToDevice();
         routes.MapKeys();
+        routes.MapCrossSigning();
+        routes.MapKeyBackup();
         routes.MapPushRules();
         routes.MapPushers();
         routes.MapAliases();
@@ -132,6 +154,12 @@ public static class ClientApiService
         routes.MapRoomEvents();
         routes.MapMessages();
         routes.MapRelations();
+        routes.MapSpaces();
+        routes.MapTimestampToEvent();
+        routes.MapMutualRooms();
+        routes.MapRoomInitialSync();
+        routes.MapReports();
+        routes.MapMessageSearch();
         routes.MapOpenId();
         routes.MapTurnServer();
         routes.MapThirdParty();

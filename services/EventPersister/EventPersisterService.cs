@@ -14,10 +14,12 @@ using Matrix.Rooms.Ingest;
 using Matrix.Rooms.Writing;
 using Matrix.ServiceDefaults;
 using Matrix.Storage;
+using Matrix.Storage.AccountData;
 using Matrix.Storage.Events;
 using Matrix.Storage.Profiles;
 using Matrix.Storage.Relations;
 using Matrix.Storage.Rooms;
+using Matrix.Web.RateLimits;
 using Matrix.Web.Routing;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -31,6 +33,7 @@ public static class EventPersisterService
     public static IHostApplicationBuilder AddEventPersister(this IHostApplicationBuilder builder)
     {
         var services = builder.Services;
+        services.TryAddSingleton<RateLimiter>();
         services.TryAddSingleton<EventReader>();
         services.TryAddSingleton<RoomReader>();
         services.TryAddSingleton<StateReader>();
@@ -63,6 +66,9 @@ public static class EventPersisterService
         services.AddSingleton<Sender>();
         services.AddSingleton<RoomCreation>();
         services.TryAddSingleton<RoomAliasMover>();
+        services.TryAddSingleton<AccountDataStore>();
+        services.TryAddSingleton<RoomBlocks>();
+        services.AddSingleton<RoomSuccession>();
         services.AddSingleton<RoomUpgrade>();
         services.AddSingleton<SingleState>();
         services.AddSingleton<ProfilePropagation>();

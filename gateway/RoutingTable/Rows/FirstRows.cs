@@ -31,5 +31,7 @@ internal static class FirstRows
         { Typing, User, @"^/_matrix/client/(api/v1|r0|v3|unstable)/rooms/[^/]+/typing/" },
         { ClientRead, @"^/_matrix/client/(api/v1|r0|v1|v3|unstable)/rooms/[^/]+/(context|event|relations|aliases)(/|$)" },
         { Client, @"^/_matrix/client/(api/v1|r0|v3|unstable)/rooms/[^/]+/(report|forget)(/|$)" },
+        // A page and its state, of one room: nothing of it is what Sync holds.
+        { ClientRead, @"^/_matrix/client/(api/v1|r0|v3|unstable)/rooms/[^/]+/initialSync$" },
     };
 }

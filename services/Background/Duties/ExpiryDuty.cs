@@ -1,3 +1,4 @@
+using Matrix.Storage.Accounts;
 using Matrix.Storage.Upkeep;
 
 namespace Matrix.Background.Duties;
@@ -19,7 +20,7 @@ internal sealed class ExpiryDuty(string name, TimeSpan interval, TimeSpan age, F
         return deleted < Portion ? 0 : deleted;
     }
 
-    public static IEnumerable<IBackgroundDuty> All(UpkeepStore store, TimeProvider clock) =>
+    public static IEnumerable<IBackgroundDuty> All(UpkeepStore store, RegistrationTokenStore tokens, TimeProvider clock) =>
     [
         // Kept a while after they expired: their owners are told to log in again softly, which an unknown token would not.
         new ExpiryDuty("expire_access_tokens", TimeSpan.FromMinutes(10), TimeSpan.FromDays(30), store.DeleteExpiredTokensAsync, clock),
@@ -28,6 +29,9 @@ internal sealed class ExpiryDuty(string name, TimeSpan interval, TimeSpan age, F
         new ExpiryDuty("expire_client_txns", TimeSpan.FromMinutes(15), TimeSpan.FromDays(1), store.DeleteClientTxnsAsync, clock),
         new ExpiryDuty("expire_registration_nonces", TimeSpan.FromMinutes(5), TimeSpan.FromMinutes(5), store.DeleteNoncesAsync, clock),
         new ExpiryDuty("expire_uia_sessions", TimeSpan.FromMinutes(15), TimeSpan.FromDays(2), store.DeleteUiaSessionsAsync, clock),
+        new ExpiryDuty("expire_refresh_tokens", TimeSpan.FromMinutes(10), TimeSpan.FromDays(30), store.DeleteRefreshTokensAsync, clock),
+        new ExpiryDuty("expire_registration_token_uses", TimeSpan.FromMinutes(15), TimeSpan.FromDays(2), tokens.ExpireUsesAsync, clock),
+        new ExpiryDuty("expire_address_proofs", TimeSpan.FromMinutes(15), TimeSpan.FromDays(1), store.DeleteThreepidSessionsAsync, clock),
         new ExpiryDuty("expire_instances", TimeSpan.FromMinutes(1), default, (_, _, ct) => store.DeleteStaleInstancesAsync(TimeSpan.FromMinutes(10), ct), clock),
     ];
 }

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Matrix.Primitives;
 using Matrix.ServiceDefaults;
 using Matrix.Web.Json;
@@ -7,14 +8,14 @@ namespace Matrix.ClientApi.Account;
 /// <summary>What login and registration answer. Spec: client-server-api/#post_matrixclientv3login</summary>
 internal static class LoginAnswer
 {
-    /// <param name="token">Null with <c>inhibit_login</c>: the user id alone.</param>
-    public static IResult Of(UserId user, string? token, string? deviceId, HomeserverConfig config, bool withWellKnown = false) => MatrixResults.Object(w =>
+    /// <param name="session">Null with <c>inhibit_login</c>: the user id alone.</param>
+    public static IResult Of(UserId user, Session? session, HomeserverConfig config, bool withWellKnown = false) => MatrixResults.Object(w =>
     {
         w.WriteString("user_id"u8, user.Value);
         w.WriteString("home_server"u8, config.ServerName);
-        if (token is null) return;
-        w.WriteString("access_token"u8, token);
-        w.WriteString("device_id"u8, deviceId);
+        if (session is null) return;
+        w.WriteString("device_id"u8, session.DeviceId);
+        WriteTokens(w, session.Tokens);
         if (!withWellKnown || config.PublicBaseUrl is null) return;
         w.WriteStartObject("well_known"u8);
         w.WriteStartObject("m.homeserver"u8);
@@ -22,4 +23,11 @@ internal static class LoginAnswer
         w.WriteEndObject();
         w.WriteEndObject();
     });
+
+    public static void WriteTokens(Utf8JsonWriter w, NewTokens tokens)
+    {
+        w.WriteString("access_token"u8, tokens.AccessToken);
+        if (tokens.RefreshToken is { } refresh) w.WriteString("refresh_token"u8, refresh);
+        if (tokens.ExpiresInMs is { } expires) w.WriteNumber("expires_in_ms"u8, expires);
+    }
 }

@@ -1,7 +1,6 @@
 using System.Text;
 using System.Text.Json;
 using Matrix.ClientApi.Uia;
-using Matrix.Primitives;
 using Matrix.Replication;
 using Matrix.Storage.Accounts;
 using Matrix.Storage.Streams;
@@ -14,9 +13,6 @@ namespace Matrix.ClientApi.Account;
 /// <summary>Changing the password and ending the account. Spec: client-server-api/#account-management</summary>
 internal static class PasswordEndpoints
 {
-    private const int MaxPassword = 512;
-    private static readonly UiaFlow[] Flows = [new(PasswordStage.Name)];
-
     public static void MapPassword(this ClientRoutes routes)
     {
         routes.Post(ClientVersions.R0V3Unstable, "/account/password", ChangePassword).Named("change_password");
@@ -24,18 +20,12 @@ internal static class PasswordEndpoints
     }
 
     private static async Task<IResult> ChangePassword(
-        JsonBody body, Requester requester, InteractiveAuth uia, PasswordHasher hasher, AccountStore accounts, IStreamPublisher publisher,
-        CancellationToken ct)
+        JsonBody body, Requester requester, Reauthentication reauthentication, PasswordHasher hasher, PasswordRules rules, AccountStore accounts,
+        IStreamPublisher publisher, CancellationToken ct)
     {
         var request = body.AsObject();
-        if (request.StringOrNull("new_password") is { Length: > MaxPassword or 0 }) throw MatrixError.InvalidParam("Invalid password").AsException();
-        var outcome = await uia.CheckAsync(request, new UiaDemand
-        {
-            Operation = "change_password",
-            Flows = Flows,
-            User = requester.UserId,
-            Remember = c => RememberAsync(request, hasher, c),
-        }, ct);
+        if (request.StringOrNull("new_password") is { } wanted) rules.Check(wanted);
+        var outcome = await reauthentication.CheckAsync(requester, "change_password", request, ct, c => RememberAsync(request, hasher, c));
         if (outcome.Challenge is { } challenge) return challenge;
         var hash = outcome.Remembered.StringOrNull("password_hash") ?? await hasher.HashAsync(request.RequiredString("new_password"), ct);
         var logOutOthers = request.BoolOrNull("logout_devices") ?? outcome.Remembered.BoolOrNull("logout_devices") ?? true;
@@ -54,16 +44,10 @@ internal static class PasswordEndpoints
     }
 
     private static async Task<IResult> Deactivate(
-        JsonBody body, Requester requester, InteractiveAuth uia, Deactivation deactivation, CancellationToken ct)
+        JsonBody body, Requester requester, Reauthentication reauthentication, Deactivation deactivation, CancellationToken ct)
     {
         var request = body.AsObjectOrEmpty();
-        var outcome = await uia.CheckAsync(request, new UiaDemand
-        {
-            Operation = "deactivate",
-            Flows = Flows,
-            User = requester.UserId,
-            Remember = _ => new(InteractiveAuth.WithoutAuth(request)),
-        }, ct);
+        var outcome = await reauthentication.CheckAsync(requester, "deactivate", request, ct);
         if (outcome.Challenge is { } challenge) return challenge;
         var erase = request.BoolOrNull("erase") ?? outcome.Remembered.BoolOrNull("erase") ?? false;
         await deactivation.DeactivateAsync(requester.UserId, erase, ct);

@@ -21,27 +21,38 @@ internal sealed class PasswordHasher(HomeserverConfig config)
 
     private readonly SemaphoreSlim slots = new(Math.Max(1, Environment.ProcessorCount / 2));
     private readonly int iterations = Math.Max(1, config.PasswordHashIterations);
+    private readonly string pepper = config.Accounts.Passwords.Pepper;
     private int waiting;
 
     public async ValueTask<string> HashAsync(string password, CancellationToken ct)
     {
         var salt = RandomNumberGenerator.GetBytes(SaltBytes);
-        var hash = await DeriveAsync(password, salt, iterations, ct);
+        var hash = await DeriveAsync(password + pepper, salt, iterations, ct);
         return string.Create(CultureInfo.InvariantCulture, $"${Scheme}$i={iterations}${UnpaddedBase64.Encode(salt)}${UnpaddedBase64.Encode(hash)}");
     }
 
     /// <summary>Without a hash (no such user, no password) the same work is done for nothing, so that the time tells nothing.</summary>
     public async ValueTask<bool> VerifyAsync(string password, string? encoded, CancellationToken ct)
     {
+        if (encoded is not null && LegacyBcrypt.IsHash(encoded))
+            return await QueuedAsync(() => LegacyBcrypt.Verify(password + pepper, encoded), ct);
         var known = TryParse(encoded, out var rounds, out var salt, out var expected);
         if (!known) (rounds, salt, expected) = (iterations, new byte[SaltBytes], new byte[HashBytes]);
-        var actual = await DeriveAsync(password, salt, rounds, ct);
+        var actual = await DeriveAsync(password + pepper, salt, rounds, ct);
         return CryptographicOperations.FixedTimeEquals(actual, expected) && known;
     }
+
+    /// <summary>Whether a hash is of another kind or another cost than new ones are.</summary>
+    public bool IsOutdated(string encoded) => !TryParse(encoded, out var rounds, out _, out _) || rounds != iterations;
 
     private async ValueTask<byte[]> DeriveAsync(string password, byte[] salt, int rounds, CancellationToken ct)
     {
         if (rounds <= InlineIterations) return Derive(password, salt, rounds);
+        return await QueuedAsync(() => Derive(password, salt, rounds), ct);
+    }
+
+    private async ValueTask<T> QueuedAsync<T>(Func<T> work, CancellationToken ct)
+    {
         if (Interlocked.Increment(ref waiting) > MaxWaiting)
         {
             Interlocked.Decrement(ref waiting);
@@ -50,7 +61,7 @@ internal sealed class PasswordHasher(HomeserverConfig config)
         try
         {
             await slots.WaitAsync(ct);
-            try { return await Task.Run(() => Derive(password, salt, rounds), ct); }
+            try { return await Task.Run(work, ct); }
             finally { slots.Release(); }
         }
         finally { Interlocked.Decrement(ref waiting); }

@@ -3,6 +3,7 @@ using Matrix.Primitives;
 using Matrix.Replication;
 using Matrix.ServiceDefaults;
 using Matrix.Storage.Accounts;
+using Matrix.Storage.Sso;
 using Matrix.Storage.Streams;
 using Matrix.Web.Auth;
 
@@ -15,27 +16,32 @@ internal sealed record RegistrationOrder(UserId User, string? PasswordHash)
     public string? UserType { get; init; }
     public string? DisplayName { get; init; }
     public (string Id, string? Name)? Device { get; init; }
+    /// <summary>The client knows how to refresh its token.</summary>
+    public bool Refreshable { get; init; }
     public string? UiaSession { get; init; }
+    public string? ConsentVersion { get; init; }
+    public IReadOnlyList<ProvedAddress> Addresses { get; init; } = [];
+    public string? AppServiceId { get; init; }
+    /// <summary>Who the user is at a provider of single sign-on; null: nobody.</summary>
+    public ExternalId? ExternalId { get; init; }
 }
 
 /// <summary>Creates accounts: one statement, one round trip.</summary>
-internal sealed class Registration(AccountStore accounts, IStreamPublisher publisher, HomeserverConfig config, TimeProvider clock)
+internal sealed class Registration(AccountStore accounts, TokenIssuer issuer, IStreamPublisher publisher, HomeserverConfig config, TimeProvider clock)
 {
     public Task<bool> IsTakenAsync(UserId user, CancellationToken ct) => accounts.ExistsAsync(user.Value, ct);
 
-    /// <summary>The access token (null without a device); M_USER_IN_USE when the name is taken.</summary>
-    public async Task<string?> RegisterAsync(RegistrationOrder order, CancellationToken ct) =>
-        await TryRegisterAsync(order, isGuest: false, ct) is { } token ? token.Value : throw MatrixError.UserInUse().AsException();
+    /// <summary>The session (null without a device); M_USER_IN_USE when the name is taken.</summary>
+    public async Task<Session?> RegisterAsync(RegistrationOrder order, CancellationToken ct) =>
+        await TryRegisterAsync(order, isGuest: false, ct) is { } done ? done.Session : throw MatrixError.UserInUse().AsException();
 
     /// <summary>A guest with a number for a name.</summary>
     public async Task<Session> RegisterGuestAsync(string? deviceDisplayName, CancellationToken ct)
     {
         while (true)
         {
-            var user = NewNumericUser();
-            var device = DeviceIds.New();
-            var token = await TryRegisterAsync(new RegistrationOrder(user, null) { Device = (device, deviceDisplayName) }, isGuest: true, ct);
-            if (token is not null) return new Session(user, device, token.Value.Value!);
+            var order = new RegistrationOrder(NewNumericUser(), null) { Device = (DeviceIds.New(), deviceDisplayName) };
+            if (await TryRegisterAsync(order, isGuest: true, ct) is { Session: { } session }) return session;
         }
     }
 
@@ -50,27 +56,34 @@ internal sealed class Registration(AccountStore accounts, IStreamPublisher publi
     /// <summary>Random, not counted: two instances need no agreement, and the id tells nothing about how many there are.</summary>
     public UserId NewNumericUser() => UserId.Of(RandomNumberGenerator.GetString("0123456789", 12), config.ServerName);
 
-    private readonly record struct IssuedToken(string? Value);
+    private sealed record Done(Session? Session);
 
-    private async Task<IssuedToken?> TryRegisterAsync(RegistrationOrder order, bool isGuest, CancellationToken ct)
+    /// <summary>Null: the name is taken.</summary>
+    private async Task<Done?> TryRegisterAsync(RegistrationOrder order, bool isGuest, CancellationToken ct)
     {
-        var token = order.Device is null ? null : AccessTokens.New(order.User);
+        var now = clock.GetUtcNow();
+        var session = order.Device is { } device ? new Session(order.User, device.Id, issuer.ForLogin(order.User, order.Refreshable)) : null;
         var batches = await accounts.RegisterAsync(new NewAccount
         {
             UserId = order.User.Value,
             PasswordHash = order.PasswordHash,
             IsAdmin = order.IsAdmin,
             IsGuest = isGuest,
+            AppServiceId = order.AppServiceId,
             UserType = order.UserType,
             // Synapse: the localpart is the first display name; guests have none.
             DisplayName = isGuest ? null : order.DisplayName ?? order.User.Localpart.ToString(),
             DeviceId = order.Device?.Id,
             DeviceDisplayName = order.Device?.Name,
-            TokenHash = token is null ? null : AccessTokenStore.Hash(token),
+            Tokens = session?.Tokens.Stored,
             UiaSession = order.UiaSession,
-        }, clock.GetUtcNow().ToUnixTimeMilliseconds(), ct);
+            ExternalId = order.ExternalId,
+            ExpiresTsMs = (now + config.Accounts.AccountValidity)?.ToUnixTimeMilliseconds(),
+            ConsentVersion = order.ConsentVersion,
+            Addresses = order.Addresses,
+        }, now.ToUnixTimeMilliseconds(), ct);
         if (batches is null) return null;
         await publisher.PublishAllAsync(batches);
-        return new IssuedToken(token);
+        return new Done(session);
     }
 }

@@ -6,19 +6,42 @@ using Matrix.Web.Auth;
 
 namespace Matrix.ClientApi.Account;
 
-/// <summary>A device with its new token.</summary>
-internal sealed record Session(UserId User, string DeviceId, string Token);
-
-/// <summary>Begins and ends sessions: a session is a device and its access token.</summary>
-internal sealed class Sessions(AccountStore accounts, DeviceStore devices, IStreamPublisher publisher, TimeProvider clock)
+/// <summary>A device with its new tokens.</summary>
+internal sealed record Session(UserId User, string DeviceId, NewTokens Tokens)
 {
-    public async Task<Session> LogInAsync(UserId user, string deviceId, string? displayName, CancellationToken ct)
+    public string Token => Tokens.AccessToken;
+}
+
+/// <summary>Begins, renews and ends sessions: a session is a device and its tokens.</summary>
+internal sealed class Sessions(
+    AccountStore accounts, DeviceStore devices, RefreshTokenStore refreshTokens, TokenIssuer issuer, IStreamPublisher publisher, TimeProvider clock)
+{
+    /// <param name="refreshable">The client knows how to refresh.</param>
+    public async Task<Session> LogInAsync(UserId user, string deviceId, string? displayName, CancellationToken ct, bool refreshable = false)
     {
-        var token = AccessTokens.New(user);
-        var batches = await accounts.LogInAsync(
-            user.Value, deviceId, displayName, AccessTokenStore.Hash(token), clock.GetUtcNow().ToUnixTimeMilliseconds(), ct);
+        var tokens = issuer.ForLogin(user, refreshable);
+        await publisher.PublishAllAsync(
+            await accounts.LogInAsync(user.Value, deviceId, displayName, tokens.Stored, clock.GetUtcNow().ToUnixTimeMilliseconds(), ct));
+        return new Session(user, deviceId, tokens);
+    }
+
+    /// <summary>Next tokens for a refresh token; M_UNKNOWN_TOKEN when it is none any more.</summary>
+    public async Task<NewTokens> RefreshAsync(string refreshToken, CancellationToken ct)
+    {
+        var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
+        NewTokens? next = null;
+        var batches = await refreshTokens.RefreshAsync(AccessTokenStore.Hash(refreshToken), now, old =>
+        {
+            if (old.Deactivated) throw MatrixError.UnknownToken().AsException();
+            if (old.Locked) throw AccountErrors.Locked.AsException();
+            // The device is kept: its owner logs in again, and goes on with what it holds.
+            if (old.ExpiresTsMs <= now || old.SessionExpiresTsMs <= now) throw MatrixError.UnknownToken(softLogout: true).AsException();
+            next = issuer.ForRefresh(new UserId(old.UserId), old.SessionExpiresTsMs);
+            return next.Stored;
+        }, ct);
+        if (batches is null || next is null) throw MatrixError.UnknownToken().AsException();
         await publisher.PublishAllAsync(batches);
-        return new Session(user, deviceId, token);
+        return next;
     }
 
     /// <summary>Removes these devices with all that hangs on them; null: every device of the user.</summary>

@@ -55,18 +55,17 @@ internal static class SharedSecretEndpoints
         if (!CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(mac), Encoding.UTF8.GetBytes(expected)))
             throw MatrixError.Unknown(403, "HMAC incorrect").AsException();
 
-        var user = Usernames.Validate(username, config.ServerName);
+        var user = Usernames.Validate(username, config);
         if (await registration.IsTakenAsync(user, ct)) throw MatrixError.UserInUse().AsException();
-        var device = DeviceIds.New();
         var inhibit = request.BoolOrNull("inhibit_login") ?? false;
-        var token = await registration.RegisterAsync(new RegistrationOrder(user, await hasher.HashAsync(password, ct))
+        var session = await registration.RegisterAsync(new RegistrationOrder(user, await hasher.HashAsync(password, ct))
         {
             IsAdmin = admin,
             UserType = userType,
             DisplayName = request.StringOrNull("displayname"),
-            Device = inhibit ? null : (device, null),
+            Device = inhibit ? null : (DeviceIds.New(), null),
         }, ct);
-        return LoginAnswer.Of(user, token, device, config);
+        return LoginAnswer.Of(user, session, config);
     }
 
     private static string SecretOf(HomeserverConfig config) =>

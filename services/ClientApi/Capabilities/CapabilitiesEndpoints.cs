@@ -1,3 +1,4 @@
+using Matrix.Web.Auth;
 using System.Text.Json;
 using Matrix.Events;
 using Matrix.ServiceDefaults;
@@ -12,7 +13,7 @@ internal static class CapabilitiesEndpoints
     public static void MapCapabilities(this ClientRoutes routes) =>
         routes.Get(ClientVersions.R0V3Unstable, "/capabilities", Get).AllowGuests().Named("get_capabilities");
 
-    private static IResult Get(HomeserverConfig config) => MatrixResults.Object(w =>
+    private static IResult Get(Requester requester, HomeserverConfig config) => MatrixResults.Object(w =>
     {
         w.WriteStartObject("capabilities"u8);
         w.WriteStartObject("m.room_versions"u8);
@@ -21,11 +22,21 @@ internal static class CapabilitiesEndpoints
         foreach (var version in RoomVersions.All) w.WriteString(version.Id, version.Stable ? "stable"u8 : "unstable"u8);
         w.WriteEndObject();
         w.WriteEndObject();
-        Switch(w, "m.change_password", true);
+        var accounts = config.Accounts;
+        Switch(w, "m.change_password", accounts.Passwords.ReauthEnabled);
         Switch(w, "m.set_displayname", true);
         Switch(w, "m.set_avatar_url", true);
-        Switch(w, "m.3pid_changes", false);
-        Switch(w, "m.get_login_token", false);
+        Switch(w, "m.profile_fields", true);
+        Switch(w, "m.3pid_changes", accounts.Enable3pidChanges);
+        Switch(w, "m.get_login_token", accounts.LoginTokens.Enabled);
+        if (requester.IsAdmin)
+        {
+            // Spec: client-server-api/#account-moderation; told to those who may.
+            w.WriteStartObject("m.account_moderation"u8);
+            w.WriteBoolean("lock"u8, true);
+            w.WriteBoolean("suspend"u8, true);
+            w.WriteEndObject();
+        }
         w.WriteEndObject();
     });
 

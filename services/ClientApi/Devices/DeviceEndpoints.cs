@@ -17,7 +17,6 @@ internal static class DeviceEndpoints
     /// <summary>Characters. Synapse: longer names are refused.</summary>
     private const int MaxDisplayName = 100;
     private const int MaxDevicesAtOnce = 1000;
-    private static readonly UiaFlow[] Flows = [new(PasswordStage.Name)];
 
     public static void MapDevices(this ClientRoutes routes)
     {
@@ -72,19 +71,19 @@ internal static class DeviceEndpoints
     }
 
     private static async Task<IResult> Delete(
-        string deviceId, JsonBody body, Requester requester, InteractiveAuth uia, Sessions sessions, CancellationToken ct)
+        string deviceId, JsonBody body, Requester requester, Reauthentication reauthentication, Sessions sessions, CancellationToken ct)
     {
         var request = body.AsObjectOrEmpty();
-        var outcome = await uia.CheckAsync(request, Demand($"delete_device {deviceId}", requester, request), ct);
+        var outcome = await reauthentication.CheckAsync(requester, $"delete_device {deviceId}", request, ct);
         if (outcome.Challenge is { } challenge) return challenge;
         await sessions.LogOutAsync(requester.UserId, [deviceId], ct);
         return MatrixResults.Empty;
     }
 
-    private static async Task<IResult> DeleteMany(JsonBody body, Requester requester, InteractiveAuth uia, Sessions sessions, CancellationToken ct)
+    private static async Task<IResult> DeleteMany(JsonBody body, Requester requester, Reauthentication reauthentication, Sessions sessions, CancellationToken ct)
     {
         var request = body.AsObject();
-        var outcome = await uia.CheckAsync(request, Demand("delete_devices", requester, request), ct);
+        var outcome = await reauthentication.CheckAsync(requester, "delete_devices", request, ct);
         if (outcome.Challenge is { } challenge) return challenge;
         var ids = DevicesOf(request.TryGetProperty("devices"u8, out _) ? request : outcome.Remembered);
         await sessions.LogOutAsync(requester.UserId, ids, ct);
@@ -100,14 +99,6 @@ internal static class DeviceEndpoints
             ids.Add(id.ValueKind == JsonValueKind.String ? id.GetString()! : throw MatrixError.BadJson("'devices' must hold strings").AsException());
         return ids;
     }
-
-    private static UiaDemand Demand(string operation, Requester requester, JsonElement request) => new()
-    {
-        Operation = operation,
-        Flows = Flows,
-        User = requester.UserId,
-        Remember = _ => new(InteractiveAuth.WithoutAuth(request)),
-    };
 
     private static MatrixException NotFound() => MatrixError.NotFound("No device found").AsException();
 }

@@ -5,6 +5,7 @@ using Matrix.Storage.Ephemeral;
 using Matrix.Storage.Rooms;
 using Matrix.Web.Auth;
 using Matrix.Web.Json;
+using Matrix.Web.RateLimits;
 using Matrix.Web.Routing;
 
 namespace Matrix.ClientApi.Presence;
@@ -21,7 +22,7 @@ internal static class PresenceEndpoints
     public static void MapPresence(this ClientRoutes routes)
     {
         routes.Get(ClientVersions.ApiV1R0V3Unstable, Path, Get).AllowGuests().Named("get_presence");
-        routes.Put(ClientVersions.ApiV1R0V3Unstable, Path, Put).AllowGuests().Named("set_presence");
+        routes.Put(ClientVersions.ApiV1R0V3Unstable, Path, Put).AllowGuests().Named("set_presence").RateLimited(RateLimitRules.Presence);
     }
 
     private static async Task<IResult> Get(

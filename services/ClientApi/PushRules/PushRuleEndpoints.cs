@@ -10,14 +10,19 @@ namespace Matrix.ClientApi.PushRules;
 /// <summary>Push rules. Spec: client-server-api/#push-rules-api</summary>
 internal static class PushRuleEndpoints
 {
-    private const string Rule = "/pushrules/{scope}/{kind}/{ruleId}";
+    private const string Global = "/pushrules/global";
+    private const string Rule = Global + "/{kind}/{ruleId}";
     private const int MaxRulesOfAKind = 1000;
 
     public static void MapPushRules(this ClientRoutes routes)
     {
         const ClientVersions v = ClientVersions.ApiV1R0V3Unstable;
-        routes.Get(v, "/pushrules/", GetAll).Named("get_push_rules");
-        routes.Get(v, "/pushrules/{scope}/", GetScope).Named("get_push_rules_of_scope");
+        // Synapse: the slash at the end means all rules below, and what is no path of a rule is a bad request.
+        routes.Get(v, "/pushrules/", GetAll).RequiresTrailingSlash(404).Named("get_push_rules");
+        routes.Get(v, Global + "/", GetGlobal).RequiresTrailingSlash(400).Named("get_global_push_rules");
+        routes.Get(v, Global + "/{kind}/", GetKind).RequiresTrailingSlash(400).Named("get_push_rules_of_kind");
+        foreach (var map in (Func<ClientVersions, string, Delegate, RouteHandle>[])[routes.Get, routes.Put, routes.Delete])
+            map(v, "/pushrules/{**rest}", NoRule).Named("no_push_rule");
         routes.Get(v, Rule, Get).Named("get_push_rule");
         routes.Put(v, Rule, Put).Named("set_push_rule").BodyLimit(64 * 1024);
         routes.Delete(v, Rule, Delete).Named("delete_push_rule");
@@ -30,34 +35,51 @@ internal static class PushRuleEndpoints
     private static async Task<IResult> GetAll(Requester requester, PushRuleBook book, CancellationToken ct) =>
         MatrixResults.Raw(await book.GetAsync(requester.UserId, ct));
 
-    private static async Task<IResult> GetScope(string scope, Requester requester, PushRuleBook book, CancellationToken ct)
+    private static IResult NoRule() => MatrixResults.Error(MatrixError.Unrecognized() with { Status = 400 });
+
+    private static async Task<IResult> GetKind(string kind, Requester requester, PushRuleBook book, CancellationToken ct)
     {
-        PushRuleReader.RequireGlobal(scope);
+        var k = PushRuleReader.Kind(kind);
+        var buffer = new ArrayBufferWriter<byte>(4096);
+        buffer.Write("["u8);
+        var first = true;
+        foreach (var rule in (await book.LoadAsync(requester.UserId, ct))[k])
+        {
+            if (!first) buffer.Write(","u8);
+            first = false;
+            rule.Write(buffer, k, requester.UserId.Value);
+        }
+        buffer.Write("]"u8);
+        return MatrixResults.Raw(buffer.WrittenMemory);
+    }
+
+    private static async Task<IResult> GetGlobal(Requester requester, PushRuleBook book, CancellationToken ct)
+    {
         var buffer = new ArrayBufferWriter<byte>(4096);
         (await book.LoadAsync(requester.UserId, ct)).WriteGlobal(buffer, requester.UserId.Value);
         return MatrixResults.Raw(buffer.WrittenMemory);
     }
 
     private static async Task<IResult> Get(
-        string scope, string kind, string ruleId, Requester requester, PushRuleBook book, CancellationToken ct)
+        string kind, string ruleId, Requester requester, PushRuleBook book, CancellationToken ct)
     {
-        var (rule, k) = await FindAsync(scope, kind, ruleId, requester, book, ct);
+        var (rule, k) = await FindAsync(kind, ruleId, requester, book, ct);
         var buffer = new ArrayBufferWriter<byte>();
         rule.Write(buffer, k, requester.UserId.Value);
         return MatrixResults.Raw(buffer.WrittenMemory);
     }
 
     private static async Task<IResult> GetEnabled(
-        string scope, string kind, string ruleId, Requester requester, PushRuleBook book, CancellationToken ct)
+        string kind, string ruleId, Requester requester, PushRuleBook book, CancellationToken ct)
     {
-        var (rule, _) = await FindAsync(scope, kind, ruleId, requester, book, ct);
+        var (rule, _) = await FindAsync(kind, ruleId, requester, book, ct);
         return MatrixResults.Object(w => w.WriteBoolean("enabled"u8, rule.Enabled));
     }
 
     private static async Task<IResult> GetActions(
-        string scope, string kind, string ruleId, Requester requester, PushRuleBook book, CancellationToken ct)
+        string kind, string ruleId, Requester requester, PushRuleBook book, CancellationToken ct)
     {
-        var (rule, _) = await FindAsync(scope, kind, ruleId, requester, book, ct);
+        var (rule, _) = await FindAsync(kind, ruleId, requester, book, ct);
         return MatrixResults.Object(w =>
         {
             w.WritePropertyName("actions"u8);
@@ -66,17 +88,15 @@ internal static class PushRuleEndpoints
     }
 
     private static async Task<(PushRule Rule, PushRuleKind Kind)> FindAsync(
-        string scope, string kind, string ruleId, Requester requester, PushRuleBook book, CancellationToken ct)
+        string kind, string ruleId, Requester requester, PushRuleBook book, CancellationToken ct)
     {
-        PushRuleReader.RequireGlobal(scope);
         var k = PushRuleReader.Kind(kind);
         return ((await book.LoadAsync(requester.UserId, ct)).Find(k, ruleId) ?? throw NotFound(), k);
     }
 
     private static async Task<IResult> Put(
-        string scope, string kind, string ruleId, string? before, string? after, JsonBody body, Requester requester, PushRuleBook book, CancellationToken ct)
+        string kind, string ruleId, string? before, string? after, JsonBody body, Requester requester, PushRuleBook book, CancellationToken ct)
     {
-        PushRuleReader.RequireGlobal(scope);
         var k = PushRuleReader.Kind(kind);
         var rule = PushRuleReader.Rule(k, ruleId, body.AsObject());
         var full = false;
@@ -91,26 +111,23 @@ internal static class PushRuleEndpoints
     }
 
     private static async Task<IResult> Delete(
-        string scope, string kind, string ruleId, Requester requester, PushRuleBook book, CancellationToken ct)
+        string kind, string ruleId, Requester requester, PushRuleBook book, CancellationToken ct)
     {
-        PushRuleReader.RequireGlobal(scope);
         var k = PushRuleReader.Kind(kind);
         return await book.UpdateAsync(requester.UserId, rules => rules.Without(k, ruleId), ct) ? MatrixResults.Empty : throw NotFound();
     }
 
     private static async Task<IResult> PutEnabled(
-        string scope, string kind, string ruleId, JsonBody body, Requester requester, PushRuleBook book, CancellationToken ct)
+        string kind, string ruleId, JsonBody body, Requester requester, PushRuleBook book, CancellationToken ct)
     {
-        PushRuleReader.RequireGlobal(scope);
         var k = PushRuleReader.Kind(kind);
         var enabled = body.AsObject().BoolOrNull("enabled") ?? throw MatrixError.MissingParam("Missing 'enabled' parameter").AsException();
         return await book.UpdateAsync(requester.UserId, rules => rules.Change(k, ruleId, r => r.With(enabled)), ct) ? MatrixResults.Empty : throw NotFound();
     }
 
     private static async Task<IResult> PutActions(
-        string scope, string kind, string ruleId, JsonBody body, Requester requester, PushRuleBook book, CancellationToken ct)
+        string kind, string ruleId, JsonBody body, Requester requester, PushRuleBook book, CancellationToken ct)
     {
-        PushRuleReader.RequireGlobal(scope);
         var k = PushRuleReader.Kind(kind);
         var actions = PushRuleReader.Actions(body.AsObject());
         return await book.UpdateAsync(requester.UserId, rules => rules.Change(k, ruleId, r => r.With(actions)), ct) ? MatrixResults.Empty : throw NotFound();

@@ -22,11 +22,6 @@ internal static class PushRuleReader
         _ => throw MatrixError.Custom(400, "M_UNRECOGNIZED", $"Unrecognised kind of rule: {kind}").AsException(),
     };
 
-    public static void RequireGlobal(string scope)
-    {
-        if (scope != "global") throw MatrixError.Custom(400, "M_UNRECOGNIZED", $"Unrecognised scope: {scope}").AsException();
-    }
-
     public static PushActions Actions(JsonElement body)
     {
         var actions = body.ArrayOrNull("actions") ?? throw MatrixError.MissingParam("Missing 'actions' parameter").AsException();

@@ -53,7 +53,7 @@ internal sealed class RoomPager(EventReader events, EventVisibility visibility, 
         var edge = request.From ?? (request.Backwards ? high : low);
         for (var scanned = 0; found.Count < request.Limit && scanned < MaxScanned && low < high; )
         {
-            var take = request.Filter.MatchesEverything && request.Filter.RelatedByRelTypes is null && request.Filter.RelatedBySenders is null ? request.Limit - found.Count : Math.Min(500, Math.Max(50, 2 * request.Limit));
+            var take = request.Filter is { MatchesEverything: true, AsksForRelated: false } ? request.Limit - found.Count : Math.Min(500, Math.Max(50, 2 * request.Limit));
             var page = await events.TimelineAsync(view.RoomNid, low, high, request.Backwards, take, ct);
             scanned += page.Count;
             var visible = await visibility.FilterAsync(user, await RelatedAsync(page.FindAll(Wanted), view.RoomNid, request.Filter, ct), ct);
@@ -79,7 +79,7 @@ internal sealed class RoomPager(EventReader events, EventVisibility visibility, 
     /// <summary>Those that others relate to as the filter wants. Spec: client-server-api/#filtering (related_by_rel_types, related_by_senders)</summary>
     private async Task<List<StoredEvent>> RelatedAsync(List<StoredEvent> page, long roomNid, EventFilter filter, CancellationToken ct)
     {
-        if (page.Count == 0 || (filter.RelatedByRelTypes is null && filter.RelatedBySenders is null)) return page;
+        if (page.Count == 0 || !filter.AsksForRelated) return page;
         var related = await relations.RelatedAsync(
             roomNid, [.. page.Select(e => e.Pdu.EventId)], filter.RelatedByRelTypes?.ToArray(), filter.RelatedBySenders?.ToArray(), ct);
         return page.FindAll(e => related.Contains(e.Pdu.EventId));

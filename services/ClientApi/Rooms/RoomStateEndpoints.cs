@@ -24,11 +24,9 @@ internal static class RoomStateEndpoints
     }
 
     private static async Task<IResult> GetState(
-        string roomId, Requester requester, RoomAccess access, RoomReader rooms, StateReader states, EventAnswers answers, CancellationToken ct)
+        string roomId, Requester requester, RoomAccess access, RoomSnapshotReader snapshot, EventAnswers answers, CancellationToken ct)
     {
-        var view = await access.RequireAsync(roomId, requester.UserId, ct);
-        var state = view.Departure is null ? await rooms.CurrentStateAsync(view.RoomNid, ct)
-            : view.Departure.SnapshotNid is { } snapshot ? await states.EventsAsync(snapshot, ct) : [];
+        var state = await snapshot.StateAsync(await access.RequireAsync(roomId, requester.UserId, ct), ct);
         var buffer = new ArrayBufferWriter<byte>(16 * 1024);
         (await answers.RendererAsync(requester, state, ct)).WriteArray(buffer, state);
         return MatrixResults.Raw(buffer.WrittenMemory);

@@ -1,6 +1,3 @@
-using System.Text.Json;
-using Matrix.Primitives;
-
 namespace Matrix.ClientApi.Uia;
 
 /// <summary>Spec: client-server-api/#dummy-auth</summary>
@@ -8,5 +5,5 @@ internal sealed class DummyStage : IUiaStage
 {
     public const string Name = "m.login.dummy";
     public string Type => Name;
-    public ValueTask<MatrixError?> CheckAsync(JsonElement auth, UserId? user, CancellationToken ct) => new((MatrixError?)null);
+    public ValueTask<UiaVerdict> CheckAsync(UiaProof proof, CancellationToken ct) => new(UiaVerdict.Proved);
 }

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Security.Cryptography;
 using System.Text.Json;
+using Matrix.ClientApi.Sso;
 using Matrix.Primitives;
 using Matrix.Storage.Accounts;
 using Matrix.Web.Json;
@@ -15,6 +16,8 @@ internal sealed record UiaDemand
     public required IReadOnlyList<UiaFlow> Flows { get; init; }
     /// <summary>Who must prove it; null at registration.</summary>
     public UserId? User { get; init; }
+    /// <summary>Address of the client, as text.</summary>
+    public string ClientAddress { get; init; } = "";
     /// <summary>
     /// What of the request is kept while the session lasts, for clients that send nothing but <c>auth</c> later. It is stored: no secrets.
     /// </summary>
@@ -25,7 +28,14 @@ internal sealed record UiaDemand
 /// <param name="Challenge">The 401 to answer; null: all is proved.</param>
 /// <param name="Session">The session, when there is one.</param>
 /// <param name="Remembered">What <see cref="UiaDemand.Remember"/> gave when the session began; an empty object without a session.</param>
-internal readonly record struct UiaOutcome(IResult? Challenge, string? Session, JsonElement Remembered);
+/// <param name="Results">What the stages found out, by stage; complete only without a challenge.</param>
+internal readonly record struct UiaOutcome(IResult? Challenge, string? Session, JsonElement Remembered, IReadOnlyDictionary<string, string> Results)
+{
+    public static readonly IReadOnlyDictionary<string, string> NoResults = new Dictionary<string, string>();
+
+    /// <summary>What a stage found out; null: it was not part of it, or found out nothing.</summary>
+    public string? Result(string stage) => Results.GetValueOrDefault(stage);
+}
 
 /// <summary>
 /// User-interactive authentication as a state machine over stages. Sessions are in the database, so that any instance continues them; a request
@@ -39,14 +49,16 @@ internal sealed class InteractiveAuth(UiaSessionStore sessions, IEnumerable<IUia
     /// <param name="keepSession">True: the caller removes the finished session together with what it writes.</param>
     public async Task<UiaOutcome> CheckAsync(JsonElement body, UiaDemand demand, CancellationToken ct, bool keepSession = false)
     {
-        if (body.ObjectOrNull("auth") is not { } auth) return await BeginAsync(demand, [], null, ct);
+        if (body.ObjectOrNull("auth") is not { } auth) return await BeginAsync(demand, [], UiaOutcome.NoResults, null, ct);
         var type = auth.StringOrNull("type");
         if (auth.StringOrNull("session") is not { Length: > 0 } id)
         {
-            if (type is null) return await BeginAsync(demand, [], null, ct);
-            var fault = await CheckStageAsync(type, auth, demand, ct);
-            string[] proved = fault is null ? [type] : [];
-            return IsComplete(demand, proved) ? new UiaOutcome(null, null, JsonBody.EmptyObject) : await BeginAsync(demand, proved, fault, ct);
+            if (type is null) return await BeginAsync(demand, [], UiaOutcome.NoResults, null, ct);
+            var verdict = await CheckStageAsync(type, new UiaProof(auth, demand.User, null, demand.ClientAddress), ct);
+            string[] proved = verdict.Fault is null ? [type] : [];
+            var results = verdict.Result is { } result ? new Dictionary<string, string>(StringComparer.Ordinal) { [type] = result } : UiaOutcome.NoResults;
+            return IsComplete(demand, proved)
+                ? new UiaOutcome(null, null, JsonBody.EmptyObject, results) : await BeginAsync(demand, proved, results, verdict.Fault, ct);
         }
         return await ContinueAsync(id, type, auth, demand, keepSession, ct);
     }
@@ -57,44 +69,46 @@ internal sealed class InteractiveAuth(UiaSessionStore sessions, IEnumerable<IUia
         var session = await sessions.FindAsync(id, ct) ?? throw MatrixError.Unknown(400, "Unknown session ID").AsException();
         if (session.Operation != Operation(demand))
             throw MatrixError.Forbidden("Requested operation has changed during the UI authentication session.").AsException();
-        var completed = session.Completed;
+        if (session.Completed.Contains(SsoStage.WrongUser)) throw MatrixError.Forbidden("Another user has authenticated in this session.").AsException();
         MatrixError? fault = null;
         // Without a type the client asks how far it is: a stage may have been completed elsewhere, such as in a browser.
-        if (type is not null)
+        if (type is not null && !session.Completed.Contains(type))
         {
-            fault = await CheckStageAsync(type, auth, demand, ct);
+            var verdict = await CheckStageAsync(type, new UiaProof(auth, demand.User, id, demand.ClientAddress), ct);
+            fault = verdict.Fault;
             if (fault is null)
             {
-                completed = [.. completed, type];
-                if (!IsComplete(demand, completed)) completed = await sessions.CompleteAsync(id, type, ct);
+                session = session.With(type, verdict.Result);
+                // What completes it is not written: the session goes, or stays for its answer to be asked for again.
+                if (!IsComplete(demand, session.Completed)) session = await sessions.CompleteAsync(id, type, verdict.Result, ct) ?? session;
             }
         }
-        if (!IsComplete(demand, completed)) return Challenge(demand, id, completed, fault);
+        if (!IsComplete(demand, session.Completed)) return Challenge(demand, id, session.Completed, fault);
         if (!keepSession) await sessions.DeleteAsync(id, ct);
         using var remembered = JsonDocument.Parse(session.Request);
-        return new UiaOutcome(null, id, remembered.RootElement.Clone());
+        return new UiaOutcome(null, id, remembered.RootElement.Clone(), session.Results);
     }
 
-    private ValueTask<MatrixError?> CheckStageAsync(string type, JsonElement auth, UiaDemand demand, CancellationToken ct) =>
-        demand.Flows.Any(f => f.Stages.Contains(type)) && stages.TryGetValue(type, out var stage)
-            ? stage.CheckAsync(auth, demand.User, ct)
-            : new(MatrixError.Unrecognized("Unknown authentication stage."));
+    /// <remarks>Synapse: a stage of no flow may be proved as well; it completes nothing.</remarks>
+    private ValueTask<UiaVerdict> CheckStageAsync(string type, UiaProof proof, CancellationToken ct) =>
+        stages.TryGetValue(type, out var stage) ? stage.CheckAsync(proof, ct) : new(MatrixError.Unrecognized("Unknown authentication stage."));
 
     private static bool IsComplete(UiaDemand demand, IReadOnlyList<string> completed) =>
         demand.Flows.Any(f => f.Stages.All(completed.Contains));
 
     private static string Operation(UiaDemand demand) => demand.User is { } user ? $"{user.Value} {demand.Operation}" : demand.Operation;
 
-    private async Task<UiaOutcome> BeginAsync(UiaDemand demand, string[] proved, MatrixError? fault, CancellationToken ct)
+    private async Task<UiaOutcome> BeginAsync(
+        UiaDemand demand, string[] proved, IReadOnlyDictionary<string, string> results, MatrixError? fault, CancellationToken ct)
     {
         var id = RandomNumberGenerator.GetString("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", 24);
         var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
-        var session = new UiaSession(id, Operation(demand), proved, await demand.Remember(ct));
+        var session = new UiaSession(id, Operation(demand), proved, await demand.Remember(ct), results);
         await sessions.CreateAsync(session, now, now - (long)Lifetime.TotalMilliseconds, ct);
         return Challenge(demand, id, proved, fault);
     }
 
-    private static UiaOutcome Challenge(UiaDemand demand, string id, IReadOnlyList<string> completed, MatrixError? fault)
+    private UiaOutcome Challenge(UiaDemand demand, string id, IReadOnlyList<string> completed, MatrixError? fault)
     {
         var answer = MatrixResults.Object(w =>
         {
@@ -110,6 +124,7 @@ internal sealed class InteractiveAuth(UiaSessionStore sessions, IEnumerable<IUia
             }
             w.WriteEndArray();
             w.WriteStartObject("params"u8);
+            foreach (var type in demand.Flows.SelectMany(f => f.Stages).Distinct()) if (stages.TryGetValue(type, out var stage)) WriteParams(w, stage);
             w.WriteEndObject();
             // Synapse: who has tried hears how far he is, if only that he is nowhere.
             if (completed.Count > 0 || fault is not null)
@@ -122,7 +137,20 @@ internal sealed class InteractiveAuth(UiaSessionStore sessions, IEnumerable<IUia
             w.WriteString("errcode"u8, fault.Code);
             w.WriteString("error"u8, fault.Message);
         }, 401);
-        return new UiaOutcome(answer, id, JsonBody.EmptyObject);
+        return new UiaOutcome(answer, id, JsonBody.EmptyObject, UiaOutcome.NoResults);
+    }
+
+    private static void WriteParams(Utf8JsonWriter w, IUiaStage stage)
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        using (var own = new Utf8JsonWriter(buffer, MatrixResults.WriterOptions))
+        {
+            own.WriteStartObject();
+            if (!stage.WriteParams(own)) return;
+            own.WriteEndObject();
+        }
+        w.WritePropertyName(stage.Type);
+        w.WriteRawValue(buffer.WrittenSpan, skipInputValidation: true);
     }
 
     /// <summary>For <see cref="UiaDemand.Remember"/>: the members of the request but <c>auth</c>; for requests that hold no secrets.</summary>

@@ -2,24 +2,47 @@ using System.Text.Json;
 using Matrix.Crypto;
 using Matrix.EventPersister.Actors;
 using Matrix.EventPersister.Profiles;
+using Matrix.EventPersister.Rooms;
 using Matrix.Primitives;
+using Matrix.Storage.Rooms;
 using Matrix.Web.Auth;
 using Matrix.Web.Json;
 
 namespace Matrix.EventPersister.Membership;
 
 /// <summary>Changes memberships on behalf of users of this server.</summary>
-internal sealed class MembershipChanges(RoomActors actors, ProfileCache profiles, ServerIdentity server)
+internal sealed partial class MembershipChanges(
+    RoomActors actors, ProfileCache profiles, ServerIdentity server, RoomBlocks blocks, RoomSuccession succession, ILogger<MembershipChanges> log)
 {
     /// <summary>Id of the member event, and its position (0: it was there already). Throws what the client hears.</summary>
     public async Task<(string EventId, long Position)> ChangeAsync(string roomId, MembershipRequest request, CancellationToken ct)
     {
         if (!server.IsMine(request.Target) && request.Action is MembershipAction.Invite)
             throw MatrixError.Custom(400, "M_UNSUPPORTED", "Users of other servers cannot be invited yet.").AsException();
+        if (request.Action is MembershipAction.Join or MembershipAction.Invite or MembershipAction.Knock && await blocks.IsBlockedAsync(roomId, ct))
+            throw MatrixError.Forbidden("This room has been blocked on this server").AsException();
         var command = new MembershipCommand(request, ct);
         var reply = await actors.RunAsync(roomId, command);
-        return reply.Error is { } error ? throw error.AsException() : (reply.EventId!, command.Position);
+        if (reply.Error is { } error) throw error.AsException();
+        if (request.Action is MembershipAction.Join && command is { Position: > 0, Predecessor: { } old }) await FollowAsync(request.Target, old, roomId);
+        return (reply.EventId!, command.Position);
     }
+
+    /// <summary>He is in, whatever becomes of his settings.</summary>
+    private async Task FollowAsync(string userId, string oldRoom, string roomId)
+    {
+        try
+        {
+            await succession.AfterJoinAsync(userId, oldRoom, roomId, CancellationToken.None);
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            LogNotCarriedOver(log, e, userId, roomId);
+        }
+    }
+
+    [LoggerMessage(5032, LogLevel.Warning, "What {UserId} had set for a room was not carried over to {RoomId}, which replaces it")]
+    private static partial void LogNotCarriedOver(ILogger log, Exception e, string userId, string roomId);
 
     public async Task<string> ChangeAsync(
         string roomId, Requester requester, MembershipAction action, string target, JsonElement body, string? txnId, CancellationToken ct)

@@ -51,6 +51,8 @@ internal sealed class MembershipCommand(MembershipRequest request, CancellationT
 {
     public string? DeviceId => request.DeviceId;
     public string? TxnId => request.TxnId;
+    /// <summary>The room that this one replaces, by its create event; null: none. Known with the reply.</summary>
+    public string? Predecessor { get; private set; }
     public override StateKey? FurtherKey => new StateKey(EventTypes.Member, request.Target);
 
     // Synapse: nobody here is in that room and nobody said who is.
@@ -74,6 +76,7 @@ internal sealed class MembershipCommand(MembershipRequest request, CancellationT
             if (error is not null) return error;
             authoriser = by;
         }
+        if (request.Action == MembershipAction.Join) Predecessor = PredecessorOf(await turn.GetAsync(new StateKey(EventTypes.Create, ""), ct));
         return RoomReply.Of(await turn.AppendAsync(
             new EventIntent(EventTypes.Member, request.Target, request.Sender, request.ToContent(authoriser)) { DeviceId = request.DeviceId, TxnId = request.TxnId }, ct));
     }
@@ -92,6 +95,9 @@ internal sealed class MembershipCommand(MembershipRequest request, CancellationT
         MembershipAction.Leave when membership == Memberships.Ban => MatrixError.Forbidden("You are banned from this room"),
         _ => null,
     };
+
+    private static string? PredecessorOf(Pdu? create) =>
+        create is not null && create.ContentValue("predecessor"u8) is var value && CanonicalValue.IsObject(value) ? new CanonicalObject(value).GetString("room_id"u8) : null;
 
     private static MatrixError Bad(string message) => MatrixError.BadState(message) with { Status = 403 };
 

@@ -1,6 +1,7 @@
 using Matrix.Primitives;
 using Matrix.Web.Auth;
 using Matrix.Web.Json;
+using Matrix.Web.RateLimits;
 using Matrix.Web.Routing;
 
 namespace Matrix.EventPersister.Membership;
@@ -11,18 +12,18 @@ internal static class MembershipEndpoints
     public static void MapMembership(this ClientRoutes routes)
     {
         const ClientVersions All = ClientVersions.ApiV1R0V3Unstable;
-        routes.Post(All, "/join/{roomIdOrAlias}", JoinByAlias).AllowGuests().Named("join_room");
+        routes.Post(All, "/join/{roomIdOrAlias}", JoinByAlias).AllowGuests().Named("join_room").RateLimited(RateLimitRules.JoinsLocal);
         routes.Post(All, "/knock/{roomIdOrAlias}", Knock).Named("knock_room");
-        routes.Post(All, "/rooms/{roomId}/join", Join).AllowGuests().Named("join_room_by_id");
-        routes.Post(All, "/rooms/{roomId}/invite", Invite).Named("invite");
+        routes.Post(All, "/rooms/{roomId}/join", Join).AllowGuests().Named("join_room_by_id").RateLimited(RateLimitRules.JoinsLocal);
+        routes.Post(All, "/rooms/{roomId}/invite", Invite).Named("invite").RateLimited(RateLimitRules.InvitesPerRoom).RateLimited(RateLimitRules.InvitesPerIssuer);
         routes.Post(All, "/rooms/{roomId}/leave", Leave).AllowGuests().Named("leave_room");
         routes.Post(All, "/rooms/{roomId}/kick", Kick).Named("kick");
         routes.Post(All, "/rooms/{roomId}/ban", Ban).Named("ban");
         routes.Post(All, "/rooms/{roomId}/unban", Unban).Named("unban");
         // Synapse: the same with a transaction id, for those who repeat what they have no answer to.
-        routes.Put(All, "/join/{roomIdOrAlias}/{txnId}", JoinByAlias).AllowGuests().Named("join_room_with_transaction");
-        routes.Put(All, "/rooms/{roomId}/join/{txnId}", Join).AllowGuests().Named("join_room_by_id_with_transaction");
-        routes.Put(All, "/rooms/{roomId}/invite/{txnId}", Invite).Named("invite_with_transaction");
+        routes.Put(All, "/join/{roomIdOrAlias}/{txnId}", JoinByAlias).AllowGuests().Named("join_room_with_transaction").RateLimited(RateLimitRules.JoinsLocal);
+        routes.Put(All, "/rooms/{roomId}/join/{txnId}", Join).AllowGuests().Named("join_room_by_id_with_transaction").RateLimited(RateLimitRules.JoinsLocal);
+        routes.Put(All, "/rooms/{roomId}/invite/{txnId}", Invite).Named("invite_with_transaction").RateLimited(RateLimitRules.InvitesPerRoom).RateLimited(RateLimitRules.InvitesPerIssuer);
         routes.Put(All, "/rooms/{roomId}/leave/{txnId}", Leave).AllowGuests().Named("leave_room_with_transaction");
         routes.Put(All, "/rooms/{roomId}/kick/{txnId}", Kick).Named("kick_with_transaction");
         routes.Put(All, "/rooms/{roomId}/ban/{txnId}", Ban).Named("ban_with_transaction");
@@ -62,13 +63,14 @@ internal static class MembershipEndpoints
         return MatrixResults.Empty;
     }
 
-    private static Task<IResult> Invite(
-        string roomId, string? txnId, Requester requester, JsonBody body, MembershipChanges changes, CancellationToken ct)
+    private static async Task<IResult> Invite(
+        string roomId, string? txnId, Requester requester, JsonBody body, MembershipChanges changes, RateLimiter limiter, CancellationToken ct)
     {
         var o = body.AsObject();
         if (!o.TryGetProperty("user_id", out _) && o.TryGetProperty("medium", out _))
             throw MatrixError.Custom(403, "M_THREEPID_DENIED", "Third-party identifiers cannot be invited on this server.").AsException();
-        return OtherAsync(roomId, txnId, requester, body, MembershipAction.Invite, changes, ct);
+        await limiter.RequireAsync(RateLimitRules.InvitesPerUser, requester, o.RequiredString("user_id"), ct);
+        return await OtherAsync(roomId, txnId, requester, body, MembershipAction.Invite, changes, ct);
     }
 
     private static Task<IResult> Kick(string roomId, string? txnId, Requester requester, JsonBody body, MembershipChanges changes, CancellationToken ct) =>

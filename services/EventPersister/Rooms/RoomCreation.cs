@@ -31,7 +31,7 @@ internal sealed class RoomCreation(RoomActors actors, RoomReader rooms, ProfileC
 
         for (var attempt = 0; attempt < MaxAttempts; attempt++)
         {
-            var id = plan.Version.RoomIdIsCreateHash ? null : $"!{RandomNumberGenerator.GetString(Letters, 18)}:{server.ServerName}";
+            var id = plan.Version.RoomIdIsCreateHash ? null : plan.RoomId ?? NewRoomId();
             var room = new RoomState(await Tools.Storage.Numbers.Rooms.NextAsync(ct), id, plan.Version);
             var turn = new RoomTurn(room, Tools.Storage, server, Tools.Clock);
             await BuildAsync(turn, plan, ct);
@@ -45,12 +45,15 @@ internal sealed class RoomCreation(RoomActors actors, RoomReader rooms, ProfileC
                     actors.Adopt(room);
                     return room.RoomId;
                 case CommitKind.AliasTaken: throw AliasTaken();
-                case CommitKind.RoomTaken: continue;
+                case CommitKind.RoomTaken when plan.RoomId is null: continue;
                 default: throw new InvalidOperationException($"A new room cannot end as {outcome.Kind}.");
             }
         }
         throw MatrixError.Unavailable("No free room id was found.").AsException();
     }
+
+    /// <summary>For versions whose rooms are not named by their create event.</summary>
+    public string NewRoomId() => $"!{RandomNumberGenerator.GetString(Letters, 18)}:{Tools.Server.ServerName}";
 
     /// <summary>
     /// From version 12 on the room id is the hash of the create event: the same user creating two rooms in one millisecond would create one. So

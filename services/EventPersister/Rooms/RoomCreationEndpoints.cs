@@ -4,6 +4,7 @@ using Matrix.Primitives;
 using Matrix.ServiceDefaults;
 using Matrix.Web.Auth;
 using Matrix.Web.Json;
+using Matrix.Web.RateLimits;
 using Matrix.Web.Routing;
 
 namespace Matrix.EventPersister.Rooms;
@@ -13,8 +14,8 @@ internal static class RoomCreationEndpoints
 {
     public static void MapRoomCreation(this ClientRoutes routes)
     {
-        routes.Post(ClientVersions.ApiV1R0V3Unstable, "/createRoom", Create).Named("create_room");
-        routes.Post(ClientVersions.ApiV1R0V3Unstable, "/rooms/{roomId}/upgrade", Upgrade).Named("upgrade_room");
+        routes.Post(ClientVersions.ApiV1R0V3Unstable, "/createRoom", Create).Named("create_room").RateLimited(RateLimitRules.RoomCreation);
+        routes.Post(ClientVersions.ApiV1R0V3Unstable, "/rooms/{roomId}/upgrade", Upgrade).Named("upgrade_room").RateLimited(RateLimitRules.RoomCreation);
     }
 
     private static async Task<IResult> Upgrade(string roomId, Requester requester, JsonBody body, RoomUpgrade upgrade, CancellationToken ct)
@@ -35,7 +36,8 @@ internal static class RoomCreationEndpoints
         Requester requester, JsonBody body, RoomCreation creation, ServerIdentity server, HomeserverConfig config, CancellationToken ct)
     {
         var plan = RoomPlan.Read(body.AsObjectOrEmpty(), requester.UserId.Value, server.ServerName, config.DefaultRoomVersion);
-        var roomId = await creation.CreateAsync(plan, ct);
+        // Synapse: a shadow-banned user has his room, and nobody hears of it.
+        var roomId = await creation.CreateAsync(requester.IsShadowBanned ? plan with { Invites = [] } : plan, ct);
         return MatrixResults.Object(w => w.WriteString("room_id", roomId));
     }
 }

@@ -9,12 +9,14 @@ namespace Matrix.EventPersister.Rooms;
 internal readonly record struct StateToSet(string Type, string StateKey, byte[] Content);
 
 /// <summary>A request to create a room, read and checked. Spec: openapi/client-server/create_room.yaml</summary>
-internal sealed class RoomPlan
+internal sealed record RoomPlan
 {
     private const int MaxInvites = 500;
 
     public required RoomVersion Version { get; init; }
     public required string Creator { get; init; }
+    /// <summary>The id that the room is to have; null: a new one. Not for versions where it follows from the create event.</summary>
+    public string? RoomId { get; init; }
     public required bool IsPublic { get; init; }
     public required RoomPreset Preset { get; init; }
     /// <summary>Whole alias; null: none.</summary>
@@ -26,6 +28,8 @@ internal sealed class RoomPlan
     public JsonElement? CreationContent { get; init; }
     public JsonElement? PowerLevelOverride { get; init; }
     public required IReadOnlyList<StateToSet> InitialState { get; init; }
+    /// <summary>Power levels that take the place of the first ones when all other state is set; null: the first ones stay.</summary>
+    public byte[]? LastPowerLevels { get; init; }
 
     public static RoomPlan Read(JsonElement o, string creator, string serverName, string defaultVersion)
     {
@@ -38,6 +42,8 @@ internal sealed class RoomPlan
         };
         if (o.ArrayOrNull("invite_3pid") is { } thirdParty && thirdParty.GetArrayLength() > 0)
             throw MatrixError.Custom(403, "M_THREEPID_DENIED", "Third-party identifiers cannot be invited on this server.").AsException();
+        var creation = o.ObjectOrNull("creation_content");
+        if (creation is { } given) _ = given.BoolOrNull("m.federate");
         return new RoomPlan
         {
             Version = RoomVersions.Find(versionId) ?? throw MatrixError.UnsupportedRoomVersion(versionId).AsException(),
@@ -49,7 +55,7 @@ internal sealed class RoomPlan
             Topic = o.StringOrNull("topic"),
             IsDirect = o.BoolOrNull("is_direct") ?? false,
             Invites = ReadInvites(o, creator),
-            CreationContent = o.ObjectOrNull("creation_content"),
+            CreationContent = creation,
             PowerLevelOverride = o.ObjectOrNull("power_level_content_override"),
             InitialState = ReadState(o),
         };
@@ -113,6 +119,7 @@ internal sealed class RoomPlan
         }
         if (Name is not null) yield return new StateToSet(EventTypes.Name, "", EventContent.Write("name", Name));
         if (Topic is not null) yield return new StateToSet(EventTypes.Topic, "", TopicContent(Topic));
+        if (LastPowerLevels is not null) yield return new StateToSet(EventTypes.PowerLevels, "", LastPowerLevels);
     }
 
     public byte[] CreateContent() => EventContent.Write(w =>

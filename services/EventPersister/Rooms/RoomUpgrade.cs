@@ -9,7 +9,8 @@ using Matrix.Storage.Rooms;
 namespace Matrix.EventPersister.Rooms;
 
 /// <summary>Replaces a room by one of another version. Spec: client-server-api/#room-upgrades</summary>
-internal sealed class RoomUpgrade(RoomActors actors, RoomReader rooms, RoomCreation creation, RoomAliasMover aliases)
+internal sealed partial class RoomUpgrade(
+    RoomActors actors, RoomReader rooms, RoomCreation creation, RoomAliasMover aliases, RoomSuccession succession, ILogger<RoomUpgrade> log)
 {
     /// <summary>State that goes along, beside power levels and bans.</summary>
     private static readonly string[] Transferred =
@@ -29,21 +30,42 @@ internal sealed class RoomUpgrade(RoomActors actors, RoomReader rooms, RoomCreat
             || levels.Of(userId) < levels.ToSend(EventTypes.Tombstone, isState: true))
             throw MatrixError.Forbidden("You cannot upgrade this room").AsException();
 
+        // Published only when the old room says where it went.
         var plan = new RoomPlan
         {
-            Version = version, Creator = userId, IsPublic = old.IsPublic, Preset = RoomPreset.Find("private_chat", isPublic: false), Invites = [],
-            CreationContent = CreationContent(create, roomId, await LastEventAsync(old, ct), version, additionalCreators),
-            InitialState = [.. NewState(state, version, userId, additionalCreators)],
+            Version = version, Creator = userId, IsPublic = false, Preset = RoomPreset.Find("private_chat", isPublic: false), Invites = [],
+            InitialState = [.. NewState(state, version, userId, additionalCreators)], LastPowerLevels = LastLevels(state, levels, version, userId, additionalCreators),
         };
-        var newRoom = await creation.CreateAsync(plan, ct);
-        await aliases.MoveAsync(roomId, newRoom, ct);
-        await CloseAsync(roomId, newRoom, userId, state, levels);
-        return newRoom;
+        var command = new UpgradeCommand(userId, version, creation, (newRoom, tombstone) => new RoomPlan
+        {
+            Version = plan.Version, Creator = plan.Creator, IsPublic = plan.IsPublic, Preset = plan.Preset, Invites = plan.Invites, InitialState = plan.InitialState,
+            LastPowerLevels = plan.LastPowerLevels, RoomId = newRoom, CreationContent = CreationContent(create, roomId, tombstone, version, additionalCreators),
+        }, ct);
+        var reply = await actors.RunAsync(roomId, command);
+        if (reply.Error is { } error) throw error.AsException();
+
+        var replacement = command.NewRoom!;
+        await aliases.MoveAsync(roomId, replacement, CancellationToken.None);
+        await CloseAsync(roomId, userId, state, levels);
+        await FollowAsync(userId, roomId, replacement);
+        return replacement;
     }
 
-    /// <summary>Spec: the id of the last known event, where the new room's id does not depend on what comes after it.</summary>
-    private async Task<string?> LastEventAsync(RoomRecord old, CancellationToken ct) =>
-        (await actors.Tools.Storage.Loader.LoadAsync(old.RoomId, [], ct))?.Extremities is { Count: > 0 } tips ? tips[^1].EventId : null;
+    /// <summary>The room is replaced, whatever becomes of the user's own settings.</summary>
+    private async Task FollowAsync(string userId, string roomId, string newRoom)
+    {
+        try
+        {
+            await succession.CarryOverAsync(userId, roomId, newRoom, CancellationToken.None);
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            LogNotCarriedOver(log, e, userId, newRoom);
+        }
+    }
+
+    [LoggerMessage(5040, LogLevel.Warning, "What {UserId} had set for a room was not carried over to {RoomId}, which replaces it")]
+    private static partial void LogNotCarriedOver(ILogger log, Exception e, string userId, string roomId);
 
     private static JsonElement CreationContent(Pdu create, string roomId, string? lastEvent, RoomVersion version, IReadOnlyList<string> additionalCreators)
     {
@@ -68,7 +90,7 @@ internal sealed class RoomUpgrade(RoomActors actors, RoomReader rooms, RoomCreat
     private static IEnumerable<StateToSet> NewState(Dictionary<StateKey, StoredEvent> state, RoomVersion version, string userId, IReadOnlyList<string> additionalCreators)
     {
         if (state.TryGetValue(new(EventTypes.PowerLevels, ""), out var power))
-            yield return new StateToSet(EventTypes.PowerLevels, "", NewLevels(power.Pdu, version, userId, additionalCreators));
+            yield return new StateToSet(EventTypes.PowerLevels, "", NewLevels(power.Pdu, version, userId, additionalCreators, Needed(power.Pdu, version, userId)));
         foreach (var type in Transferred)
             if (state.TryGetValue(new(type, ""), out var e)) yield return new StateToSet(type, "", e.Pdu.Content.ToArray());
         // Synapse: who was banned stays so.
@@ -76,26 +98,50 @@ internal sealed class RoomUpgrade(RoomActors actors, RoomReader rooms, RoomCreat
             if (key.Type == EventTypes.Member && e.Pdu.Membership == Memberships.Ban) yield return new StateToSet(key.Type, key.Key, e.Pdu.Content.ToArray());
     }
 
+    /// <summary>The level that the user needs to set up the new room; null: he has it.</summary>
+    private static long? Needed(Pdu power, RoomVersion version, string userId)
+    {
+        if (version.PrivilegedCreators) return null;
+        using var before = JsonDocument.Parse(power.Content);
+        long Level(JsonElement o, string name, long absent) => o.TryGetProperty(name, out var v) && Number(v) is { } n ? n : absent;
+        var root = before.RootElement;
+        var needed = Math.Max(Level(root, "state_default", 50), Level(root, "ban", 50));
+        if (root.TryGetProperty("events", out var events) && events.ValueKind == JsonValueKind.Object)
+            foreach (var e in events.EnumerateObject()) needed = Math.Max(needed, Number(e.Value) ?? 0);
+        var own = root.TryGetProperty("users", out var users) && users.ValueKind == JsonValueKind.Object
+            ? Level(users, userId, Level(root, "users_default", 0)) : Level(root, "users_default", 0);
+        return own < needed ? needed : null;
+    }
+
+    private static long? Number(JsonElement value) =>
+        value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out var n) ? n
+        : value.ValueKind == JsonValueKind.String && long.TryParse(value.GetString(), out var text) ? text : null;
+
+    /// <summary>Who had too little power to set up a room gets no more than he had. Null: he had enough, such as a creator of version 12.</summary>
+    private static byte[]? LastLevels(
+        Dictionary<StateKey, StoredEvent> state, PowerLevels levels, RoomVersion version, string userId, IReadOnlyList<string> additionalCreators) =>
+        state.TryGetValue(new(EventTypes.PowerLevels, ""), out var power) && Needed(power.Pdu, version, userId) is { } needed && levels.Of(userId) < needed
+            ? NewLevels(power.Pdu, version, userId, additionalCreators, null) : null;
+
     /// <summary>
     /// The levels of the old room, such that the one who upgrades can set up the new one: creators of version 12 have no level, and its
     /// tombstones are for them.
     /// </summary>
-    private static byte[] NewLevels(Pdu power, RoomVersion version, string userId, IReadOnlyList<string> additionalCreators)
+    /// <param name="raised">The level that the user has in them; null: what he had.</param>
+    private static byte[] NewLevels(Pdu power, RoomVersion version, string userId, IReadOnlyList<string> additionalCreators, long? raised)
     {
         using var before = JsonDocument.Parse(power.Content);
         return EventContent.Write(w =>
         {
             EventContent.CopyMembers(w, before.RootElement, "users", "events");
             w.WriteStartObject("users");
-            var hasSelf = false;
+            if (raised is { } level) w.WriteNumber(userId, level);
             if (before.RootElement.TryGetProperty("users", out var users) && users.ValueKind == JsonValueKind.Object)
                 foreach (var user in users.EnumerateObject())
                 {
                     if (version.PrivilegedCreators && (user.NameEquals(userId) || additionalCreators.Contains(user.Name))) continue;
-                    hasSelf |= user.NameEquals(userId);
-                    WriteLevel(w, user);
+                    if (raised is null || !user.NameEquals(userId)) WriteLevel(w, user);
                 }
-            if (!hasSelf && !version.PrivilegedCreators) w.WriteNumber(userId, 100);
             w.WriteEndObject();
             w.WriteStartObject("events");
             if (before.RootElement.TryGetProperty("events", out var events) && events.ValueKind == JsonValueKind.Object)
@@ -113,16 +159,8 @@ internal sealed class RoomUpgrade(RoomActors actors, RoomReader rooms, RoomCreat
         else level.WriteTo(w);
     }
 
-    private async Task CloseAsync(string roomId, string newRoom, string userId, Dictionary<StateKey, StoredEvent> state, PowerLevels levels)
+    private async Task CloseAsync(string roomId, string userId, Dictionary<StateKey, StoredEvent> state, PowerLevels levels)
     {
-        var tombstone = EventContent.Write(w =>
-        {
-            w.WriteString("body", "This room has been replaced");
-            w.WriteString("replacement_room", newRoom);
-        });
-        var reply = await actors.RunAsync(roomId, new SendCommand(new EventIntent(EventTypes.Tombstone, "", userId, tombstone), CancellationToken.None));
-        if (reply.Error is { } error) throw error.AsException();
-
         // What follows makes the old room quieter, where the user may; the upgrade does not depend on it.
         if (state.ContainsKey(new(EventTypes.CanonicalAlias, "")))
             await actors.RunAsync(roomId, new SendCommand(new EventIntent(EventTypes.CanonicalAlias, "", userId, EventContent.Empty), CancellationToken.None));

@@ -23,6 +23,8 @@ internal sealed class ContentRules(RoomReader rooms, ServerIdentity server)
             case EventTypes.PowerLevels when stateKey == "":
                 CheckPowerLevels(content);
                 break;
+            case EventTypes.Tombstone when content.StringOrNull("replacement_room") == roomId:
+                throw MatrixError.InvalidParam("A room cannot replace itself.").AsException();
             case EventTypes.ServerAcl when stateKey == "":
                 CheckAcl(content);
                 break;
@@ -93,21 +95,11 @@ internal sealed class ContentRules(RoomReader rooms, ServerIdentity server)
     /// <summary>Synapse: nobody shuts his own server out by mistake.</summary>
     private void CheckAcl(JsonElement content)
     {
-        if (content.TryGetProperty("deny", out var deny) && Names(deny).Any(Matches)) throw ShutsOut();
-        if (!content.TryGetProperty("allow", out var allow) || !Names(allow).Any(Matches)) throw ShutsOut();
-    }
-
-    private static MatrixException ShutsOut() =>
-        MatrixError.BadJson("Can't create an ACL event that denies the local server").AsException();
-
-    private static IEnumerable<string> Names(JsonElement list) =>
-        list.ValueKind == JsonValueKind.Array
-            ? list.EnumerateArray().Where(v => v.ValueKind == JsonValueKind.String).Select(v => v.GetString()!)
-            : throw MatrixError.BadJson("Server lists of an ACL must be arrays").AsException();
-
-    private bool Matches(string glob)
-    {
-        var host = server.ServerName.Split(':')[0];
-        return System.IO.Enumeration.FileSystemName.MatchesSimpleExpression(glob.Replace("\\", "\\\\", StringComparison.Ordinal), host);
+        foreach (var name in (ReadOnlySpan<string>)["allow", "deny"])
+            if (content.TryGetProperty(name, out var list) && list.ValueKind != JsonValueKind.Array)
+                throw MatrixError.BadJson("Server lists of an ACL must be arrays").AsException();
+        if (CanonicalJson.ToArray(System.Text.Encoding.UTF8.GetBytes(content.GetRawText()), out _, strict: false) is { } canonical
+            && !ServerAcl.Read(canonical).Allows(server.ServerName))
+            throw MatrixError.BadJson("Can't create an ACL event that denies the local server").AsException();
     }
 }

@@ -5,7 +5,8 @@ using Matrix.Primitives;
 namespace Matrix.EventPersister.Sending;
 
 /// <summary>A redaction, and what it empties. Spec: client-server-api/#redactions</summary>
-internal sealed class RedactCommand(EventIntent intent, CancellationToken cancelled) : RoomCommand(intent.Sender, cancelled), ITransactional
+/// <param name="ownOnly">Whatever his power: a suspended user takes back what he said himself.</param>
+internal sealed class RedactCommand(EventIntent intent, bool ownOnly, CancellationToken cancelled) : RoomCommand(intent.Sender, cancelled), ITransactional
 {
     public string? DeviceId => intent.DeviceId;
     public string? TxnId => intent.TxnId;
@@ -22,7 +23,7 @@ internal sealed class RedactCommand(EventIntent intent, CancellationToken cancel
             if (target.Pdu.Type == EventTypes.ServerAcl) return MatrixError.Forbidden("Redacting server ACL events is not permitted.");
         }
         var levels = turn.PowerLevels;
-        if (levels.Of(intent.Sender) < levels.Redact)
+        if (ownOnly || levels.Of(intent.Sender) < levels.Redact)
         {
             if (target is null) return MatrixError.NotFound($"Could not find event {targetId}");
             if (target.Pdu.Sender != intent.Sender) return MatrixError.Forbidden("You don't have permission to redact events of others.");

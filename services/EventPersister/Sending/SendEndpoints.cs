@@ -1,3 +1,4 @@
+using Matrix.Web.RateLimits;
 using System.Text.Json;
 using Matrix.EventPersister.Actors;
 using Matrix.EventPersister.Membership;
@@ -15,13 +16,13 @@ internal static class SendEndpoints
     public static void MapSending(this ClientRoutes routes)
     {
         const ClientVersions All = ClientVersions.ApiV1R0V3Unstable;
-        routes.Put(All, "/rooms/{roomId}/send/{eventType}/{txnId}", Send).AllowGuests().Named("send_event");
+        routes.Put(All, "/rooms/{roomId}/send/{eventType}/{txnId}", Send).AllowGuests().Named("send_event").RateLimited(RateLimitRules.Message);
         // Synapse: without a transaction; older clients and bridges use it.
-        routes.Post(All, "/rooms/{roomId}/send/{eventType}", Post).AllowGuests().Named("send_event_without_transaction");
-        routes.Put(All, "/rooms/{roomId}/state/{eventType}/{stateKey}", PutState).AllowGuests().Named("set_state");
-        routes.Put(All, "/rooms/{roomId}/state/{eventType}", PutStateWithoutKey).AllowGuests().Named("set_state_without_key");
-        routes.Put(All, "/rooms/{roomId}/redact/{eventId}/{txnId}", Redact).Named("redact");
-        routes.Post(All, "/rooms/{roomId}/redact/{eventId}", PostRedact).Named("redact_without_transaction");
+        routes.Post(All, "/rooms/{roomId}/send/{eventType}", Post).AllowGuests().Named("send_event_without_transaction").RateLimited(RateLimitRules.Message);
+        routes.Put(All, "/rooms/{roomId}/state/{eventType}/{stateKey}", PutState).AllowGuests().Named("set_state").RateLimited(RateLimitRules.Message);
+        routes.Put(All, "/rooms/{roomId}/state/{eventType}", PutStateWithoutKey).AllowGuests().Named("set_state_without_key").RateLimited(RateLimitRules.Message);
+        routes.Put(All, "/rooms/{roomId}/redact/{eventId}/{txnId}", Redact).Named("redact").RateLimited(RateLimitRules.Message);
+        routes.Post(All, "/rooms/{roomId}/redact/{eventId}", PostRedact).Named("redact_without_transaction").RateLimited(RateLimitRules.Message);
     }
 
     private static Task<IResult> Send(
@@ -76,7 +77,7 @@ internal sealed class Sender(RoomActors actors, ContentRules rules, RelationRule
             Redacts = eventId,
             Content = EventContent.Write(w => EventContent.CopyMembers(w, content, "redacts")),
         };
-        return EventId(await RunAsync(request.RoomId, new RedactCommand(intent, ct)));
+        return EventId(await RunAsync(request.RoomId, new RedactCommand(intent, request.Requester.IsSuspended, ct)));
     }
 
     private async Task<string> RunAsync(string roomId, RoomCommand command)
@@ -99,7 +100,7 @@ internal sealed class Sender(RoomActors actors, ContentRules rules, RelationRule
     }
 
     private static bool NeedsRules(string type, string? stateKey) =>
-        type == EventTypes.Create || (stateKey is not null && type is EventTypes.CanonicalAlias or EventTypes.PowerLevels or EventTypes.ServerAcl);
+        type is EventTypes.Create or EventTypes.Tombstone || (stateKey is not null && type is EventTypes.CanonicalAlias or EventTypes.PowerLevels or EventTypes.ServerAcl);
 
     /// <summary>The body in canonical form, found wanting in the client's own request rather than in the room's turn. Numbers are the room version's matter.</summary>
     private static ReadOnlyMemory<byte> Content(JsonBody body)

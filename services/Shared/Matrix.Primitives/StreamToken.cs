@@ -32,7 +32,7 @@ public sealed class StreamToken : IParsable<StreamToken>, IEquatable<StreamToken
     /// <summary>The token directly before the event at that position.</summary>
     public static StreamToken Before(long eventPosition) => After(eventPosition - 1);
 
-    // The letters. A letter is never given a second meaning.
+    // The letters. A letter is never given a second meaning. m: of a page of a timeline, not of /sync.
     public long? Events => this['e'];
     public long? Receipts => this['r'];
     public long? AccountData => this['a'];

@@ -41,7 +41,9 @@ public static class ReplicationServices
         if (options.Redis is { } redis)
         {
             services.AddSingleton(redis);
-            services.AddSingleton<IReplicationBus, RedisBus>();
+            services.AddSingleton<RedisBus>();
+            services.AddSingleton<IReplicationBus>(s => s.GetRequiredService<RedisBus>());
+            services.AddSingleton<IRateBuckets>(s => s.GetRequiredService<RedisBus>());
         }
         else
         {

@@ -5,6 +5,7 @@ using Matrix.ServiceDefaults;
 using Matrix.Storage;
 using Matrix.Storage.Accounts;
 using Matrix.Web.Auth;
+using Matrix.Web.RateLimits;
 using Matrix.Web.Routing;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
@@ -59,6 +60,7 @@ public static class MatrixService
             p.GetRequiredService<HomeserverConfig>().ServerName,
             SigningKeyFile.Read(p.GetRequiredService<HomeserverConfig>().SigningKeyPath),
             Ed25519.Default));
+        services.TryAddSingleton<RateLimiter>();
         services.AddSingleton<AccessTokenStore>();
         services.AddSingleton<TokenAuthenticator>();
         services.AddSingleton<IStreamConsumer>(p => p.GetRequiredService<TokenAuthenticator>());

@@ -1,6 +1,7 @@
 using System.Threading.Channels;
 using Matrix.Replication;
 using Matrix.Storage.Ephemeral;
+using Matrix.Storage.Streams;
 using Matrix.Sync.Rooms;
 using Matrix.Sync.Store;
 using Matrix.Sync.Users;
@@ -22,6 +23,8 @@ internal sealed partial class ContactNews(SyncState state, ISyncStore store, Tim
     private sealed class Batch
     {
         public Dictionary<string, long> Devices { get; } = new(StringComparer.Ordinal);
+        /// <summary>What only that user is told: about whom.</summary>
+        public Dictionary<(string User, string About), long> Signed { get; } = [];
         public Dictionary<string, (long Position, PresenceRow Row)> Presence { get; } = new(StringComparer.Ordinal);
         public long? DevicesTo { get; set; }
         public long? PresenceTo { get; set; }
@@ -38,7 +41,11 @@ internal sealed partial class ContactNews(SyncState state, ISyncStore store, Tim
         {
             if (stream == Streams.DeviceLists)
             {
-                foreach (var row in rows) pending.Devices[row.Key] = row.Position;
+                foreach (var row in rows)
+                {
+                    if (DeviceListRow.Decode(row.Payload.Span).About is { } about) pending.Signed[(row.Key, about)] = row.Position;
+                    else pending.Devices[row.Key] = row.Position;
+                }
                 pending.DevicesTo = to;
             }
             else
@@ -81,12 +88,9 @@ internal sealed partial class ContactNews(SyncState state, ISyncStore store, Tim
         {
             if (batch.PresenceReset) ResetPresence();
             foreach (var (userId, position) in batch.Devices)
-                foreach (var watcher in WhoSees(userId, rooms))
-                {
-                    watcher.DeviceListChanges[userId] = position;
-                    watcher.LastDeviceList = Math.Max(watcher.LastDeviceList, position);
-                    woken.Add(watcher);
-                }
+                foreach (var watcher in WhoSees(userId, rooms)) Tell(watcher, userId, position, woken);
+            foreach (var ((userId, about), position) in batch.Signed)
+                if (state.Users.TryGetValue(userId, out var signer) && signer.IsLoaded) Tell(signer, about, position, woken);
             foreach (var (userId, (position, row)) in batch.Presence)
             {
                 state.Presence.Apply(position, userId, row);
@@ -102,6 +106,13 @@ internal sealed partial class ContactNews(SyncState state, ISyncStore store, Tim
         }
         foreach (var user in woken) user.Signal.Wake();
         return true;
+    }
+
+    private static void Tell(User watcher, string about, long position, HashSet<User> woken)
+    {
+        watcher.DeviceListChanges[about] = Math.Max(watcher.DeviceListChanges.GetValueOrDefault(about), position);
+        watcher.LastDeviceList = Math.Max(watcher.LastDeviceList, position);
+        woken.Add(watcher);
     }
 
     private void ResetPresence()

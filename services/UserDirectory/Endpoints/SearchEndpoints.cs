@@ -3,6 +3,7 @@ using Matrix.Storage.Directory;
 using Matrix.UserDirectory.Index;
 using Matrix.Web.Auth;
 using Matrix.Web.Json;
+using Matrix.Web.RateLimits;
 using Matrix.Web.Routing;
 
 namespace Matrix.UserDirectory.Endpoints;
@@ -14,7 +15,7 @@ internal static class SearchEndpoints
     private const int MaxLimit = 50;       // Synapse: the same
 
     public static void MapSearch(this ClientRoutes routes) =>
-        routes.Post(ClientVersions.R0V3Unstable, "/user_directory/search", SearchAsync).Named("search_user_directory");
+        routes.Post(ClientVersions.R0V3Unstable, "/user_directory/search", SearchAsync).Named("search_user_directory").RateLimited(RateLimitRules.UserDirectory);
 
     private static async Task<IResult> SearchAsync(JsonBody body, Requester requester, UserDirectoryStore directory, CancellationToken ct)
     {

@@ -1,6 +1,7 @@
 using Matrix.Background.Duties;
 using Matrix.Replication;
 using Matrix.ServiceDefaults;
+using Matrix.Storage.Accounts;
 using Matrix.Storage.Instances;
 using Matrix.Storage.Streams;
 using Matrix.Storage.Upkeep;
@@ -46,6 +47,10 @@ public sealed class BackgroundTests(PostgresFixture postgres) : IClassFixture<Po
             await ExecuteAsync("insert into client_txns (user_id, device_id, scope, txn_id, created_ts_ms) values ('@a:x', 'D', 's', $1, $2)", name, Now - age);
             await ExecuteAsync("insert into registration_nonces (nonce, created_ts_ms) values ($1, $2)", name, Now - age);
             await ExecuteAsync("insert into uia_sessions (session_id, created_ts_ms) values ($1, $2)", name, Now - age);
+            await ExecuteAsync("insert into refresh_tokens (token_hash, user_id, device_id, created_ts_ms, expires_ts_ms) values ($1, '@a:x', 'D', 0, $2)",
+                new byte[] { (byte)name[0] }, Now - age);
+            await ExecuteAsync("insert into registration_tokens (token, pending) values ($1, 1)", name);
+            await ExecuteAsync("insert into registration_token_uses (session_id, token, created_ts_ms) values ($1, $1, $2)", name, Now - age);
         }
         await ExecuteAsync("insert into access_tokens (token_hash, user_id, device_id, created_ts_ms) values ($1, '@a:x', 'for ever', 0)", new byte[] { 1 });
         await ExecuteAsync(
@@ -53,10 +58,11 @@ public sealed class BackgroundTests(PostgresFixture postgres) : IClassFixture<Po
             insert into instances (name, service, service_group, address, internal_address, started_ts_ms, heartbeat)
             values ('dead', 's', 's', '', '', 0, now() - interval '1 day'), ('alive', 's', 's', '', '', 0, now())
             """);
-        foreach (var duty in ExpiryDuty.All(Store, clock)) await RunAsync(duty);
+        foreach (var duty in ExpiryDuty.All(Store, new RegistrationTokenStore(postgres.Database), clock)) await RunAsync(duty);
         Assert.Equal(2, await CountAsync("select count(*) from access_tokens"));
-        foreach (var table in (string[])["event_txns", "client_txns", "registration_nonces", "uia_sessions"])
+        foreach (var table in (string[])["event_txns", "client_txns", "registration_nonces", "uia_sessions", "refresh_tokens", "registration_token_uses"])
             Assert.Equal(1, await CountAsync($"select count(*) from {table}"));
+        Assert.Equal(1, await CountAsync("select sum(pending) from registration_tokens"));
         Assert.Equal(0, await CountAsync("select count(*) from instances where name = 'dead'"));
         Assert.Equal(1, await CountAsync("select count(*) from instances where name = 'alive'"));
     }

@@ -36,7 +36,7 @@ public class ClientApiFixture : IAsyncLifetime
         if (TestServers.Address("ARMADA_TEST_PG") is null) return;
         host = await ServiceHost.StartAsync(
             postgres.ConnectionString,
-            b => b.AddClientApi().AddEventPersister(),
+            b => { b.AddClientApi().AddEventPersister(); Add(b); },
             e => e.MapClientApi().MapEventPersister(),
             Configure,
             services =>
@@ -45,8 +45,17 @@ public class ClientApiFixture : IAsyncLifetime
                 services.AddSingleton<TokenAuthenticator>();
                 services.AddSingleton<IStreamConsumer>(p => p.GetRequiredService<TokenAuthenticator>());
                 services.Replace(ServiceDescriptor.Singleton<IRequestAuthenticator, UserTokenAuthenticator>());
+                services.Replace(ServiceDescriptor.Singleton<TimeProvider>(Clock));
+                Replace(services);
             });
     }
+
+    /// <summary>Further services.</summary>
+    protected virtual void Add(Microsoft.Extensions.Hosting.IHostApplicationBuilder builder) { }
+
+    public ShiftedTime Clock { get; } = new();
+
+    protected virtual void Replace(IServiceCollection services) { }
 
     protected virtual HomeserverConfig Configure(HomeserverConfig config) => config with
     {
@@ -67,6 +76,36 @@ public class ClientApiFixture : IAsyncLifetime
         name ??= NewName();
         var answer = await PostAsync(null, "/_matrix/client/v3/register", new { username = name, password, auth = new { type = "m.login.dummy" } });
         return new TestUser(answer.RequireOk().Text("user_id"), answer.Text("access_token"), answer.Text("device_id"), password);
+    }
+
+    public Task<TestUser> LogInAsync(TestUser user) => LogInAsync(user.Id, user.Password);
+
+    public async Task<TestUser> LogInAsync(string user, string password)
+    {
+        var answer = (await PostAsync(null, "/_matrix/client/v3/login", new { type = "m.login.password", identifier = new { type = "m.id.user", user }, password })).RequireOk();
+        return new TestUser(answer.Text("user_id"), answer.Text("access_token"), answer.Text("device_id"), password);
+    }
+
+    /// <summary>Somebody who may use the admin API.</summary>
+    public async Task<TestUser> RegisterAdminAsync()
+    {
+        var user = await RegisterUserAsync(NewName("admin"));
+        await ExecuteAsync("update users set is_admin = true where user_id = $1", user.Id);
+        return await LogInAsync(user);
+    }
+
+    public async Task ExecuteAsync(string sql, params object[] values)
+    {
+        await using var command = Database.Source.CreateCommand(sql);
+        foreach (var value in values) command.Parameters.AddWithValue(value);
+        await command.ExecuteNonQueryAsync();
+    }
+
+    public async Task<object?> ScalarAsync(string sql, params object[] values)
+    {
+        await using var command = Database.Source.CreateCommand(sql);
+        foreach (var value in values) command.Parameters.AddWithValue(value);
+        return await command.ExecuteScalarAsync();
     }
 
     /// <summary>Makes a room and returns its id.</summary>
@@ -109,7 +148,7 @@ public sealed record Answer(int Status, JsonElement Body)
 {
     public string Text(string name) => Body.GetProperty(name).GetString()!;
     public bool Has(string name) => Body.TryGetProperty(name, out _);
-    public string? Code => Body.TryGetProperty("errcode", out var code) ? code.GetString() : null;
+    public string? Code => Body.ValueKind == JsonValueKind.Object && Body.TryGetProperty("errcode", out var code) ? code.GetString() : null;
 
     public Answer RequireOk()
     {

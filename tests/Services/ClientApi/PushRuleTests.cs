@@ -93,6 +93,30 @@ public sealed class PushRuleTests(ClientApiFixture api) : IClassFixture<ClientAp
         Assert.Equal(status, (await api.PutAsync(user, Rules + path, body)).Status);
     }
 
+    [Theory]
+    [InlineData("GET", "", 404)]
+    [InlineData("GET", "/global", 400)]
+    [InlineData("GET", "/global/room", 400)]
+    [InlineData("GET", "/device/", 400)]
+    [InlineData("GET", "/global/nothing/", 400)]
+    [InlineData("GET", "/global/override/.m.rule.master/colour", 400)]
+    [InlineData("PUT", "/", 400)]
+    [InlineData("PUT", "/global/room/", 400)]
+    [InlineData("DELETE", "/global/room", 400)]
+    public async Task What_is_no_path_of_a_rule_is_a_bad_request(string method, string path, int status)
+    {
+        var user = await api.RegisterUserAsync();
+        (await api.SendAsync(new HttpMethod(method), user, Rules + path, method == "GET" ? null : "{}")).Require(status, "M_UNRECOGNIZED");
+    }
+
+    [Fact]
+    public async Task Rules_of_one_kind_are_listed_and_historical_actions_are_kept()
+    {
+        var user = await api.RegisterUserAsync();
+        (await api.PutAsync(user, $"{Rules}/global/room/!r%3Ax", """{"actions":["dont_notify"]}""")).RequireOk();
+        Assert.Equal("""[{"actions":["dont_notify"],"default":false,"enabled":true,"rule_id":"!r:x"}]""", (await api.GetAsync(user, $"{Rules}/global/room/")).RequireOk().Body.GetRawText());
+    }
+
     [Fact]
     public async Task Changes_made_at_once_are_all_kept()
     {

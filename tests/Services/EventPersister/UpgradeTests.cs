@@ -35,7 +35,9 @@ public sealed class UpgradeTests(PersisterFixture fixture) : IClassFixture<Persi
         var now = await ContentsAsync(replacement);
         var create = now[("m.room.create", "")];
         Assert.Equal((to, "m.space"), (create.GetProperty("room_version").GetString(), create.GetProperty("type").GetString()));
-        Assert.Equal((room, last), (create.GetProperty("predecessor").GetProperty("room_id").GetString(), create.GetProperty("predecessor").GetProperty("event_id").GetString()));
+        var tombstone = (await fixture.StateAsync(room))[new("m.room.tombstone", "")].Pdu.EventId;
+        // Where the room's id follows from its create event, it cannot be named before it is made.
+        Assert.Equal((room, to == "12" ? last : tombstone), (create.GetProperty("predecessor").GetProperty("room_id").GetString(), create.GetProperty("predecessor").GetProperty("event_id").GetString()));
         Assert.Equal(to == "12", create.TryGetProperty("additional_creators", out _));
         Assert.Equal(("Name", "Topic", "public"),
             (now[("m.room.name", "")].GetProperty("name").GetString(), now[("m.room.topic", "")].GetProperty("topic").GetString(), now[("m.room.join_rules", "")].GetProperty("join_rule").GetString()));
@@ -63,5 +65,101 @@ public sealed class UpgradeTests(PersisterFixture fixture) : IClassFixture<Persi
         (await UpgradeAsync(alice, room, new { new_version = "99" })).Is(400, "M_UNSUPPORTED_ROOM_VERSION");
         (await UpgradeAsync(alice, room, new { })).Is(400, "M_MISSING_PARAM");
         (await UpgradeAsync(alice, "!no:test.example", new { new_version = "12" })).Is(404, "M_NOT_FOUND");
+    }
+
+    [Fact]
+    public async Task The_place_in_the_directory_moves_along()
+    {
+        var alice = await fixture.NewUserAsync();
+        var room = await alice.CreateRoomAsync(new { preset = "public_chat", visibility = "public" });
+        var replacement = (await UpgradeAsync(alice, room, new { new_version = "11" })).Ok().Text("replacement_room");
+        Assert.False((await fixture.Rooms.FindAsync(room, CancellationToken.None))!.IsPublic);
+        Assert.True((await fixture.Rooms.FindAsync(replacement, CancellationToken.None))!.IsPublic);
+    }
+
+    [Fact]
+    public async Task A_room_whose_successor_cannot_be_made_is_not_replaced()
+    {
+        var alice = await fixture.NewUserAsync();
+        var room = await alice.CreateRoomAsync(new
+        {
+            room_version = "9", preset = "public_chat",
+            initial_state = new[] { new { type = "m.room.power_levels", state_key = "", content = new { users = new Dictionary<string, object> { [alice.Id] = 100 }, kick = "50x" } } },
+        });
+        (await UpgradeAsync(alice, room, new { new_version = "11" })).Is(400, "M_INVALID_ROOM_STATE");
+        Assert.False((await fixture.StateAsync(room)).ContainsKey(new("m.room.tombstone", "")));
+    }
+
+    [Fact]
+    public async Task What_a_user_has_set_for_the_room_goes_along()
+    {
+        var (alice, bob) = (await fixture.NewUserAsync(), await fixture.NewUserAsync());
+        var room = await alice.CreateRoomAsync(new { preset = "public_chat" });
+        (await bob.JoinAsync(room)).Ok();
+        var store = new Matrix.Storage.AccountData.AccountDataStore(fixture.Database);
+        foreach (var user in new[] { alice, bob })
+        {
+            await store.SetAsync(user.Id, room, "m.tag", """{"tags":{"x":{}}}"""u8.ToArray(), CancellationToken.None);
+            await store.SetAsync(user.Id, "", "m.direct", JsonSerializer.SerializeToUtf8Bytes(new Dictionary<string, string[]> { ["@z:z"] = [room] }), CancellationToken.None);
+            await store.SetAsync(user.Id, "", "m.push_rules",
+                JsonSerializer.SerializeToUtf8Bytes(new { global = new { room = new[] { new { rule_id = room, actions = new[] { "dont_notify" } } } } }), CancellationToken.None);
+        }
+        var replacement = (await UpgradeAsync(alice, room, new { new_version = "12" })).Ok().Text("replacement_room");
+        (await bob.JoinAsync(replacement)).Ok();
+        foreach (var user in new[] { alice, bob })
+        {
+            Assert.NotNull(await store.GetAsync(user.Id, replacement, "m.tag", CancellationToken.None));
+            var direct = JsonDocument.Parse((await store.GetAsync(user.Id, "", "m.direct", CancellationToken.None))!).RootElement;
+            Assert.Equal([room, replacement], direct.GetProperty("@z:z").EnumerateArray().Select(r => r.GetString()!).ToArray());
+            var rules = JsonDocument.Parse((await store.GetAsync(user.Id, "", "m.push_rules", CancellationToken.None))!).RootElement;
+            Assert.Equal([replacement, room], rules.GetProperty("global").GetProperty("room").EnumerateArray().Select(r => r.GetProperty("rule_id").GetString()!).ToArray());
+        }
+    }
+
+    [Fact]
+    public async Task No_room_replaces_itself()
+    {
+        var alice = await fixture.NewUserAsync();
+        var room = await alice.CreateRoomAsync();
+        (await alice.SetStateAsync(room, "m.room.tombstone", "", new { body = "x", replacement_room = room })).Is(400, "M_INVALID_PARAM");
+    }
+
+    [Fact]
+    public async Task A_blocked_room_is_entered_by_nobody()
+    {
+        var (alice, bob) = (await fixture.NewUserAsync(), await fixture.NewUserAsync());
+        var room = await alice.CreateRoomAsync(new { preset = "public_chat" });
+        var blocks = new Matrix.Storage.Rooms.RoomBlocks(fixture.Database);
+        await blocks.BlockAsync(room, "@admin:test.example", 0, CancellationToken.None);
+        (await bob.JoinAsync(room)).Is(403, "M_FORBIDDEN");
+        (await alice.InviteAsync(room, bob)).Is(403, "M_FORBIDDEN");
+        (await bob.PostAsync($"/knock/{Uri.EscapeDataString(room)}")).Is(403, "M_FORBIDDEN");
+        (await alice.SendAsync(room, "still here")).Ok();
+        await blocks.UnblockAsync(room, CancellationToken.None);
+        (await bob.JoinAsync(room)).Ok();
+    }
+
+    [Fact]
+    public async Task Who_upgrades_has_as_much_power_afterwards_as_before()
+    {
+        var (alice, bob) = (await fixture.NewUserAsync(), await fixture.NewUserAsync());
+        var room = await alice.CreateRoomAsync(new
+        {
+            room_version = "11", preset = "public_chat",
+            power_level_content_override = new
+            {
+                users = new Dictionary<string, int> { [alice.Id] = 100, [bob.Id] = 50 },
+                events = new Dictionary<string, int> { ["m.room.tombstone"] = 50, ["m.room.history_visibility"] = 100 },
+            },
+        });
+        (await bob.JoinAsync(room)).Ok();
+        var replacement = (await UpgradeAsync(bob, room, new { new_version = "11" })).Ok().Text("replacement_room");
+        var users = (await ContentsAsync(replacement))[("m.room.power_levels", "")].GetProperty("users");
+        Assert.Equal((100, 50), (users.GetProperty(alice.Id).GetInt32(), users.GetProperty(bob.Id).GetInt32()));
+
+        // A creator of version 12 stands above all levels; he keeps enough to do as before.
+        var twelve = await alice.CreateRoomAsync(new { room_version = "12", preset = "public_chat" });
+        var eleven = (await UpgradeAsync(alice, twelve, new { new_version = "11" })).Ok().Text("replacement_room");
+        Assert.True((await ContentsAsync(eleven))[("m.room.power_levels", "")].GetProperty("users").GetProperty(alice.Id).GetInt32() >= 100);
     }
 }

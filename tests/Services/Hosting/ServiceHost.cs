@@ -46,7 +46,7 @@ public sealed class ServiceHost : IAsyncDisposable
         string connectionString, Action<IHostApplicationBuilder> add, Action<IEndpointRouteBuilder> map,
         Func<HomeserverConfig, HomeserverConfig>? configure = null, Action<IServiceCollection>? replace = null, string instance = "test-1")
     {
-        var config = new HomeserverConfig { ServerName = ServerName, Database = new DatabaseConfig { ConnectionString = connectionString } };
+        var config = new HomeserverConfig { ServerName = ServerName, Database = new DatabaseConfig { ConnectionString = connectionString }, RateLimitsEnabled = false };
         var server = TestServer.Named(ServerName);
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();

@@ -15,7 +15,7 @@ public class StreamStatementTests(PostgresFixture postgres) : IClassFixture<Post
 
     private static Task<IReadOnlyList<StreamBatch>?> RegisterAsync(Database database, string user, string device) =>
         new AccountStore(database).RegisterAsync(
-            new NewAccount { UserId = user, DeviceId = device, TokenHash = AccessTokenStore.Hash(user + device) }, 1, default);
+            new NewAccount { UserId = user, DeviceId = device, Tokens = new IssuedTokens(AccessTokenStore.Hash(user + device)) }, 1, default);
 
     private static async Task AssertGaplessAsync(Database database)
     {
@@ -59,7 +59,7 @@ public class StreamStatementTests(PostgresFixture postgres) : IClassFixture<Post
             var user = $"@u{i % 5}:x";
             switch (i % 6)
             {
-                case 0: await accounts.LogInAsync(user, $"D{i % 7}", null, AccessTokenStore.Hash($"t{i}"), i, default); break;
+                case 0: await accounts.LogInAsync(user, $"D{i % 7}", null, new IssuedTokens(AccessTokenStore.Hash($"t{i}")), i, default); break;
                 case 1: await devices.DeleteAsync(user, [$"D{i % 7}"], default); break;
                 case 2: await data.SetAsync(user, "", "m.push_rules", BitConverter.GetBytes(i), default); break;
                 case 3: await data.SetAsync(user, "", "m.ignored_user_list", BitConverter.GetBytes(i), default); break;
@@ -75,7 +75,7 @@ public class StreamStatementTests(PostgresFixture postgres) : IClassFixture<Post
     {
         var database = await FreshAsync();
         await RegisterAsync(database, "@a:x", "A");
-        await new AccountStore(database).LogInAsync("@a:x", "B", null, AccessTokenStore.Hash("b"), 1, default);
+        await new AccountStore(database).LogInAsync("@a:x", "B", null, new IssuedTokens(AccessTokenStore.Hash("b")), 1, default);
         await new ToDeviceStore(database).SendAsync("@a:x", "A", "t", "m.x", [new("@a:x", "*", "{}"u8.ToArray())], 1, default);
         var batches = await new DeviceStore(database).DeleteAsync("@a:x", ["B"], default);
         Assert.Equal(["caches", "device_lists"], batches.Select(b => b.Stream.Name));

@@ -35,14 +35,22 @@ public sealed record EventFilter
     /// <summary>Senders of those relating events.</summary>
     public ImmutableArray<string>? RelatedBySenders { get; init; }
 
+    /// <summary>Types of the relation that the event itself has. Synapse: org.matrix.msc3874.rel_types.</summary>
+    public ImmutableArray<string>? RelTypes { get; init; }
+    public ImmutableArray<string> NotRelTypes { get; init; } = [];
+
+    /// <summary>Whether the filter asks for relations that others have to an event, which <see cref="Matches(Pdu)"/> cannot tell.</summary>
+    public bool AsksForRelated => RelatedByRelTypes is not null || RelatedBySenders is not null;
+
     /// <summary>Whether the filter asks anything of an event (limits and flags apart).</summary>
     public bool MatchesEverything =>
         Types is null && Senders is null && Rooms is null && ContainsUrl is null && NotTypes.IsEmpty && NotSenders.IsEmpty && NotRooms.IsEmpty
-        && Labels is null && NotLabels.IsEmpty;
+        && Labels is null && NotLabels.IsEmpty && RelTypes is null && NotRelTypes.IsEmpty;
 
     /// <summary>Whether a room event passes.</summary>
     public bool Matches(Pdu e) =>
-        MatchesEverything || (MatchesType(e.Type) && MatchesSender(e.Sender) && MatchesRoom(e.RoomId) && MatchesUrl(e) && MatchesLabels(e));
+        MatchesEverything || (MatchesType(e.Type) && MatchesSender(e.Sender) && MatchesRoom(e.RoomId) && MatchesUrl(e) && MatchesLabels(e)
+            && MatchesRelation(e));
 
     /// <summary>Whether something that is no PDU passes: presence, account data, ephemeral events.</summary>
     public bool Matches(string type, string? sender = null, string? roomId = null) =>
@@ -69,6 +77,13 @@ public sealed record EventFilter
             wanted |= Labels is { } labels && labels.Contains(label);
         }
         return wanted;
+    }
+
+    private bool MatchesRelation(Pdu e)
+    {
+        if (RelTypes is null && NotRelTypes.IsEmpty) return true;
+        var type = EventRelation.Read(e)?.RelType;
+        return type is null ? RelTypes is null : !NotRelTypes.Contains(type) && (RelTypes is not { } types || types.Contains(type));
     }
 
     private static bool AnyGlob(ImmutableArray<string> patterns, string text)

@@ -72,6 +72,8 @@ internal ref struct FilterReader
                 filter = filter with { RelatedByRelTypes = Strings(path + ".related_by_rel_types", value, '\0') };
             else if (name.SequenceEqual("related_by_senders"u8))
                 filter = filter with { RelatedBySenders = Strings(path + ".related_by_senders", value, '@') };
+            else if (name.SequenceEqual("org.matrix.msc3874.rel_types"u8)) filter = filter with { RelTypes = Strings(path + ".rel_types", value, '\0') };
+            else if (name.SequenceEqual("org.matrix.msc3874.not_rel_types"u8)) filter = filter with { NotRelTypes = Strings(path + ".not_rel_types", value, '\0') };
         }
         return filter;
     }

@@ -81,7 +81,7 @@ public sealed class PushActions
 {
     public static PushActions None { get; } = Read("[]"u8);
 
-    /// <summary>The list as canonical JSON, historical actions left out.</summary>
+    /// <summary>The list as canonical JSON, historical actions included: whoever set them gets them back, though they do nothing.</summary>
     public required ReadOnlyMemory<byte> Json { get; init; }
     public required bool Notify { get; init; }
     public required bool Highlight { get; init; }
@@ -106,8 +106,6 @@ public sealed class PushActions
         string? sound = null;
         foreach (var action in new CanonicalArray(canonical))
         {
-            // Spec: client-server-api/#historical-actions
-            if (action.SequenceEqual("\"dont_notify\""u8) || action.SequenceEqual("\"coalesce\""u8)) continue;
             buffer.Write(any ? ","u8 : "["u8);
             buffer.Write(action);
             any = true;

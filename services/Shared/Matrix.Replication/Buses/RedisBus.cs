@@ -13,7 +13,7 @@ public sealed record RedisBusOptions(string ConnectionString, string Prefix);
 /// The bus of a fleet. The only file that sees StackExchange.Redis, written against what 1.2.6 and 2.x both have, but for the ordered way of hearing a
 /// channel. Connects in the background, again and again; what is published meanwhile is lost and found in the database.
 /// </summary>
-public sealed partial class RedisBus : IReplicationBus, IAsyncDisposable
+public sealed partial class RedisBus : IReplicationBus, IRateBuckets, IAsyncDisposable
 {
     private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(2);
     private readonly RedisBusOptions options;
@@ -21,6 +21,7 @@ public sealed partial class RedisBus : IReplicationBus, IAsyncDisposable
     private readonly ILogger log;
     private readonly CancellationTokenSource stopping = new();
     private readonly Task<ConnectionMultiplexer?> connecting;
+    private bool disposed;
 
     public RedisBus(RedisBusOptions options, TimeProvider time, ILogger<RedisBus> log)
     {
@@ -100,8 +101,19 @@ public sealed partial class RedisBus : IReplicationBus, IAsyncDisposable
         return new EphemeralPage(Number(values[0]), Number(values[1]), rows);
     }
 
+    public async ValueTask<BucketAnswer?> TakeAsync(string key, double perSecond, int burst, int most, CancellationToken ct)
+    {
+        var answer = await EvaluateAsync(RedisScripts.Take, [$"{{{options.Prefix}}}:r:{key}"],
+            [perSecond.ToString("R", CultureInfo.InvariantCulture), burst, most], ct);
+        if (answer is null) return null;
+        var values = (RedisValue[])answer!;
+        return new BucketAnswer((int)Number(values[0]), Number(values[1]));
+    }
+
     public async ValueTask DisposeAsync()
     {
+        // The container has it under several names.
+        if (Interlocked.Exchange(ref disposed, true)) return;
         await stopping.CancelAsync();
         if (await connecting is { } connection)
         {

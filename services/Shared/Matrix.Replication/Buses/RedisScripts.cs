@@ -49,4 +49,29 @@ internal static class RedisScripts
         end
         return out
         """;
+
+    /// <summary>
+    /// A token bucket: hash of l (tokens given that have not come back) and t (when that was, ms by Redis' clock, which all instances share).
+    /// KEYS: bucket. ARGV: tokens a second, how many it holds, how many are wanted at most. Returns tokens given, ms until the next when there is none.
+    /// Nothing is written when nothing is given; a bucket that is full again is forgotten.
+    /// </summary>
+    public const string Take =
+        """
+        local t = redis.call('TIME')
+        local now = tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
+        local rate, burst, most = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+        local held = redis.call('HMGET', KEYS[1], 'l', 't')
+        local level = 0
+        if held[1] then level = math.max(0, tonumber(held[1]) - math.max(0, now - tonumber(held[2])) * rate / 1000) end
+        local free = math.floor(burst - level + 0.000001)
+        if free < 1 then return {'0', string.format('%.0f', math.ceil((level + 1 - burst) * 1000 / rate))} end
+        local taken = math.min(most, free)
+        if taken > 0 then
+          level = level + taken
+          redis.call('HSET', KEYS[1], 'l', string.format('%.6f', level))
+          redis.call('HSET', KEYS[1], 't', string.format('%.0f', now))
+          redis.call('PEXPIRE', KEYS[1], string.format('%.0f', math.ceil(level * 1000 / rate) + 1000))
+        end
+        return {string.format('%.0f', taken), '0'}
+        """;
 }

@@ -6,6 +6,8 @@ public sealed partial class AccountDataStore
 {
     internal const string SqlGet = "select content from account_data where user_id = $1 and room_id = $2 and type = $3";
 
+    internal const string SqlOfRoom = "select type, content from account_data where user_id = $1 and room_id = $2 order by type";
+
     // What else follows from some types: push rules have a stream of their own, ignored users change what others' answers hold.
     private const string StreamRows =
         """

@@ -22,6 +22,18 @@ public sealed partial class AccountDataStore(Database database)
         return (byte[]?)await command.ExecuteScalarAsync(ct);
     }
 
+    /// <summary>All of the user's account data of one room, by type.</summary>
+    public async Task<List<(string Type, byte[] Content)>> OfRoomAsync(string userId, string roomId, CancellationToken ct)
+    {
+        await using var command = database.Source.CreateCommand(SqlOfRoom);
+        command.Parameters.AddWithValue(userId);
+        command.Parameters.AddWithValue(roomId);
+        var all = new List<(string, byte[])>();
+        await using var r = await command.ExecuteReaderAsync(ct);
+        while (await r.ReadAsync(ct)) all.Add((r.GetString(0), r.GetFieldValue<byte[]>(1)));
+        return all;
+    }
+
     public async Task<IReadOnlyList<StreamBatch>> SetAsync(string userId, string roomId, string type, ReadOnlyMemory<byte> content, CancellationToken ct)
     {
         await using var command = database.Source.CreateCommand(SqlSet);

@@ -1,3 +1,4 @@
+using Matrix.Storage.Sso;
 using Matrix.Storage.Streams;
 using Npgsql;
 
@@ -17,14 +18,29 @@ public sealed record NewAccount
     public string? DisplayName { get; init; }
     public string? DeviceId { get; init; }
     public string? DeviceDisplayName { get; init; }
-    /// <summary>SHA-256 of the access token; given when <see cref="DeviceId"/> is.</summary>
-    public byte[]? TokenHash { get; init; }
-    /// <summary>Interactive-auth session that this registration completes; its request becomes <c>{"registered_user_id": ...}</c>.</summary>
+    /// <summary>Given when <see cref="DeviceId"/> is.</summary>
+    public IssuedTokens? Tokens { get; init; }
+    /// <summary>
+    /// Interactive-auth session that this registration completes: its request becomes <c>{"registered_user_id": ...}</c>, and a registration token
+    /// that it has shown counts as used.
+    /// </summary>
     public string? UiaSession { get; init; }
+    /// <summary>Null: for ever.</summary>
+    public long? ExpiresTsMs { get; init; }
+    /// <summary>Version of the policy that was agreed to.</summary>
+    public string? ConsentVersion { get; init; }
+    /// <summary>Addresses that were proved; one that belongs to somebody else by now is left with him.</summary>
+    public IReadOnlyList<ProvedAddress> Addresses { get; init; } = [];
+    /// <summary>Who the user is at a provider of single sign-on; null: nobody.</summary>
+    public ExternalId? ExternalId { get; init; }
 }
 
+/// <summary>An address that somebody has shown to be his.</summary>
+/// <param name="Medium">email or msisdn.</param>
+public sealed record ProvedAddress(string Medium, string Address, long ValidatedTsMs);
+
 /// <summary>What a login needs to know of an account.</summary>
-public sealed record LoginRecord(string UserId, string? PasswordHash, bool Deactivated, bool Locked);
+public sealed record LoginRecord(string UserId, string? PasswordHash, bool Deactivated, bool Locked, long? ExpiresTsMs);
 
 /// <summary>Accounts: users with their first device, passwords, deactivation. Every write is one statement.</summary>
 public sealed partial class AccountStore(Database database)
@@ -44,8 +60,15 @@ public sealed partial class AccountStore(Database database)
         p.Add(StoreParameters.Text(account.DisplayName));
         p.Add(StoreParameters.Text(account.DeviceId));
         p.Add(StoreParameters.Text(account.DeviceDisplayName));
-        p.Add(StoreParameters.Bytes(account.TokenHash));
+        IssuedTokens.Add(p, account.Tokens);
         p.Add(StoreParameters.Text(account.UiaSession));
+        p.Add(StoreParameters.BigInt(account.ExpiresTsMs));
+        p.Add(StoreParameters.Text(account.ConsentVersion));
+        p.AddWithValue(account.Addresses.Select(a => a.Medium).ToArray());
+        p.AddWithValue(account.Addresses.Select(a => a.Address).ToArray());
+        p.AddWithValue(account.Addresses.Select(a => a.ValidatedTsMs).ToArray());
+        p.Add(StoreParameters.Text(account.ExternalId?.AuthProvider));
+        p.Add(StoreParameters.Text(account.ExternalId?.Id));
         var batches = await ReadAsync(command, ct);
         return batches.Count == 0 ? null : batches;
     }
@@ -64,12 +87,14 @@ public sealed partial class AccountStore(Database database)
         command.Parameters.AddWithValue(userId);
         command.Parameters.AddWithValue(lowerUserId);
         await using var r = await command.ExecuteReaderAsync(ct);
-        return await r.ReadAsync(ct) ? new(r.GetString(0), r.IsDBNull(1) ? null : r.GetString(1), r.GetBoolean(2), r.GetBoolean(3)) : null;
+        return await r.ReadAsync(ct)
+            ? new(r.GetString(0), r.IsDBNull(1) ? null : r.GetString(1), r.GetBoolean(2), r.GetBoolean(3), r.IsDBNull(4) ? null : r.GetInt64(4))
+            : null;
     }
 
-    /// <summary>Adds the device unless it exists and gives it this token alone.</summary>
+    /// <summary>Adds the device unless it exists and gives it these tokens alone.</summary>
     public async Task<IReadOnlyList<StreamBatch>> LogInAsync(
-        string userId, string deviceId, string? displayName, byte[] tokenHash, long nowMs, CancellationToken ct)
+        string userId, string deviceId, string? displayName, IssuedTokens tokens, long nowMs, CancellationToken ct)
     {
         await using var command = database.Source.CreateCommand(SqlLogIn);
         var p = command.Parameters;
@@ -77,8 +102,8 @@ public sealed partial class AccountStore(Database database)
         p.AddWithValue(deviceId);
         p.Add(StoreParameters.Text(displayName));
         p.AddWithValue(nowMs);
-        p.AddWithValue(tokenHash);
         p.AddWithValue(new DeviceListRow(deviceId).Encode());
+        IssuedTokens.Add(p, tokens);
         return await ReadAsync(command, ct);
     }
 
@@ -96,6 +121,16 @@ public sealed partial class AccountStore(Database database)
         return await ReadAsync(command, ct);
     }
 
+    /// <summary>Replaces the hash of a password by another of the same; does nothing when the password was changed meanwhile.</summary>
+    public async Task RehashAsync(string userId, string oldHash, string newHash, CancellationToken ct)
+    {
+        await using var command = database.Source.CreateCommand(SqlRehash);
+        command.Parameters.AddWithValue(userId);
+        command.Parameters.AddWithValue(oldHash);
+        command.Parameters.AddWithValue(newHash);
+        await command.ExecuteNonQueryAsync(ct);
+    }
+
     /// <summary>Makes a full account of a guest's; null when there is no such guest.</summary>
     public async Task<IReadOnlyList<StreamBatch>?> UpgradeGuestAsync(string userId, string passwordHash, CancellationToken ct)
     {
@@ -107,12 +142,13 @@ public sealed partial class AccountStore(Database database)
     }
 
     /// <summary>Ends the account: no password, no devices, no tokens, no pushers, no account data. Its rooms are the caller's to leave.</summary>
-    public async Task<IReadOnlyList<StreamBatch>> DeactivateAsync(string userId, bool erase, CancellationToken ct)
+    public async Task<IReadOnlyList<StreamBatch>> DeactivateAsync(string userId, bool erase, long nowMs, CancellationToken ct)
     {
         await using var command = database.Source.CreateCommand(SqlDeactivate);
         command.Parameters.AddWithValue(userId);
         command.Parameters.AddWithValue(erase);
         command.Parameters.AddWithValue(new DeviceListRow(null).Encode());
+        command.Parameters.AddWithValue(nowMs);
         return await ReadAsync(command, ct);
     }
 

@@ -22,6 +22,7 @@ public sealed class DeviceStore(Database database)
         with gone as (delete from devices where user_id = $1 and ($2::text[] is null or device_id = any($2)) returning device_id),
         gone_tokens as (
             delete from access_tokens where user_id = $1 and ($2::text[] is null or device_id = any($2)) returning token_hash),
+        gone_refresh as (delete from refresh_tokens where user_id = $1 and ($2::text[] is null or device_id = any($2))),
         gone_messages as (delete from to_device_messages where user_id = $1 and ($2::text[] is null or device_id = any($2))),
         gone_pushers as (delete from pushers where user_id = $1 and ($2::text[] is null or device_id = any($2)) returning pushkey),
         stream_input as (

@@ -1,9 +1,22 @@
+using System.Text;
+using System.Text.Json;
+
 namespace Matrix.Storage.Accounts;
 
 /// <summary>A user-interactive authentication under way.</summary>
 /// <param name="Operation">What it was begun for, user included; a session serves nothing else.</param>
 /// <param name="Request">Body of the first request, without <c>auth</c>.</param>
-public sealed record UiaSession(string SessionId, string Operation, IReadOnlyList<string> Completed, byte[] Request);
+/// <param name="Results">What stages found out, by stage, each a JSON value.</param>
+public sealed record UiaSession(
+    string SessionId, string Operation, IReadOnlyList<string> Completed, byte[] Request, IReadOnlyDictionary<string, string> Results)
+{
+    public UiaSession With(string stage, string? result)
+    {
+        var results = Results;
+        if (result is not null) results = new Dictionary<string, string>(results, StringComparer.Ordinal) { [stage] = result };
+        return this with { Completed = [.. Completed, stage], Results = results };
+    }
+}
 
 /// <summary>Sessions of user-interactive authentication: any instance continues what another began.</summary>
 public sealed class UiaSessionStore(Database database)
@@ -11,13 +24,14 @@ public sealed class UiaSessionStore(Database database)
     internal const string SqlCreate =
         """
         with old as (delete from uia_sessions where session_id in (select session_id from uia_sessions where created_ts_ms < $5 limit 100))
-        insert into uia_sessions (session_id, created_ts_ms, params, request, completed) values ($1, $2, $3, $4, $6)
+        insert into uia_sessions (session_id, created_ts_ms, params, request, completed, results) values ($1, $2, $3, $4, $6, $7::text::jsonb)
         """;
-    internal const string SqlFind = "select params, completed, request from uia_sessions where session_id = $1";
+    internal const string SqlFind = "select params, completed, request, results::text from uia_sessions where session_id = $1";
     internal const string SqlComplete =
         """
-        update uia_sessions set completed = case when $2 = any(completed) then completed else array_append(completed, $2) end
-        where session_id = $1 returning completed
+        update uia_sessions set completed = case when $2 = any(completed) then completed else array_append(completed, $2) end,
+            results = case when $3::text is null then results else results || jsonb_build_object($2::text, $3::text::jsonb) end
+        where session_id = $1 returning params, completed, request, results::text
         """;
     internal const string SqlDelete = "delete from uia_sessions where session_id = $1";
 
@@ -27,10 +41,11 @@ public sealed class UiaSessionStore(Database database)
         await using var command = database.Source.CreateCommand(SqlCreate);
         command.Parameters.AddWithValue(session.SessionId);
         command.Parameters.AddWithValue(nowMs);
-        command.Parameters.AddWithValue(System.Text.Encoding.UTF8.GetBytes(session.Operation));
+        command.Parameters.AddWithValue(Encoding.UTF8.GetBytes(session.Operation));
         command.Parameters.AddWithValue(session.Request);
         command.Parameters.AddWithValue(expiredBeforeMs);
         command.Parameters.AddWithValue(session.Completed.ToArray());
+        command.Parameters.AddWithValue(Write(session.Results));
         await command.ExecuteNonQueryAsync(ct);
     }
 
@@ -39,19 +54,17 @@ public sealed class UiaSessionStore(Database database)
     {
         await using var command = database.Source.CreateCommand(SqlFind);
         command.Parameters.AddWithValue(sessionId);
-        await using var r = await command.ExecuteReaderAsync(ct);
-        return await r.ReadAsync(ct)
-            ? new(sessionId, System.Text.Encoding.UTF8.GetString(r.GetFieldValue<byte[]>(0)), r.GetFieldValue<string[]>(1), r.GetFieldValue<byte[]>(2))
-            : null;
+        return await ReadAsync(sessionId, command, ct);
     }
 
-    /// <summary>Adds a completed stage; all completed ones, empty when the session is unknown.</summary>
-    public async Task<IReadOnlyList<string>> CompleteAsync(string sessionId, string stage, CancellationToken ct)
+    /// <summary>Adds a completed stage, and what it found out (a JSON value; null: nothing). The session as it is then; null: unknown.</summary>
+    public async Task<UiaSession?> CompleteAsync(string sessionId, string stage, string? result, CancellationToken ct)
     {
         await using var command = database.Source.CreateCommand(SqlComplete);
         command.Parameters.AddWithValue(sessionId);
         command.Parameters.AddWithValue(stage);
-        return (string[]?)await command.ExecuteScalarAsync(ct) ?? [];
+        command.Parameters.Add(StoreParameters.Text(result));
+        return await ReadAsync(sessionId, command, ct);
     }
 
     public async Task DeleteAsync(string sessionId, CancellationToken ct)
@@ -59,5 +72,35 @@ public sealed class UiaSessionStore(Database database)
         await using var command = database.Source.CreateCommand(SqlDelete);
         command.Parameters.AddWithValue(sessionId);
         await command.ExecuteNonQueryAsync(ct);
+    }
+
+    private static async Task<UiaSession?> ReadAsync(string sessionId, Npgsql.NpgsqlCommand command, CancellationToken ct)
+    {
+        await using var r = await command.ExecuteReaderAsync(ct);
+        return await r.ReadAsync(ct)
+            ? new(sessionId, Encoding.UTF8.GetString(r.GetFieldValue<byte[]>(0)), r.GetFieldValue<string[]>(1), r.GetFieldValue<byte[]>(2), Read(r.GetString(3)))
+            : null;
+    }
+
+    private static Dictionary<string, string> Read(string json)
+    {
+        using var document = JsonDocument.Parse(json);
+        return document.RootElement.EnumerateObject().ToDictionary(m => m.Name, m => m.Value.GetRawText(), StringComparer.Ordinal);
+    }
+
+    private static string Write(IReadOnlyDictionary<string, string> results)
+    {
+        using var buffer = new MemoryStream();
+        using (var w = new Utf8JsonWriter(buffer))
+        {
+            w.WriteStartObject();
+            foreach (var (stage, result) in results)
+            {
+                w.WritePropertyName(stage);
+                w.WriteRawValue(result);
+            }
+            w.WriteEndObject();
+        }
+        return Encoding.UTF8.GetString(buffer.ToArray());
     }
 }

@@ -39,6 +39,25 @@ public sealed class ReceiptStore(Database database)
         select exists (select 1 from room), p.pos, p.json from (select 1) one left join payload p on true
         """;
 
+    internal const string SqlOfRoom =
+        """
+        select user_id, receipt_type, thread_id, event_id, event_pos, ts_ms from receipts
+        where room_id = $1 and (receipt_type <> 'm.read.private' or user_id = $2) order by pos
+        """;
+
+    /// <summary>Receipts of a room as that user sees them: private ones are his own.</summary>
+    public async Task<List<ReceiptRow>> OfRoomAsync(string roomId, string userId, CancellationToken ct)
+    {
+        await using var command = database.Source.CreateCommand(SqlOfRoom);
+        command.Parameters.AddWithValue(roomId);
+        command.Parameters.AddWithValue(userId);
+        var receipts = new List<ReceiptRow>();
+        await using var r = await command.ExecuteReaderAsync(ct);
+        while (await r.ReadAsync(ct))
+            receipts.Add(new ReceiptRow(r.GetString(0), r.GetString(1), r.GetString(2), r.GetString(3), r.IsDBNull(4) ? null : r.GetInt64(4), r.GetInt64(5)));
+        return receipts;
+    }
+
     /// <summary>False: the user is not joined to the room. An older receipt, or the same again, changes nothing.</summary>
     /// <param name="threadId">Empty: unthreaded.</param>
     public async Task<(bool Joined, IReadOnlyList<StreamBatch> Batches)> SetAsync(

@@ -1,9 +1,16 @@
 namespace Matrix.Storage.Rooms;
 
-/// <summary>Aliases of a room that was replaced.</summary>
+/// <summary>What leads to a room that was replaced: aliases, and its place in the room directory.</summary>
 public sealed class RoomAliasMover(Database database)
 {
-    internal const string SqlMove = "update room_aliases set room_id = $2 where room_id = $1";
+    internal const string SqlMove =
+        """
+        with published as (
+            update rooms n set is_public = o.is_public from rooms o where o.room_id = $1 and n.room_id = $2),
+        hidden as (
+            update rooms set is_public = false where room_id = $1 and is_public)
+        update room_aliases set room_id = $2 where room_id = $1
+        """;
 
     public async Task MoveAsync(string fromRoomId, string toRoomId, CancellationToken ct)
     {

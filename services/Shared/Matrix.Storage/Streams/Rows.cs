@@ -82,14 +82,25 @@ public sealed record ToDeviceRow(string DeviceId, bool KeysChanged = false)
 
 /// <summary>Payload of stream device_lists; the row's key is the user id whose devices or keys changed.</summary>
 /// <param name="DeviceId">The device that changed; null: several, or the cross-signing keys.</param>
-public sealed record DeviceListRow(string? DeviceId)
+/// <param name="About">
+/// Not null: only the user of the key is concerned. He has signed that user's keys, or changed what only he sees of his own; nobody else hears of it.
+/// </param>
+public sealed record DeviceListRow(string? DeviceId, string? About = null)
 {
-    public byte[] Encode() => RowJson.Write(this, static (w, r) => { if (r.DeviceId is { } id) w.WriteString("device_id"u8, id); });
+    private struct Fields { public string? Device, About; }
+
+    public byte[] Encode() => RowJson.Write(this, static (w, r) =>
+    {
+        if (r.DeviceId is { } id) w.WriteString("device_id"u8, id);
+        if (r.About is { } user) w.WriteString("about"u8, user);
+    });
 
     public static DeviceListRow Decode(ReadOnlySpan<byte> payload)
     {
-        string? device = null;
-        RowJson.Read(payload, ref device, static (ref Utf8JsonReader r, ref string? d) => r.ValueTextEquals("device_id"u8) && RowJson.Text(ref r, ref d));
-        return new(device);
+        var f = default(Fields);
+        RowJson.Read(payload, ref f, static (ref Utf8JsonReader r, ref Fields f) =>
+            r.ValueTextEquals("device_id"u8) ? RowJson.Text(ref r, ref f.Device)
+            : r.ValueTextEquals("about"u8) && RowJson.Text(ref r, ref f.About));
+        return new(f.Device, f.About);
     }
 }

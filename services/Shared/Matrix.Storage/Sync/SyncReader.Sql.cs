@@ -86,13 +86,14 @@ public sealed partial class SyncReader
     internal const string SqlRetained = "select min_pos from stream_retained where stream = $1";
     internal const string SqlChangedKeys =
         "select key, max(pos), payload from stream_rows where stream = $1 and key = $2 and pos > $3 and pos <= $4 group by key, payload";
+    // Rows about somebody (DeviceListRow.About) are for the user of their key alone.
     internal const string SqlDeviceListChanges =
         """
-        select distinct d.key from stream_rows d
+        select distinct d.key, case when d.key = $1 then d.payload end from stream_rows d
         where d.stream = 'device_lists' and d.pos > $2 and d.pos <= $3
-          and (d.key = $1 or exists (
+          and (d.key = $1 or (position('"about":'::bytea in d.payload) = 0 and exists (
               select 1 from room_memberships a join room_memberships b on b.room_nid = a.room_nid and b.user_id = d.key and b.membership = 'join'
-              where a.user_id = $1 and a.membership = 'join'))
+              where a.user_id = $1 and a.membership = 'join')))
         """;
     internal const string SqlSharing =
         """

@@ -239,7 +239,12 @@ public sealed partial class SyncReader(Database database)
     {
         // Rows that old are gone: whoever shares a room may have changed.
         if (await RetainedAsync(Replication.Streams.DeviceLists, ct) > after) return await IdsAsync(Command(SqlContacts, userId), ct);
-        return await IdsAsync(Command(SqlDeviceListChanges, userId, after, upTo), ct);
+        var changed = new HashSet<string>(StringComparer.Ordinal);
+        await using var command = Command(SqlDeviceListChanges, userId, after, upTo);
+        await using var r = await command.ExecuteReaderAsync(ct);
+        while (await r.ReadAsync(ct))
+            changed.Add(r.IsDBNull(1) ? r.GetString(0) : DeviceListRow.Decode(r.GetFieldValue<byte[]>(1)).About ?? userId);
+        return [.. changed];
     }
 
     /// <summary>Those of <paramref name="others"/> who share a room with the user, both joined.</summary>

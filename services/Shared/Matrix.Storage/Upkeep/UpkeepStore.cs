@@ -11,6 +11,10 @@ public sealed class UpkeepStore(Database database)
         delete from access_tokens where ctid = any(array(
             select ctid from access_tokens where expires_ts_ms < $1 limit $2)) and expires_ts_ms < $1
         """;
+    internal const string SqlRefreshTokens =
+        "delete from refresh_tokens where ctid = any(array(select ctid from refresh_tokens where expires_ts_ms < $1 limit $2)) and expires_ts_ms < $1";
+    internal const string SqlThreepidSessions =
+        "delete from threepid_sessions where ctid = any(array(select ctid from threepid_sessions where expires_ts_ms < $1 limit $2)) and expires_ts_ms < $1";
     internal const string SqlEventTxns =
         "delete from event_txns where ctid = any(array(select ctid from event_txns where created_ts_ms < $1 limit $2)) and created_ts_ms < $1";
     internal const string SqlClientTxns =
@@ -46,6 +50,8 @@ public sealed class UpkeepStore(Database database)
     internal const string SqlPrune = "delete from stream_rows where stream = $1 and pos <= $2";
 
     public Task<int> DeleteExpiredTokensAsync(long beforeMs, int limit, CancellationToken ct) => DeleteAsync(SqlExpiredTokens, beforeMs, limit, ct);
+    public Task<int> DeleteRefreshTokensAsync(long beforeMs, int limit, CancellationToken ct) => DeleteAsync(SqlRefreshTokens, beforeMs, limit, ct);
+    public Task<int> DeleteThreepidSessionsAsync(long beforeMs, int limit, CancellationToken ct) => DeleteAsync(SqlThreepidSessions, beforeMs, limit, ct);
     public Task<int> DeleteEventTxnsAsync(long beforeMs, int limit, CancellationToken ct) => DeleteAsync(SqlEventTxns, beforeMs, limit, ct);
     public Task<int> DeleteClientTxnsAsync(long beforeMs, int limit, CancellationToken ct) => DeleteAsync(SqlClientTxns, beforeMs, limit, ct);
     public Task<int> DeleteNoncesAsync(long beforeMs, int limit, CancellationToken ct) => DeleteAsync(SqlNonces, beforeMs, limit, ct);

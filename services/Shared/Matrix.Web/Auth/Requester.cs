@@ -1,4 +1,5 @@
 using Matrix.Primitives;
+using Matrix.Storage.Accounts;
 using Microsoft.AspNetCore.Http;
 
 namespace Matrix.Web.Auth;
@@ -8,6 +9,15 @@ namespace Matrix.Web.Auth;
 /// <param name="AppServiceId">Id of the application service that asks, for itself or for one of its users.</param>
 public sealed record Requester(UserId UserId, string DeviceId, byte[] TokenHash, bool IsAdmin, bool IsGuest, string? AppServiceId)
 {
+    // What AccountRules decides by.
+    public bool IsLocked { get; init; }
+    public bool IsSuspended { get; init; }
+    public bool IsShadowBanned { get; init; }
+    /// <summary>When the account ends; null: never.</summary>
+    public long? AccountExpiresTsMs { get; init; }
+    /// <summary>What an administrator allows him in the place of the usual limits; null: nothing is said.</summary>
+    public RateOverride? RateOverride { get; init; }
+
     public void RequireSelf(UserId userId, string message)
     {
         if (userId.Value != UserId.Value) throw MatrixError.Forbidden(message).AsException();

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Matrix.Primitives;
 using Matrix.Replication;
 using Matrix.Storage.Accounts;
+using Matrix.Storage.Streams;
 using Microsoft.AspNetCore.Http;
 
 namespace Matrix.Web.Auth;
@@ -10,7 +11,7 @@ namespace Matrix.Web.Auth;
 /// Turns the bearer token of a request into a <see cref="Requester"/>. Known tokens are cached until stream <c>caches</c> says
 /// <c>token:HEX</c> or <c>user:ID</c>; an unknown token always asks the database (never deny from a cache).
 /// </summary>
-public sealed class TokenAuthenticator(AccessTokenStore store, TimeProvider clock) : IStreamConsumer
+public sealed class TokenAuthenticator(AccessTokenStore store, IStreamPublisher publisher, TimeProvider clock) : IStreamConsumer
 {
     private const int MaxEntries = 50_000;
     private readonly ConcurrentDictionary<string, Entry> cache = new(StringComparer.Ordinal);
@@ -54,9 +55,15 @@ public sealed class TokenAuthenticator(AccessTokenStore store, TimeProvider cloc
         var record = await store.FindAsync(hash, ct);
         if (record is null || record.Deactivated) throw MatrixError.UnknownToken().AsException();
         if (Expired(record)) throw MatrixError.UnknownToken(softLogout: true).AsException();
-        if (record.Locked)
-            throw MatrixError.Custom(401, "M_USER_LOCKED", "This account has been locked.").With("soft_logout", "true").AsException();
-        var requester = new Requester(new UserId(record.UserId), record.DeviceId, hash, record.IsAdmin, record.IsGuest, record.AppServiceId);
+        if (record.IsFresh) await publisher.PublishAllAsync(await store.MarkUsedAsync(hash, ct));
+        var requester = new Requester(new UserId(record.UserId), record.DeviceId, hash, record.IsAdmin, record.IsGuest, record.AppServiceId)
+        {
+            IsLocked = record.Locked,
+            IsSuspended = record.Suspended,
+            IsShadowBanned = record.ShadowBanned,
+            AccountExpiresTsMs = record.AccountExpiresTsMs,
+            RateOverride = record.RateOverride,
+        };
         if (cache.Count >= MaxEntries) cache.Clear();
         // An invalidation that came in while the row was read wins: the entry is not kept.
         if (Interlocked.Read(ref generation) == before) cache[token] = new Entry(record, requester, Convert.ToHexStringLower(hash));

@@ -1,4 +1,5 @@
 using Matrix.Web.Json;
+using Matrix.Web.RateLimits;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -99,6 +100,9 @@ public sealed class ClientRoutes(IEndpointRouteBuilder builder, string service)
     }
 }
 
+/// <summary>The path is meant only with a slash at its end, which routing itself does not look at; without it the answer has this status.</summary>
+public sealed record TrailingSlash(int OtherwiseStatus);
+
 /// <summary>Service whose code a route runs.</summary>
 public sealed record OwningService(string Name);
 
@@ -118,5 +122,8 @@ public sealed class RouteHandle(IReadOnlyList<IEndpointConventionBuilder> routes
     public RouteHandle OptionalAuth() => With(new RouteAccess(Access.Optional));
     public RouteHandle AllowGuests() => With(new GuestsAllowed());
     public RouteHandle Named(string operation) => With(new OperationName(operation));
+    public RouteHandle RequiresTrailingSlash(int otherwiseStatus) => With(new TrailingSlash(otherwiseStatus));
+    /// <summary>A request takes a token; several rules may be said.</summary>
+    public RouteHandle RateLimited(RateLimitRule rule) => With(rule);
     public RouteHandle BodyLimit(long bytes) => With(new BodyLimit(bytes));
 }

@@ -1,6 +1,7 @@
 using Matrix.Primitives;
 using Matrix.Web.Auth;
 using Matrix.Web.Json;
+using Matrix.Web.RateLimits;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -28,9 +29,11 @@ public static partial class MatrixPipeline
         if (endpoint is not RouteEndpoint route) throw MatrixError.MethodNotAllowed().AsException();
         if (endpoint.Metadata.GetMetadata<MatrixRoute>() is null) return next(context);
         if (!RawPath.LiteralsMatch(context, route)) throw MatrixError.Unrecognized().AsException();
+        if (endpoint.Metadata.GetMetadata<TrailingSlash>() is { } slash && context.Request.Path.Value is not [.., '/'])
+            throw (MatrixError.Unrecognized() with { Status = slash.OtherwiseStatus }).AsException();
         RawPath.DecodeValues(context.Request.RouteValues);
         var access = endpoint.Metadata.GetMetadata<RouteAccess>()?.Access ?? Access.Required;
-        return access == Access.Anonymous ? next(context) : AuthenticateAsync(context, next, access, endpoint);
+        return access == Access.Anonymous ? LimitAsync(context, next, endpoint, null) : AuthenticateAsync(context, next, access, endpoint);
     }
 
     private static async Task AuthenticateAsync(HttpContext context, RequestDelegate next, Access access, Endpoint endpoint)
@@ -39,14 +42,39 @@ public static partial class MatrixPipeline
         if (token is null)
         {
             if (access == Access.Required) throw MatrixError.MissingToken().AsException();
-            await next(context);
+            await LimitAsync(context, next, endpoint, null);
             return;
         }
-        var authenticator = context.RequestServices.GetRequiredService<IRequestAuthenticator>();
-        var requester = await authenticator.AuthenticateAsync(context, token);
+        var services = context.RequestServices;
+        var requester = await services.GetRequiredService<IRequestAuthenticator>().AuthenticateAsync(context, token);
+        var operation = endpoint.Metadata.GetMetadata<OperationName>()?.Name ?? "";
+        if (AccountRules.Refusal(requester, operation, services.GetService<TimeProvider>() ?? TimeProvider.System) is { } refusal) throw refusal.AsException();
         if (requester.IsGuest && endpoint.Metadata.GetMetadata<GuestsAllowed>() is null)
             throw MatrixError.Custom(403, "M_GUEST_ACCESS_FORBIDDEN", "Guest access not allowed").AsException();
         context.Features.Set(requester);
+        await LimitAsync(context, AccountRules.Pretend(requester, operation) is { } pretence ? c => MatrixResults.Raw(pretence).ExecuteAsync(c) : next, endpoint, requester);
+    }
+
+    private static Task LimitAsync(HttpContext context, RequestDelegate next, Endpoint endpoint, Requester? requester)
+    {
+        var rules = endpoint.Metadata.GetOrderedMetadata<RateLimitRule>();
+        return rules.Count == 0 || context.RequestServices.GetService<RateLimiter>() is not { IsEnabled: true } limiter
+            ? next(context) : TakeAndGoAsync(context, next, rules, limiter, requester);
+    }
+
+    private static async Task TakeAndGoAsync(
+        HttpContext context, RequestDelegate next, IReadOnlyList<RateLimitRule> rules, RateLimiter limiter, Requester? requester)
+    {
+        foreach (var rule in rules)
+        {
+            var subject = rule.Subject switch
+            {
+                RateLimitSubject.User => requester?.UserId.Value,
+                RateLimitSubject.Room => context.Request.RouteValues.GetValueOrDefault("roomId") as string,
+                _ => ClientAddress.Of(context).Text,
+            };
+            if (subject is not null) await limiter.RequireAsync(rule, requester, subject, context.RequestAborted);
+        }
         await next(context);
     }
 

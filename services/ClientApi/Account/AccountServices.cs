@@ -1,0 +1,51 @@
+using Matrix.ClientApi.Admin;
+using Matrix.ClientApi.Uia;
+using Matrix.Storage.Accounts;
+using Matrix.Web.AppServices;
+using Matrix.Web.RateLimits;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
+namespace Matrix.ClientApi.Account;
+
+/// <summary>Everything that makes, proves and ends accounts and sessions.</summary>
+internal static class AccountServices
+{
+    public static void AddAccounts(this IHostApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        builder.AddAppServiceRegistrations();
+        services.TryAddSingleton<RateLimiter>();
+        services.TryAddSingleton<AccountStore>();
+        services.TryAddSingleton<DeviceStore>();
+        services.TryAddSingleton<RefreshTokenStore>();
+        services.TryAddSingleton<ModerationStore>();
+        services.TryAddSingleton<RegistrationNonceStore>();
+        services.TryAddSingleton<RegistrationTokenStore>();
+        services.TryAddSingleton<ThreepidStore>();
+        services.TryAddSingleton<UiaSessionStore>();
+        services.AddSingleton<PasswordHasher>();
+        services.AddSingleton<PasswordRules>();
+        services.AddSingleton<PasswordLogin>();
+        services.AddSingleton<LoginGate>();
+        services.AddSingleton<TokenIssuer>();
+        services.AddSingleton<Sessions>();
+        services.AddSingleton<RegistrationFlows>();
+        services.AddSingleton<Registration>();
+        services.AddSingleton<UserRegistration>();
+        services.AddSingleton<AppServiceUserRegistration>();
+        services.AddSingleton<Deactivation>();
+        services.AddSingleton<Moderation>();
+        // In the order in which clients are told of them.
+        services.AddSingleton<ILoginType, PasswordLoginType>();
+        services.AddSingleton<ILoginType, TokenLoginType>();
+        services.AddSingleton<ILoginType, JwtLoginType>();
+        services.AddSingleton<AppServiceLoginType>();
+        services.AddSingleton<ILoginType>(p => p.GetRequiredService<AppServiceLoginType>());
+        services.AddSingleton<InteractiveAuth>();
+        services.AddSingleton<Reauthentication>();
+        services.AddSingleton<IUiaStage, DummyStage>();
+        services.AddSingleton<IUiaStage, PasswordStage>();
+        services.AddSingleton<IUiaStage, RegistrationTokenStage>();
+        services.AddSingleton<IUiaStage, TermsStage>();
+    }
+}

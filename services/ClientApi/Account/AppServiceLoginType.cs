@@ -1,0 +1,44 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Matrix.Primitives;
+using Matrix.Web.AppServices;
+using Matrix.Web.Json;
+
+namespace Matrix.ClientApi.Account;
+
+/// <summary>Application services log their users in without a password. Spec: client-server-api/#appservice-login</summary>
+internal sealed class AppServiceLoginType(AppServiceRegistrations registrations, PasswordLogin identifiers, LoginGate gate) : ILoginType
+{
+    public const string Name = "m.login.application_service";
+
+    // Synapse: the historical name, too.
+    public bool Serves(string type) => type is Name or "uk.half-shot.msc2778.login.application_service";
+
+    public void WriteFlows(Utf8JsonWriter w)
+    {
+        w.WriteStartObject();
+        w.WriteString("type"u8, Name);
+        w.WriteEndObject();
+    }
+
+    public async Task<LoginProof> ProveAsync(JsonElement submission, LoginClient client, CancellationToken ct)
+    {
+        var service = Find(client.BearerToken);
+        var user = await identifiers.FindUserAsync(submission, ct) ?? throw MatrixError.Forbidden("Invalid username").AsException();
+        if (!service.IsInterestedInUser(user.Value)) throw MatrixError.Custom(403, "M_EXCLUSIVE", "The user is not in a namespace of this application service.").AsException();
+        await gate.RequireOpenAsync(user, ct);
+        return new LoginProof(user);
+    }
+
+    /// <summary>The service whose token it is; M_MISSING_TOKEN, M_UNKNOWN_TOKEN.</summary>
+    public AppServiceRegistration Find(string? token)
+    {
+        if (token is null) throw MatrixError.MissingToken().AsException();
+        var given = SHA256.HashData(Encoding.UTF8.GetBytes(token));
+        AppServiceRegistration? found = null;
+        foreach (var service in registrations.All)
+            if (CryptographicOperations.FixedTimeEquals(given, SHA256.HashData(Encoding.UTF8.GetBytes(service.AsToken)))) found = service;
+        return found ?? throw MatrixError.UnknownToken().AsException();
+    }
+}

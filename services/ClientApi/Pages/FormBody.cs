@@ -1,0 +1,55 @@
+using System.Text;
+using Matrix.Primitives;
+using Matrix.Web.Json;
+
+namespace Matrix.ClientApi.Pages;
+
+/// <summary>
+/// The fields of a form (<c>application/x-www-form-urlencoded</c>). Too large is 413; anything else but such a form has no fields at all.
+/// </summary>
+internal sealed class FormBody(IReadOnlyDictionary<string, string> fields, bool hasRepeated)
+{
+    private const int MaxBytes = 64 * 1024;
+    private const int MaxFields = 100;
+
+    /// <summary>A field came more than once; the first counts. RFC 6749 forbids it for its own endpoints.</summary>
+    public bool HasRepeated => hasRepeated;
+
+    public IReadOnlyDictionary<string, string> Fields => fields;
+
+    /// <summary>Null: not there. An empty field is empty.</summary>
+    public string? this[string name] => fields.GetValueOrDefault(name);
+
+    public static async ValueTask<FormBody> BindAsync(HttpContext context)
+    {
+        var request = context.Request;
+        var limit = context.GetEndpoint()?.Metadata.GetMetadata<BodyLimit>()?.Bytes ?? MaxBytes;
+        if (request.ContentLength > limit) throw MatrixError.TooLarge().AsException();
+        var type = request.ContentType ?? "";
+        if (!type.StartsWith("application/x-www-form-urlencoded", StringComparison.OrdinalIgnoreCase)) return new(new Dictionary<string, string>(), false);
+        using var buffer = new MemoryStream();
+        var chunk = new byte[8 * 1024];
+        int n;
+        while ((n = await request.Body.ReadAsync(chunk, context.RequestAborted)) > 0)
+        {
+            if (buffer.Length + n > limit) throw MatrixError.TooLarge().AsException();
+            buffer.Write(chunk, 0, n);
+        }
+        return Parse(Encoding.UTF8.GetString(buffer.GetBuffer(), 0, (int)buffer.Length));
+    }
+
+    public static FormBody Parse(string text)
+    {
+        var fields = new Dictionary<string, string>(StringComparer.Ordinal);
+        var repeated = false;
+        foreach (var pair in text.Split('&', MaxFields + 1, StringSplitOptions.RemoveEmptyEntries).Take(MaxFields))
+        {
+            var equals = pair.IndexOf('=', StringComparison.Ordinal);
+            var name = Decode(equals < 0 ? pair : pair[..equals]);
+            repeated |= !fields.TryAdd(name, equals < 0 ? "" : Decode(pair[(equals + 1)..]));
+        }
+        return new(fields, repeated);
+    }
+
+    private static string Decode(string text) => Uri.UnescapeDataString(text.Replace('+', ' '));
+}

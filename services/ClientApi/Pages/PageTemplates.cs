@@ -1,0 +1,59 @@
+using System.Collections.Concurrent;
+using System.Reflection;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.RegularExpressions;
+using Matrix.ClientApi.Pages.Templating;
+using Matrix.ServiceDefaults;
+
+namespace Matrix.ClientApi.Pages;
+
+/// <summary>A page as a template, with the content policy that lets its own styles and scripts work and nothing else.</summary>
+internal sealed record PageTemplate(Template Template, string ContentPolicy);
+
+/// <summary>
+/// The pages by name. Each can be replaced by a file of the same name in the administrator's folder; names and variables are Synapse's.
+/// </summary>
+internal sealed partial class PageTemplates(HomeserverConfig config)
+{
+    private readonly ConcurrentDictionary<string, PageTemplate> pages = new(StringComparer.Ordinal);
+
+    public PageTemplate Find(string name) => pages.GetOrAdd(name, Load);
+
+    private PageTemplate Load(string name)
+    {
+        var template = Template.Parse(Text(name) ?? throw new InvalidOperationException($"There is no page {name}."), name, Text);
+        return new(template, PolicyOf(template));
+    }
+
+    private string? Text(string name)
+    {
+        if (name.AsSpan().IndexOfAny('/', '\\') >= 0) return null;
+        if (config.Sso.TemplateFolder is { } folder && Path.Combine(folder, name) is var file && File.Exists(file)) return File.ReadAllText(file);
+        using var stream = Assembly.GetExecutingAssembly().GetManifestResourceStream($"pages/{name}");
+        if (stream is null) return null;
+        using var reader = new StreamReader(stream);
+        return reader.ReadToEnd();
+    }
+
+    /// <summary>Hashes are taken of what the templates say, never of what values put into them: an injected script has none.</summary>
+    private static string PolicyOf(Template template)
+    {
+        var styles = Hashes(template, Style());
+        var scripts = Hashes(template, Script());
+        return $"default-src 'none'; style-src {styles}; script-src {scripts}; img-src 'self' https: data:; base-uri 'none'; frame-ancestors 'none'";
+    }
+
+    private static string Hashes(Template template, Regex element)
+    {
+        var hashes = template.Sources.SelectMany(s => element.Matches(s)).Select(m => m.Groups[1].Value).Where(t => !t.Contains("{{", StringComparison.Ordinal))
+            .Select(t => $"'sha256-{Convert.ToBase64String(SHA256.HashData(Encoding.UTF8.GetBytes(t.ReplaceLineEndings("\n"))))}'").Distinct().ToList();
+        return hashes.Count == 0 ? "'none'" : string.Join(' ', hashes);
+    }
+
+    [GeneratedRegex("<style[^>]*>(.*?)</style>", RegexOptions.Singleline | RegexOptions.IgnoreCase)]
+    private static partial Regex Style();
+
+    [GeneratedRegex("<script[^>]*>(.*?)</script>", RegexOptions.Singleline | RegexOptions.IgnoreCase)]
+    private static partial Regex Script();
+}

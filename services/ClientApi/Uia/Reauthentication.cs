@@ -1,0 +1,30 @@
+using System.Text.Json;
+using Matrix.Primitives;
+using Matrix.Web.Auth;
+
+namespace Matrix.ClientApi.Uia;
+
+/// <summary>A user proves who he is before he changes his account: with any one of the stages that he can do.</summary>
+internal sealed class Reauthentication(InteractiveAuth uia, IEnumerable<IUiaStage> stages)
+{
+    /// <param name="operation">Names what is done with all that the user agrees to, such as the device to be removed.</param>
+    /// <param name="request">Kept without <c>auth</c> while the session lasts, unless <paramref name="remember"/> says what is kept instead. No secrets.</param>
+    public async Task<UiaOutcome> CheckAsync(
+        Requester requester, string operation, JsonElement request, CancellationToken ct, Func<CancellationToken, ValueTask<byte[]>>? remember = null) =>
+        await uia.CheckAsync(request, new UiaDemand
+        {
+            Operation = operation,
+            Flows = await FlowsAsync(requester.UserId, ct),
+            User = requester.UserId,
+            Remember = remember ?? (_ => new(InteractiveAuth.WithoutAuth(request))),
+        }, ct);
+
+    private async Task<IReadOnlyList<UiaFlow>> FlowsAsync(UserId user, CancellationToken ct)
+    {
+        var flows = new List<UiaFlow>();
+        foreach (var stage in stages)
+            if (await stage.IsReauthOfAsync(user, ct)) flows.Add(new UiaFlow(stage.Type));
+        // Synapse: who can prove himself in no way is asked for a password that he does not have.
+        return flows.Count > 0 ? flows : [new UiaFlow(PasswordStage.Name)];
+    }
+}

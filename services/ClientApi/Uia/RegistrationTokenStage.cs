@@ -1,0 +1,27 @@
+using System.Text.Json;
+using Matrix.Primitives;
+using Matrix.Storage.Accounts;
+using Matrix.Web.Json;
+
+namespace Matrix.ClientApi.Uia;
+
+/// <summary>Spec: client-server-api/#token-authenticated-registration</summary>
+internal sealed class RegistrationTokenStage(RegistrationTokenStore tokens, TimeProvider clock) : IUiaStage
+{
+    public const string Name = "m.login.registration_token";
+    public string Type => Name;
+
+    public async ValueTask<UiaVerdict> CheckAsync(UiaProof proof, CancellationToken ct)
+    {
+        var token = proof.Auth.StringOrNull("token");
+        if (token is null) return MatrixError.MissingParam("No token provided.");
+        // The use belongs to a session: somebody who has none is given one, and comes again.
+        if (proof.Session is not { } session) return MatrixError.MissingParam("No session provided.");
+        return await UseAsync(session, token, ct);
+    }
+
+    private async ValueTask<UiaVerdict> UseAsync(string session, string token, CancellationToken ct) =>
+        await tokens.UseAsync(session, token, clock.GetUtcNow().ToUnixTimeMilliseconds(), ct)
+            ? new UiaVerdict(null, $"\"{JsonEncodedText.Encode(token)}\"")
+            : MatrixError.Custom(401, "M_UNAUTHORIZED", "Invalid registration token");
+}
