@@ -44,7 +44,6 @@ public static class BackgroundService
         services.AddSingleton<DutyMetrics>();
         services.AddSingleton<IBackgroundDuty, PruneStreamsDuty>();
         services.AddSingleton<ForkStore>();
-        services.AddRemoteRoomWriter();
         services.AddSingleton(p => new HomeserverName(p.GetRequiredService<ServiceDefaults.HomeserverConfig>().ServerName));
         services.AddSingleton<IBackgroundDuty, JoinForksDuty>();
         services.AddSingleton<DutyRunner>(p => new DutyRunner(
