@@ -1,8 +1,13 @@
+using Matrix.Background.Delayed;
 using Matrix.Background.Duties;
+using Matrix.Background.Redactions;
 using Matrix.Background.Search;
-using Matrix.Storage.Accounts;
+using Matrix.Rooms.Delayed;
 using Matrix.Rooms.Writing;
+using Matrix.Storage.Accounts;
+using Matrix.Storage.DelayedEvents;
 using Matrix.Storage.Instances;
+using Matrix.Storage.Redactions;
 using Matrix.Storage.Rooms;
 using Matrix.Storage.Search;
 using Matrix.Storage.Upkeep;
@@ -22,12 +27,23 @@ public static class BackgroundService
         services.AddFollowing();
         services.TryAddSingleton<SearchStore>();
         services.AddFollowingDuty<SearchIndexDuty>();
+        services.AddRemoteRoomWriter();
+        services.TryAddSingleton<DelayedEventStore>();
+        services.TryAddSingleton<DelayedEventDelivery>();
+        services.AddSingleton<DelayedEventSender>();
+        services.AddHostedService(p => p.GetRequiredService<DelayedEventSender>());
+        services.TryAddSingleton<RedactionJobStore>();
+        services.AddSingleton<IBackgroundDuty, RedactionJobDuty>();
+        services.AddSingleton<IBackgroundDuty>(p => new ExpiryDuty(
+            "expire_redaction_jobs", TimeSpan.FromHours(1), TimeSpan.FromDays(7), p.GetRequiredService<RedactionJobStore>().ForgetAsync, p.GetRequiredService<TimeProvider>()));
+        // MSC4140: what was finalised is told of for a week.
+        services.AddSingleton<IBackgroundDuty>(p => new ExpiryDuty(
+            "expire_delayed_events", TimeSpan.FromHours(1), TimeSpan.FromDays(7), p.GetRequiredService<DelayedEventStore>().ForgetAsync, p.GetRequiredService<TimeProvider>()));
         services.AddSingleton<UpkeepStore>();
         services.TryAddSingleton<RegistrationTokenStore>();
         services.AddSingleton<DutyMetrics>();
         services.AddSingleton<IBackgroundDuty, PruneStreamsDuty>();
         services.AddSingleton<ForkStore>();
-        services.AddRemoteRoomWriter();
         services.AddSingleton(p => new HomeserverName(p.GetRequiredService<ServiceDefaults.HomeserverConfig>().ServerName));
         services.AddSingleton<IBackgroundDuty, JoinForksDuty>();
         services.AddSingleton<DutyRunner>(p => new DutyRunner(
