@@ -10,7 +10,7 @@ namespace Matrix.Unit.Properties;
 /// </summary>
 public class FuzzTargets(ITestOutputHelper output)
 {
-    private const int Rounds = 20_000, Graphs = 600;
+    private const int Rounds = 60_000, Graphs = 3_000;
 
     private static readonly string[] Pieces =
     [
