@@ -9,7 +9,7 @@ using Microsoft.AspNetCore.Http;
 namespace Matrix.ServiceTests.Sso;
 
 /// <summary>An OpenID Connect provider. Tests approve a login and say what the provider claims; it checks client, redirect address and PKCE.</summary>
-internal sealed class FakeOidcProvider : IAsyncDisposable
+internal sealed class FakeOidcProvider(TimeProvider clock) : IAsyncDisposable
 {
     public const string ClientId = "armada-client";
     public const string Secret = "s3cret/with:signs";
@@ -27,9 +27,9 @@ internal sealed class FakeOidcProvider : IAsyncDisposable
     /// <summary>The secret that the last exchange came with, when it came in the form.</summary>
     public string? PostedSecret { get; private set; }
 
-    public static async Task<FakeOidcProvider> StartAsync()
+    public static async Task<FakeOidcProvider> StartAsync(TimeProvider clock)
     {
-        var provider = new FakeOidcProvider();
+        var provider = new FakeOidcProvider(clock);
         provider.server = await LoopbackServer.StartAsync(provider.AnswerAsync);
         return provider;
     }
@@ -54,7 +54,7 @@ internal sealed class FakeOidcProvider : IAsyncDisposable
         var all = new Dictionary<string, object?>
         {
             ["iss"] = Address, ["aud"] = ClientId, ["nonce"] = query["nonce"],
-            ["exp"] = DateTimeOffset.UtcNow.AddMinutes(5).ToUnixTimeSeconds(), ["iat"] = DateTimeOffset.UtcNow.ToUnixTimeSeconds(),
+            ["exp"] = clock.GetUtcNow().AddMinutes(5).ToUnixTimeSeconds(), ["iat"] = clock.GetUtcNow().ToUnixTimeSeconds(),
         };
         foreach (var member in JsonSerializer.SerializeToElement(claims).EnumerateObject()) all[member.Name] = member.Value;
         change?.Invoke(all);

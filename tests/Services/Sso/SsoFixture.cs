@@ -42,7 +42,7 @@ public class SsoFixture : IAsyncLifetime
     {
         await postgres.InitializeAsync();
         if (TestServers.Address("ARMADA_TEST_PG") is null) return;
-        oidc = await FakeOidcProvider.StartAsync();
+        oidc = await FakeOidcProvider.StartAsync(Clock);
         cas = await LoopbackServer.StartAsync(AnswerCasAsync);
         folder = Directory.CreateTempSubdirectory("armada-sso").FullName;
         await File.WriteAllTextAsync(Path.Combine(folder, "idp.xml"), Saml.Metadata);
