@@ -4,6 +4,8 @@ using Matrix.Storage.Keys;
 using Matrix.Storage.Rooms;
 using Matrix.Storage.Sync;
 using Matrix.Rooms;
+using Matrix.Rooms.Aggregations;
+using Matrix.Storage.Relations;
 using Matrix.Sync.Answers;
 using Matrix.Sync.Encryption;
 using Matrix.Sync.Endpoints;
@@ -12,6 +14,7 @@ using Matrix.Sync.Filters;
 using Matrix.Sync.Legacy;
 using Matrix.Sync.Presence;
 using Matrix.Sync.Rooms;
+using Matrix.Sync.Sliding;
 using Matrix.Sync.Store;
 using Matrix.Sync.Users;
 using Matrix.Web.Routing;
@@ -31,8 +34,11 @@ public static class SyncService
         services.TryAddSingleton<RoomReader>();
         services.TryAddSingleton<StateReader>();
         services.TryAddSingleton<EventVisibility>();
+        services.TryAddSingleton<RelationReader>();
+        services.TryAddSingleton<Aggregator>();
         services.TryAddSingleton<SyncReader>();
         services.TryAddSingleton<DeviceKeyStore>();
+        services.AddSingleton<SlidingStore>();
         services.AddSingleton<ISyncStore, DatabaseSyncStore>();
         services.AddSyncEngine();
         services.AddSingleton<PresenceKeeper>();
@@ -65,6 +71,11 @@ public static class SyncService
         services.AddSingleton<FilterBook>();
         services.AddSingleton<SyncHandler>();
         services.AddSingleton<PeekHandler>();
+        services.AddSingleton<Connections>();
+        services.AddSingleton<RoomSelector>();
+        services.AddSingleton<SlidingPlanner>();
+        services.AddSingleton<SlidingBuilder>();
+        services.AddSingleton<SlidingHandler>();
     }
 
     public static IEndpointRouteBuilder MapSync(this IEndpointRouteBuilder endpoints)
@@ -72,6 +83,7 @@ public static class SyncService
         var routes = new ClientRoutes(endpoints, Name);
         routes.MapSyncV3();
         routes.MapLegacySync();
+        routes.MapSlidingSync();
         return endpoints;
     }
 }

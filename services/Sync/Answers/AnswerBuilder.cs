@@ -24,7 +24,11 @@ internal sealed class AnswerBuilder(
     }
 
     /// <summary>Contents of changed account data are read first: push rules and ignored users decide about the rest.</summary>
-    private async Task<AnswerPlan> BeginAsync(Reader reader, OlderChanges older, CancellationToken ct)
+    private Task<AnswerPlan> BeginAsync(Reader reader, OlderChanges older, CancellationToken ct) =>
+        WithAccountDataAsync(reader, () => planner.Begin(reader, older), ct);
+
+    /// <summary>Runs that under the read lock, with the contents of the reader's account data at hand.</summary>
+    public async Task<T> WithAccountDataAsync<T>(Reader reader, Func<T> plan, CancellationToken ct)
     {
         const int Attempts = 5;
         for (var attempt = 1; ; attempt++)
@@ -32,7 +36,7 @@ internal sealed class AnswerBuilder(
             List<(string RoomId, string Type, long Position)> stale;
             using (state.Read())
             {
-                if (reader.User.AccountData.Stale == 0 || attempt == Attempts) return planner.Begin(reader, older);
+                if (reader.User.AccountData.Stale == 0 || attempt == Attempts) return plan();
                 stale = reader.User.AccountData.StaleEntries();
             }
             var contents = (await store.AccountDataAsync(reader.User.Id, [.. stale.Select(s => (s.RoomId, s.Type))], ct))
@@ -43,7 +47,7 @@ internal sealed class AnswerBuilder(
         }
     }
 
-    private async Task<OlderChanges> OlderAsync(Reader reader, CancellationToken ct)
+    public async Task<OlderChanges> OlderAsync(Reader reader, CancellationToken ct)
     {
         var older = new OlderChanges();
         if (reader.Request.Since is not { } since) return older;
@@ -87,13 +91,13 @@ internal sealed class AnswerBuilder(
     }
 
     /// <summary>What the device has of members, should this answer arrive.</summary>
-    private static void RememberTold(AnswerPlan plan, Reader reader)
+    public static void RememberTold(AnswerPlan plan, Reader reader)
     {
-        if (reader.Request.IsInitial) reader.Device.ForgetTold();
+        if (reader.Request.IsInitial) reader.Members.Clear();
         foreach (var part in plan.Joined)
         {
-            foreach (var e in part.StateEvents) if (e.IsMember) reader.Device.Told(part.RoomId, e.StateKey!, e.Nid, plan.Now.Events);
-            foreach (var e in part.Timeline) if (e.IsMember) reader.Device.Told(part.RoomId, e.StateKey!, e.Nid, plan.Now.Events);
+            foreach (var e in part.StateEvents) if (e.IsMember) reader.Members.Told(part.RoomId, e.StateKey!, e.Nid, plan.Now.Events);
+            foreach (var e in part.Timeline) if (e.IsMember) reader.Members.Told(part.RoomId, e.StateKey!, e.Nid, plan.Now.Events);
         }
     }
 }

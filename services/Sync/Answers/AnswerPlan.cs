@@ -35,6 +35,9 @@ internal sealed class AnswerPlan
     public List<ToDeviceMessage> ToDevice { get; set; } = [];
     /// <summary>PDUs by nid, for clients that want the federation format; null: they do not.</summary>
     public Dictionary<long, ReadOnlyMemory<byte>>? Pdus { get; set; }
+    /// <summary>Bundled aggregations by event id, JSON.</summary>
+    public IReadOnlyDictionary<string, ReadOnlyMemory<byte>> Relations { get; set; } = NoRelations;
+    private static readonly Dictionary<string, ReadOnlyMemory<byte>> NoRelations = [];
     public HashSet<string> DevicesChanged { get; } = new(StringComparer.Ordinal);
     public HashSet<string> DevicesLeft { get; } = new(StringComparer.Ordinal);
 
@@ -46,11 +49,19 @@ internal sealed class AnswerPlan
 /// <param name="Known">Position up to which the client knows the timeline; <see cref="long.MinValue"/>: not at all.</param>
 /// <param name="IsFull">The whole state is told.</param>
 /// <param name="IsNew">Joined since the last answer.</param>
-internal sealed record JoinedRoom(UserRoom Own, long Known, bool IsFull, bool IsNew);
+internal sealed record JoinedRoom(UserRoom Own, long Known, bool IsFull, bool IsNew)
+{
+    /// <summary>This room is asked for in another way than the others.</summary>
+    public SyncRequest? As { get; init; }
+}
 
 /// <param name="LeftAt">Position of the event that ended the membership; 0: not in the stream.</param>
 /// <param name="WasJoined">The reader was joined after <paramref name="Known"/>; else only the event itself is told.</param>
-internal sealed record LeftRoom(UserRoom Own, long Known, long LeftAt, bool WasJoined, bool IsFull);
+internal sealed record LeftRoom(UserRoom Own, long Known, long LeftAt, bool WasJoined, bool IsFull)
+{
+    /// <summary>This room is asked for in another way than the others.</summary>
+    public SyncRequest? As { get; init; }
+}
 
 /// <summary>What an incremental answer needs of the database because the token is older than memory. Null members: memory has it.</summary>
 internal sealed class OlderChanges

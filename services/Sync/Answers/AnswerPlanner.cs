@@ -33,10 +33,13 @@ internal sealed class AnswerPlanner(SyncState state)
         var plan = new AnswerPlan { Now = now, NowMs = state.NowMs };
         if (request.Since is { } since) BeginIncremental(plan, reader, since.WithResets(now), older);
         else BeginInitial(plan, reader);
-        plan.Now = plan.Now with { TypingTsMs = SomebodyTypes(reader.User) ? plan.NowMs : null };
+        plan.Now = WithTyping(plan.Now, reader.User, plan.NowMs);
         plan.AskToDevice = reader.Device.LastToDevice > (request.Since?.ToDevice ?? 0) && reader.Device.FirstToDevice <= now.ToDevice;
         return plan;
     }
+
+    /// <summary>Notes when typing users were told, if anybody types.</summary>
+    public static Positions WithTyping(in Positions now, User user, long nowMs) => now with { TypingTsMs = SomebodyTypes(user) ? nowMs : null };
 
     private static bool SomebodyTypes(User user)
     {
@@ -67,11 +70,16 @@ internal sealed class AnswerPlanner(SyncState state)
                     break;
             }
         }
+        AddAllAccountData(plan, reader);
+        PlanPresence(plan, reader);
+    }
+
+    public static void AddAllAccountData(AnswerPlan plan, Reader reader)
+    {
         var global = reader.User.AccountData.Global;
         foreach (var (type, entry) in global)
             if (!entry.IsDeleted) AddAccountData(plan, reader, type, entry);
         if (!global.ContainsKey(AccountDataCache.PushRulesType)) AddDefaultPushRules(plan, reader);
-        PlanPresence(plan, reader);
     }
 
     private static void AddAccountData(AnswerPlan plan, Reader reader, string type, AccountDataCache.Entry entry)
@@ -187,7 +195,7 @@ internal sealed class AnswerPlanner(SyncState state)
     }
 
     /// <summary>What the database told may have been read before the newest changes came: those are in the log.</summary>
-    private static IEnumerable<IGrouping<string, MembershipTurn>> Turns(MembershipLog log, long since, OlderChanges older)
+    public static IEnumerable<IGrouping<string, MembershipTurn>> Turns(MembershipLog log, long since, OlderChanges older)
     {
         var turns = log.After(since);
         if (older.Memberships is { } told) turns = told.Where(t => t.Position <= log.Floor).Concat(turns);
@@ -195,7 +203,7 @@ internal sealed class AnswerPlanner(SyncState state)
     }
 
     /// <summary>Adds global account data that changed; returns the rooms in which some did.</summary>
-    private static HashSet<string>? ChangedAccountData(AnswerPlan plan, Reader reader, long since, OlderChanges older)
+    public static HashSet<string>? ChangedAccountData(AnswerPlan plan, Reader reader, long since, OlderChanges older)
     {
         var data = reader.User.AccountData;
         if (data.Last <= since && older.AccountData is null && !older.AllAccountData) return null;

@@ -24,15 +24,8 @@ internal static class AnswerWriter
     {
         if (plan.AccountData.Count == 0) return;
         output.Raw(",\"account_data\":{\"events\":["u8);
-        WriteData(output, plan.AccountData);
+        output.AccountData(plan.AccountData);
         output.Raw("]}"u8);
-    }
-
-    private static void WriteData(PooledBuffer output, List<(string Type, ReadOnlyMemory<byte> Content)> data)
-    {
-        var first = true;
-        foreach (var (type, content) in data)
-            output.Comma(ref first).Raw("{\"type\":"u8).Text(type).Raw(",\"content\":"u8).Raw(content.Span).Raw("}"u8);
     }
 
     private static void WritePresence(PooledBuffer output, AnswerPlan plan)
@@ -106,7 +99,7 @@ internal static class AnswerWriter
         first = true;
         foreach (var e in part.StateEvents) events.Write(output.Comma(ref first), e, Membership.None);
         output.Raw("]},\"account_data\":{\"events\":["u8);
-        WriteData(output, part.AccountData);
+        output.AccountData(part.AccountData);
         output.Raw("]}"u8);
         if (isJoined)
         {
@@ -165,11 +158,7 @@ internal static class AnswerWriter
     private static void WriteToDevice(PooledBuffer output, AnswerPlan plan)
     {
         if (plan.ToDevice.Count == 0) return;
-        output.Raw(",\"to_device\":{\"events\":["u8);
-        var first = true;
-        foreach (var m in plan.ToDevice)
-            output.Comma(ref first).Raw("{\"sender\":"u8).Text(m.Sender).Raw(",\"type\":"u8).Text(m.Type).Raw(",\"content\":"u8).Raw(m.Content.Span).Raw("}"u8);
-        output.Raw("]}"u8);
+        output.Raw(",\"to_device\":{\"events\":["u8).ToDeviceMessages(plan.ToDevice).Raw("]}"u8);
     }
 
     private static void WriteDeviceLists(PooledBuffer output, AnswerPlan plan)
@@ -196,13 +185,14 @@ internal readonly struct EventOut(Reader reader, AnswerPlan plan)
             return;
         }
         var device = e.Sender == reader.User.Id ? reader.Request.DeviceId : null;
+        var relations = plan.Relations.TryGetValue(e.EventId, out var bundle) ? bundle.Span : default;
         if (reader.Request.Filter.EventFields is not { } fields)
         {
-            e.Write(output, plan.NowMs, device, readerAt);
+            e.Write(output, plan.NowMs, device, readerAt, relations);
             return;
         }
         using var whole = new PooledBuffer(e.Body.Length + 128);
-        e.Write(whole, plan.NowMs, device, readerAt);
+        e.Write(whole, plan.NowMs, device, readerAt, relations);
         fields.Write(output, whole.Written);
     }
 }

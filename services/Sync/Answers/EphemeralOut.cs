@@ -1,6 +1,7 @@
 using Matrix.Primitives;
 using Matrix.Storage.Ephemeral;
 using Matrix.Storage.Streams;
+using Matrix.Storage.Sync;
 
 namespace Matrix.Sync.Answers;
 
@@ -13,6 +14,24 @@ internal static class EphemeralOut
         output.Raw("\"presence\":"u8).Text(row.Presence).Raw(",\"currently_active\":"u8).Raw(row.CurrentlyActive ? "true"u8 : "false"u8);
         if (row.LastActiveTsMs > 0) output.Raw(",\"last_active_ago\":"u8).Number(Math.Max(0, nowMs - row.LastActiveTsMs));
         if (row.StatusMsg is not null) output.Raw(",\"status_msg\":"u8).Text(row.StatusMsg);
+        return output;
+    }
+
+    /// <summary>Account data as events, without the brackets around them.</summary>
+    public static PooledBuffer AccountData(this PooledBuffer output, List<(string Type, ReadOnlyMemory<byte> Content)> data)
+    {
+        var first = true;
+        foreach (var (type, content) in data)
+            output.Comma(ref first).Raw("{\"type\":"u8).Text(type).Raw(",\"content\":"u8).Raw(content.Span).Raw("}"u8);
+        return output;
+    }
+
+    /// <summary>Messages as events, without the brackets around them.</summary>
+    public static PooledBuffer ToDeviceMessages(this PooledBuffer output, List<ToDeviceMessage> messages)
+    {
+        var first = true;
+        foreach (var m in messages)
+            output.Comma(ref first).Raw("{\"sender\":"u8).Text(m.Sender).Raw(",\"type\":"u8).Text(m.Type).Raw(",\"content\":"u8).Raw(m.Content.Span).Raw("}"u8);
         return output;
     }
 

@@ -1,6 +1,7 @@
 using System.Buffers;
 using Matrix.Events;
 using Matrix.Primitives;
+using Matrix.Rooms.Aggregations;
 using Matrix.Storage.Streams;
 using Matrix.Sync.Engine;
 using Matrix.Sync.Rooms;
@@ -20,9 +21,10 @@ internal sealed class FillStage(SyncState state, ISyncStore store)
 
     public async Task RunAsync(AnswerPlan plan, Reader reader, CancellationToken ct)
     {
-        foreach (var part in plan.Joined) if (part.Gap is not null) await FillGapAsync(part, ct);
+        foreach (var part in plan.Joined) if (part.Gap is not null) await FillGapAsync(plan, part, reader, ct);
         foreach (var part in plan.Joined) DropKnownMembers(part, reader);
         await FillEventsAsync(plan, reader, ct);
+        await FillRelationsAsync(plan, reader, ct);
         await FillReceiptsAsync(plan, reader, ct);
         if (plan.AskToDevice) await FillToDeviceAsync(plan, reader, ct);
         if (reader.Request.Filter.EventFormat == EventFormat.Federation) await FillPdusAsync(plan, ct);
@@ -30,12 +32,30 @@ internal sealed class FillStage(SyncState state, ISyncStore store)
     }
 
     /// <summary>The difference of the states at both ends of the gap.</summary>
-    private async Task FillGapAsync(RoomPlan part, CancellationToken ct)
+    private async Task FillGapAsync(AnswerPlan plan, RoomPlan part, Reader reader, CancellationToken ct)
     {
         var (room, since, start) = part.Gap!.Value;
         var before = await store.StateAtAsync(room, since, ct);
+        var changed = new Dictionary<long, long>();
         foreach (var (key, nid) in await store.StateAtAsync(room, start, ct))
-            if (before.GetValueOrDefault(key) != nid) part.State.Add(new StateRef(nid, null));
+            if (before.GetValueOrDefault(key) != nid) changed[key] = nid;
+        var keys = await store.StateKeysAsync(changed.Keys, ct);
+        foreach (var (keyNid, nid) in changed)
+        {
+            if (!keys.TryGetValue(keyNid, out var key)) continue;
+            if (part.Request.Tells(key)) part.State.Add(new StateRef(nid, null));
+            if (key.Type == EventTypes.Member && key.Key != reader.User.Id) TellDevices(plan, part.RoomId, key.Key);
+        }
+    }
+
+    /// <summary>Who came or went during the gap, as far as it still matters.</summary>
+    private void TellDevices(AnswerPlan plan, string roomId, string userId)
+    {
+        bool? isJoined;
+        using (state.Read())
+            isJoined = state.Rooms.TryGetValue(roomId, out var room) && room.Cache is { } cache
+                ? cache.Members.TryGetValue(userId, out var member) && member.Membership == Membership.Join : null;
+        (isJoined == false ? plan.DevicesLeft : plan.DevicesChanged).Add(userId);
     }
 
     /// <summary>Lazily loaded members that the device has been told already, or is told anyway.</summary>
@@ -46,7 +66,7 @@ internal sealed class FillStage(SyncState state, ISyncStore store)
         var since = reader.Request.Since?.Events ?? 0;
         foreach (var (userId, member) in part.LazyMembers)
         {
-            var isKnown = !part.IsFull && !reader.Request.RedundantMembers && reader.Device.Knows(part.RoomId, userId, member.Nid, since);
+            var isKnown = !part.IsFull && !part.Request.RedundantMembers && reader.Members.Knows(part.RoomId, userId, member.Nid, since);
             if (!isKnown && told.Add(member.Nid)) part.State.Add(member);
         }
     }
@@ -54,7 +74,11 @@ internal sealed class FillStage(SyncState state, ISyncStore store)
     private async Task FillEventsAsync(AnswerPlan plan, Reader reader, CancellationToken ct)
     {
         var missing = new HashSet<long>();
-        foreach (var part in plan.Joined) foreach (var r in part.State) if (r.Event is null) missing.Add(r.Nid);
+        foreach (var part in plan.Joined)
+        {
+            foreach (var r in part.State) if (r.Event is null) missing.Add(r.Nid);
+            foreach (var r in part.Profile?.Heroes ?? []) if (r.Event is null) missing.Add(r.Nid);
+        }
         var loaded = new Dictionary<long, CachedEvent>();
         foreach (var nids in missing.Chunk(EventsPerQuery))
             foreach (var e in await store.EventsByNidsAsync(nids, ct)) loaded[e.EventNid] = CachedEvent.Of(e);
@@ -63,23 +87,20 @@ internal sealed class FillStage(SyncState state, ISyncStore store)
         {
             foreach (var r in part.State)
                 if ((r.Event ?? loaded.GetValueOrDefault(r.Nid)) is { } e) part.StateEvents.Add(e);
-            if (part.Gap is not null) AfterGap(plan, part, reader);
+            foreach (var r in part.Profile?.Heroes ?? [])
+                if ((r.Event ?? loaded.GetValueOrDefault(r.Nid)) is { } e) part.Profile!.HeroEvents.Add(e);
+            if (part.Gap is not null) AfterGap(part);
             if (!filter.MatchesEverything) part.StateEvents.RemoveAll(e => !filter.Matches(e.View));
         }
         if (loaded.Count > 0) Keep(plan, loaded);
     }
 
-    private static void AfterGap(AnswerPlan plan, RoomPlan part, Reader reader)
+    private static void AfterGap(RoomPlan part)
     {
         // The filter may have hidden a newer event at the same key: that one is told.
         var newest = part.StateEvents.GroupBy(e => e.Key).Select(g => g.MaxBy(e => e.Position)!).ToList();
         part.StateEvents.Clear();
         part.StateEvents.AddRange(newest);
-        foreach (var e in newest)
-        {
-            if (!e.IsMember || e.StateKey == reader.User.Id) continue;
-            (e.Membership == Membership.Join ? plan.DevicesChanged : plan.DevicesLeft).Add(e.StateKey!);
-        }
     }
 
     private void Keep(AnswerPlan plan, Dictionary<long, CachedEvent> loaded)
@@ -87,8 +108,26 @@ internal sealed class FillStage(SyncState state, ISyncStore store)
         using (state.Write())
             foreach (var part in plan.Joined)
                 if (state.Rooms.TryGetValue(part.RoomId, out var room) && room.Cache is { } cache)
-                    foreach (var r in part.State)
+                    foreach (var r in part.State.Concat(part.Profile?.Heroes ?? []))
                         if (r.Event is null && loaded.TryGetValue(r.Nid, out var e) && e.IsMember) cache.Keep(e);
+    }
+
+    /// <summary>
+    /// Aggregations of timelines that are limited: whoever has all events sees the children themselves. In the steady state there are none.
+    /// Spec: client-server-api/#aggregations-of-child-events
+    /// </summary>
+    private async Task FillRelationsAsync(AnswerPlan plan, Reader reader, CancellationToken ct)
+    {
+        List<AggregationTarget>? targets = null;
+        foreach (var part in plan.Joined.Concat(plan.LeftPlans))
+        {
+            if (!part.Limited || part.RoomNid == 0) continue;
+            foreach (var e in part.Timeline)
+                if (AggregationTarget.Of(e.View, part.RoomNid, e.IsRedacted, part.UpTo ?? plan.Now.Events) is { } target) (targets ??= []).Add(target);
+        }
+        if (targets is null) return;
+        var aggregations = new AggregationReader(new UserId(reader.User.Id), reader.Request.DeviceId, reader.User.AccountData.Ignored, OmitRoomId: true);
+        plan.Relations = await store.BundleAsync(aggregations, targets, ct);
     }
 
     private async Task FillReceiptsAsync(AnswerPlan plan, Reader reader, CancellationToken ct)
@@ -108,14 +147,8 @@ internal sealed class FillStage(SyncState state, ISyncStore store)
     private async Task FillToDeviceAsync(AnswerPlan plan, Reader reader, CancellationToken ct)
     {
         var since = reader.Request.Since?.ToDevice ?? 0;
-        var messages = await store.ToDeviceAsync(reader.User.Id, reader.Request.DeviceId, since, plan.Now.ToDevice, ToDeviceLimit, ct);
-        if (messages.Count == ToDeviceLimit)
-        {
-            // The token says up to where messages were told; a position is told whole or not at all.
-            var last = messages[^1].Position;
-            if (messages[0].Position != last) messages.RemoveAll(m => m.Position == last);
-            plan.Now = plan.Now with { ToDevice = messages[^1].Position };
-        }
+        var (messages, upTo) = await ToDevicePage.ReadAsync(store, reader, since, plan.Now.ToDevice, ToDeviceLimit, ct);
+        plan.Now = plan.Now with { ToDevice = upTo };
         plan.ToDevice = messages;
     }
 

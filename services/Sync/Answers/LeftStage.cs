@@ -17,14 +17,15 @@ internal sealed class LeftStage(ISyncStore store)
         var turns = (await store.EventsByNidsAsync([.. plan.Left.Select(l => l.Own.EventNid)], ct)).ToDictionary(e => e.EventNid, e => CachedEvent.Of(e));
         foreach (var left in plan.Left)
         {
+            var wanted = reader.For(left.As);
             if (forgotten.Contains(left.Own.RoomNid) || !turns.TryGetValue(left.Own.EventNid, out var turn)) continue;
-            var part = new RoomPlan(left.Own.RoomId) { MustTell = true };
+            var part = new RoomPlan(left.Own.RoomId, wanted.Request) { MustTell = true, RoomNid = left.Own.RoomNid, UpTo = left.LeftAt };
             // Who was never in the room is told his own event only: an invitation that was rejected or withdrawn.
-            if (left.LeftAt == 0 || !left.WasJoined || (reader.Request.IsInitial && turn.PrevMembership != Membership.Join)) TellTurn(reader, part, turn);
-            else await TellStayAsync(reader, part, left, ct);
+            if (left.LeftAt == 0 || !left.WasJoined || (reader.Request.IsInitial && turn.PrevMembership != Membership.Join)) TellTurn(wanted, part, turn);
+            else await TellStayAsync(wanted, part, left, ct);
             plan.LeftPlans.Add(part);
         }
-        if (!reader.Request.IsInitial) await FindStrangersAsync(plan, ct);
+        if (!reader.Request.IsInitial && !reader.Request.IsSliding) await FindStrangersAsync(plan, ct);
     }
 
     private static void TellTurn(Reader reader, RoomPlan part, CachedEvent turn)
@@ -76,7 +77,8 @@ internal sealed class LeftStage(ISyncStore store)
         foreach (var stored in await store.EventsByNidsAsync(nids, ct))
         {
             var e = CachedEvent.Of(stored);
-            if (reader.Request.LazyMembers && e.IsMember && !senders.Contains(e.StateKey!)) continue;
+            var isLazy = reader.Request.LazyMembers && e.IsMember;
+            if (isLazy ? !senders.Contains(e.StateKey!) && !(reader.Request.IsSliding && reader.Request.Tells(e.Key)) : !reader.Request.Tells(e.Key)) continue;
             if (reader.Request.Filter.Room.State.Matches(e.View)) part.StateEvents.Add(e);
         }
     }

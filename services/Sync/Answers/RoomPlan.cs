@@ -5,9 +5,13 @@ using Matrix.Sync.Unread;
 namespace Matrix.Sync.Answers;
 
 /// <summary>What a joined or left room's part of an answer consists of: references, found under the lock; written afterwards.</summary>
-internal sealed class RoomPlan(string roomId)
+internal sealed class RoomPlan(string roomId, SyncRequest request)
 {
     public string RoomId { get; } = roomId;
+    public SyncRequest Request { get; } = request;
+    public long RoomNid { get; init; }
+    /// <summary>Of a room that was left: the position of that; null: the answer's.</summary>
+    public long? UpTo { get; init; }
     /// <summary>Ascending.</summary>
     public List<CachedEvent> Timeline { get; } = [];
     /// <summary>The reader's membership at each event of the timeline; null: joined at all of them.</summary>
@@ -17,6 +21,8 @@ internal sealed class RoomPlan(string roomId)
     public long StartsAfter { get; set; }
     /// <summary>State to tell; events that are not loaded yet have a nid only.</summary>
     public List<StateRef> State { get; } = [];
+    /// <summary>What sliding sync says of the room besides.</summary>
+    public RoomProfile? Profile { get; set; }
     /// <summary>What is told of it, once all of it is loaded and filtered.</summary>
     public List<CachedEvent> StateEvents { get; } = [];
     /// <summary>Members that are told because of events of theirs, and skipped when the device knows them. Users by nid.</summary>
@@ -44,6 +50,16 @@ internal sealed class RoomPlan(string roomId)
 
 /// <param name="Heroes">Null: the room has a name or an alias.</param>
 internal sealed record RoomSummary(string[]? Heroes, int Joined, int Invited);
+
+/// <summary>Name, picture and heroes as of now.</summary>
+/// <param name="Name">The event that sets it; null: none does.</param>
+/// <param name="Bump">Position of the newest event that is activity; null: the window has none.</param>
+internal sealed record RoomProfile(CachedEvent? Name, CachedEvent? Avatar, long? Bump)
+{
+    public List<StateRef> Heroes { get; } = [];
+    /// <summary>Their member events, once they are loaded.</summary>
+    public List<CachedEvent> HeroEvents { get; } = [];
+}
 
 /// <summary>An invitation or a knock: stripped state, and the membership event itself.</summary>
 internal sealed class StrippedPlan(string roomId)

@@ -1,6 +1,7 @@
 using Matrix.Events;
 using Matrix.Rooms;
 using Matrix.Sync.Rooms;
+using Matrix.Sync.Sliding;
 
 namespace Matrix.Sync.Answers;
 
@@ -206,9 +207,8 @@ internal ref struct RoomPlanner
         {
             var atEnd = new StateWalk(cache);
             for (var j = window.Count - 1; j > end; j--) atEnd.Undo(window[j]);
-            foreach (var e in cache.State.Values) Add(atEnd.Get(e.Key));
-            if (!request.LazyMembers)
-                foreach (var user in cache.Members.Keys) Add(atEnd.Get(MemberKey(user)));
+            foreach (var e in cache.State.Values) if (request.Tells(e.Key)) Add(atEnd.Get(e.Key));
+            foreach (var user in request.AllMembers ? cache.Members.Keys : request.Required?.MemberKeys ?? []) Add(atEnd.Get(MemberKey(user)));
             return;
         }
         if (cache.Floor > known)
@@ -224,12 +224,31 @@ internal ref struct RoomPlanner
         }
         if (atNow is null) return;
         foreach (var (key, value) in atNow)
-            if (value.Nid != walk.Get(key).Nid) Add(value);
+            if (value.Nid != walk.Get(key).Nid && (request.Tells(key) || IsMemberNews(key))) Add(value);
     }
+
+    /// <summary>Sliding sync with lazily loaded members: who keeps them is told all changes, unless there is a gap.</summary>
+    private readonly bool IsMemberNews(StateKey key) => request is { IsSliding: true, LazyMembers: true } && key.Type == EventTypes.Member && !plan.Limited;
 
     private readonly void Add(StateRef value)
     {
         if (!value.IsNone) plan.State.Add(value);
+    }
+
+    /// <summary>What sliding sync tells of the room besides.</summary>
+    public readonly void PlanProfile()
+    {
+        var profile = new RoomProfile(cache.Current(EventTypes.Name), cache.Current(EventTypes.Avatar), LastActivity());
+        foreach (var hero in plan.Summary?.Heroes ?? [])
+            if (cache.Current(MemberKey(hero)) is { IsNone: false } member) profile.Heroes.Add(member);
+        plan.Profile = profile;
+    }
+
+    private readonly long? LastActivity()
+    {
+        for (var i = cache.Window.Count - 1; i >= 0; i--)
+            if (cache.Window[i].Event is var e && e.Position <= now && BumpTypes.Contains(e.Type)) return e.Position;
+        return null;
     }
 
     // ---------------------------------------------------------------- members
@@ -252,7 +271,7 @@ internal ref struct RoomPlanner
 
     private readonly string[]? Heroes()
     {
-        if (HasText(EventTypes.Name, "name"u8) || HasText(EventTypes.CanonicalAlias, "alias"u8)) return null;
+        if (HasText(EventTypes.Name, "name"u8) || (!request.IsSliding && HasText(EventTypes.CanonicalAlias, "alias"u8))) return null;
         const int Most = 5;
         var self = reader.User.Id;
         return [.. cache.Heroes().Where(user => user != self).Take(Most)];
@@ -268,8 +287,13 @@ internal ref struct RoomPlanner
     {
         if (!request.LazyMembers) return;
         var seen = new HashSet<string>(StringComparer.Ordinal);
-        if (plan.IsFull && seen.Add(reader.User.Id)) Need(reader.User.Id, atEnd);
-        foreach (var e in plan.Timeline) if (seen.Add(e.Sender)) Need(e.Sender, atEnd);
+        if (plan.IsFull && !request.IsSliding && seen.Add(reader.User.Id)) Need(reader.User.Id, atEnd);
+        foreach (var e in plan.Timeline)
+        {
+            if (seen.Add(e.Sender)) Need(e.Sender, atEnd);
+            if (request.IsSliding && e.IsMember && seen.Add(e.StateKey!)) Need(e.StateKey!, atEnd);
+        }
+        if (request.IsSliding) return;
         foreach (var hero in plan.Summary?.Heroes ?? []) if (seen.Add(hero)) Need(hero, atEnd);
     }
 

@@ -94,17 +94,24 @@ internal sealed partial class RoomStage(
             return false;
         }
         cache.LastUsed = clock.GetTimestamp();
-        var part = new RoomPlan(room.Id) { MustTell = joined.IsNew || reader.Request.IsInitial };
-        var planner = new RoomPlanner(cache, reader, part, Membership.Join, joined.Known, plan.Now.Events, joined.IsFull);
+        var wanted = reader.For(joined.As);
+        var part = new RoomPlan(room.Id, wanted.Request) { RoomNid = room.Nid, MustTell = joined.IsNew || reader.Request.IsInitial || wanted.Request.IsSliding };
+        var planner = new RoomPlanner(cache, wanted, part, Membership.Join, joined.Known, plan.Now.Events, joined.IsFull);
         var mayExtend = turn < MaxTurns - 2 && cache.Window.Count < MaxWindow;
         if (planner.Run(mayExtend) == RoomPlanner.Outcome.TooShallow)
         {
             needs.Shallow.Add((room, cache));
             return false;
         }
-        if (!TryCountUnread(plan, reader, own, cache, part, needs)) return false;
+        if (wanted.Request.CountsUnread && !TryCountUnread(plan, wanted, own, cache, part, needs)) return false;
 
         if (part.Gap is { } gap) part.Gap = gap with { RoomNid = room.Nid };
+        plan.Joined.Add(part);
+        if (wanted.Request.IsSliding)
+        {
+            planner.PlanProfile();
+            return true;
+        }
         if (joined.IsNew)
         {
             part.Limited = true;        // Synapse: what the client may have of an earlier stay does not join this
@@ -113,7 +120,6 @@ internal sealed partial class RoomStage(
         PlanEphemeral(plan, reader, room, joined, part);
         PlanAccountData(reader, joined, part, older);
         PlanContacts(plan, reader, part);
-        plan.Joined.Add(part);
         return true;
     }
 
@@ -181,6 +187,8 @@ internal sealed partial class RoomStage(
         var isWhole = joined.Known == long.MinValue;
         foreach (var (type, entry) in reader.User.AccountData.OfRoom(part.RoomId))
         {
+            // Changed since this answer's moment: the next one tells it.
+            if (entry.IsStale) continue;
             if (isWhole ? entry.IsDeleted : !AnswerPlanner.IsChanged(part.RoomId, type, entry, since, older)) continue;
             if (reader.Request.Filter.Room.AccountData.Matches(type, null, part.RoomId)) part.AccountData.Add((type, entry.Content));
         }

@@ -1,6 +1,7 @@
 using System.Diagnostics.Metrics;
 using Matrix.ServiceDefaults;
 using Matrix.Sync.Rooms;
+using Matrix.Sync.Sliding;
 using Matrix.Sync.Users;
 
 namespace Matrix.Sync.Engine;
@@ -16,16 +17,21 @@ internal sealed partial class CacheKeeper : BackgroundService
     /// <summary>The rest is for what other parts of the process cache.</summary>
     private const double Share = 0.7;
 
+    /// <summary>Connections of sliding sync may have this part of what is left, once memory is short.</summary>
+    private const int ConnectionsShare = 8;
+
     private readonly SyncState state;
     private readonly UserTable users;
+    private readonly Connections connections;
     private readonly TimeProvider clock;
     private readonly ILogger<CacheKeeper> log;
     private readonly long budget;
     private long bytes;
 
-    public CacheKeeper(SyncState state, UserTable users, HomeserverConfig config, IMeterFactory meters, TimeProvider clock, ILogger<CacheKeeper> log)
+    public CacheKeeper(
+        SyncState state, UserTable users, Connections connections, HomeserverConfig config, IMeterFactory meters, TimeProvider clock, ILogger<CacheKeeper> log)
     {
-        (this.state, this.users, this.clock, this.log) = (state, users, clock, log);
+        (this.state, this.users, this.connections, this.clock, this.log) = (state, users, connections, clock, log);
         budget = (long)(config.CacheBudgetBytes * Share);
         var meter = meters.Create("Armada.Sync");
         meter.CreateObservableGauge("armada.sync.cache.size", () => Volatile.Read(ref bytes), "By", "Rooms and users in memory");
@@ -49,14 +55,14 @@ internal sealed partial class CacheKeeper : BackgroundService
         DropIdleUsers();
         using (state.Write()) state.Typing.Prune(state.NowMs, state.Rooms.ContainsKey);
         var total = Measure();
-        if (total > budget) LogEvicting(log, total, Evict(total));
+        if (total > budget) LogEvicting(log, total, Evict(budget / 10 * 9));
         Volatile.Write(ref bytes, Measure());
     }
 
     private long Measure()
     {
         using (state.Read())
-            return state.Rooms.Values.Sum(r => 512 + (r.Cache?.Bytes ?? 0)) + state.Users.Values.Sum(u => u.Bytes);
+            return state.Rooms.Values.Sum(r => 512 + (r.Cache?.Bytes ?? 0)) + state.Users.Values.Sum(u => u.Bytes) + connections.Bytes;
     }
 
     private void DropIdleUsers()
@@ -76,8 +82,12 @@ internal sealed partial class CacheKeeper : BackgroundService
         }
     }
 
-    private int Evict(long total)
+    /// <summary>The coldest go until that many bytes are left; how many went.</summary>
+    public int Evict(long toBytes)
     {
+        // Another instance may have gone on with these: they are read again where they are needed.
+        connections.Trim(toBytes / ConnectionsShare);
+        var total = Measure();
         List<(long LastUsed, long Bytes, Room? Room, User? User)> all;
         using (state.Read())
         {
@@ -88,7 +98,7 @@ internal sealed partial class CacheKeeper : BackgroundService
         var evicted = 0;
         foreach (var (_, size, room, user) in all)
         {
-            if (total <= budget / 10 * 9) break;
+            if (total <= toBytes) break;
             if (user is not null && !TryDrop(user)) continue;
             if (room is not null)
                 using (state.Write())

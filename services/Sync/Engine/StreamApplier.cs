@@ -4,6 +4,7 @@ using Matrix.Storage.Ephemeral;
 using Matrix.Storage.Events;
 using Matrix.Storage.Streams;
 using Matrix.Sync.Rooms;
+using Matrix.Sync.Sliding;
 using Matrix.Sync.Users;
 
 namespace Matrix.Sync.Engine;
@@ -71,9 +72,12 @@ internal sealed class StreamApplier(SyncState state, ContactNews contacts, Typin
         var isOutlier = (row.Flags & EventFlags.Outlier) != 0;
         if (row.Type == EventTypes.Member && row.StateKey is { } who && (row.IsCurrentState || isOutlier)) ApplyMembership(row, who, woken);
         foreach (var move in row.Moves) if (move.Type == EventTypes.Member) ApplyMembership(row, move, woken);
+        if (state.Users.TryGetValue(row.Sender, out var sender)) sender.LastActiveMs = Math.Max(sender.LastActiveMs, row.ReceivedTsMs);
         if (isOutlier || !state.Rooms.TryGetValue(row.RoomId, out var room)) return;
 
         room.LastEvent = row.Position;
+        if (room.Bump is not null && BumpTypes.Contains(row.Type)) room.Bump = row.Position;
+        if (row.Type is EventTypes.Create or EventTypes.Encryption || (row.Flags & EventFlags.StateMoved) != 0) room.Facts = null;
         if (room.Arriving is not null || room.Cache is not null)
         {
             // The room came into memory after the rows were looked at.
@@ -83,6 +87,8 @@ internal sealed class StreamApplier(SyncState state, ContactNews contacts, Typin
             if (room.Cache is { } cache && (!isKnown || !cache.Append(e!, row.IsCurrentState))) room.Cache = null;
         }
         room.WakePeekers();
+        if (row.Type == EventTypes.Member && row.StateKey is { } member && row.IsCurrentState) NoteContact(row, room, member, ToMembership(row));
+        foreach (var move in row.Moves) if (move.Type == EventTypes.Member) NoteContact(row, room, move.StateKey, move.Membership);
         foreach (var watcher in room.Watchers)
         {
             watcher.LastEvent = row.Position;
@@ -97,6 +103,12 @@ internal sealed class StreamApplier(SyncState state, ContactNews contacts, Typin
         var membership = MembershipNames.Parse(ToMembership(row));
         ForUser(user, row.Position, Replication.Streams.Events, u => Join(u, row, membership, row.EventNid, row.Sender));
         woken.Add(user);
+    }
+
+    private static void NoteContact(EventRow row, Room room, string who, string? membership)
+    {
+        foreach (var watcher in room.Watchers)
+            if (watcher.Id != who) watcher.Contacts.Add(row.Position, who, membership == Memberships.Join);
     }
 
     /// <summary>Forks were resolved: the user's membership is another one from this event on, by an older event of his own, or by none.</summary>
@@ -121,6 +133,7 @@ internal sealed class StreamApplier(SyncState state, ContactNews contacts, Typin
         own.EventNid = eventNid;
         own.Sender = sender;
         own.Forgotten = false;
+        own.Facts = null;
         if (membership == Membership.Join) state.Watch(user, own);
         else state.Unwatch(user, own);
         user.LastEvent = row.Position;
@@ -149,10 +162,13 @@ internal sealed class StreamApplier(SyncState state, ContactNews contacts, Typin
     private void Apply(long position, string roomId, ReceiptRow receipt, HashSet<User> woken)
     {
         if (state.Users.TryGetValue(receipt.UserId, out var owner))
+        {
+            owner.LastActiveMs = Math.Max(owner.LastActiveMs, receipt.TsMs);
             ForUser(owner, position, Replication.Streams.Receipts, u =>
             {
                 if (u.Find(roomId) is { } own) own.Receipts[(receipt.ReceiptType, receipt.ThreadId)] = receipt;
             });
+        }
         if (!state.Rooms.TryGetValue(roomId, out var room)) return;
         room.LastReceipt = position;
         room.Receipts.Add(position, receipt);
@@ -175,6 +191,7 @@ internal sealed class StreamApplier(SyncState state, ContactNews contacts, Typin
             foreach (var row in rows)
             {
                 var who = TypingRow.Decode(row.Payload.Span);
+                if (who.Typing && state.Users.TryGetValue(who.UserId, out var typist)) typist.LastActiveMs = now;
                 state.Typing.Of(row.Key).Apply(row.Position, who.UserId, who.Typing, who.ExpiresTsMs, now);
                 if (!state.Rooms.TryGetValue(row.Key, out var room)) continue;
                 if (who.Typing) typing.Expect(room.Id, who.ExpiresTsMs);

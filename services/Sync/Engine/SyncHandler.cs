@@ -31,7 +31,7 @@ internal sealed class SyncHandler(
         var (user, device) = await users.PinAsync(request.UserId, request.DeviceId, ct);
         try
         {
-            if (request.Since is { } acknowledged) await AcknowledgeAsync(user, device, request, acknowledged.ToDevice, ct);
+            if (request.Since is { } acknowledged) await AcknowledgeAsync(user, device, request.DeviceId, acknowledged.ToDevice, ct);
             return await AnswerAsync(new Reader(request, user, device), form, timeout, started, ct);
         }
         finally
@@ -94,10 +94,10 @@ internal sealed class SyncHandler(
     }
 
     /// <summary>What the client has seen is deleted. Spec: client-server-api/#send-to-device-messaging</summary>
-    private async Task AcknowledgeAsync(User user, Device device, SyncRequest request, long upTo, CancellationToken ct)
+    public async Task AcknowledgeAsync(User user, Device device, string deviceId, long upTo, CancellationToken ct)
     {
         if (device.FirstToDevice > upTo) return;
-        await store.DeleteToDeviceAsync(user.Id, request.DeviceId, upTo, ct);
+        await store.DeleteToDeviceAsync(user.Id, deviceId, upTo, ct);
         using (state.Write()) device.Acknowledged(upTo);
     }
 }

@@ -30,7 +30,7 @@ internal sealed class InitialSyncForm(IReadOnlySet<string> published) : IAnswerF
         }
         output.Raw("],\"account_data\":["u8);
         // Synapse: push rules are no account data here.
-        WriteData(output, plan.AccountData.FindAll(d => d.Type != AccountDataCache.PushRulesType));
+        output.AccountData(plan.AccountData.FindAll(d => d.Type != AccountDataCache.PushRulesType));
         output.Raw("]}"u8);
     }
 
@@ -66,7 +66,7 @@ internal sealed class InitialSyncForm(IReadOnlySet<string> published) : IAnswerF
         first = true;
         foreach (var e in part.StateEvents) LegacyEvent.Write(output.Comma(ref first), part.RoomId, e, plan.NowMs, null, Membership.None);
         output.Raw("],\"account_data\":["u8);
-        WriteData(output, part.AccountData);
+        output.AccountData(part.AccountData);
         output.Raw("]}"u8);
     }
 
@@ -88,12 +88,5 @@ internal sealed class InitialSyncForm(IReadOnlySet<string> published) : IAnswerF
         if (!plan.Presence.Exists(p => p.UserId == reader.User.Id))
             LegacyEvent.WritePresence(output.Comma(ref first), reader.User.Id, Offline with { LastActiveTsMs = plan.NowMs }, plan.NowMs);
         output.Raw("]"u8);
-    }
-
-    private static void WriteData(PooledBuffer output, List<(string Type, ReadOnlyMemory<byte> Content)> data)
-    {
-        var first = true;
-        foreach (var (type, content) in data)
-            output.Comma(ref first).Raw("{\"type\":"u8).Text(type).Raw(",\"content\":"u8).Raw(content.Span).Raw("}"u8);
     }
 }

@@ -37,6 +37,7 @@ internal sealed class CachedEvent
     public string? StateKey => View.StateKey;
     /// <summary>Event that this accepted redaction redacts.</summary>
     public string? Redacts => View.Redacts;
+    public bool IsRedacted { get; private init; }
     public bool IsState => View.StateKey is not null;
     public bool IsMember => View.StateKey is not null && View.Type == EventTypes.Member;
     public StateKey Key => new(View.Type, View.StateKey!);
@@ -61,12 +62,12 @@ internal sealed class CachedEvent
         return Make(output.Written.ToArray(), head, pdu, pdu.Redacts, e.Position ?? 0, e.EventNid,
             isMember ? MembershipNames.Parse(pdu.Membership) : Membership.None,
             isMember ? MembershipNames.Parse(new CanonicalObject(e.PrevContent.Span).GetString("membership"u8)) : Membership.None,
-            e.ReplacesEventId, e.TxnDeviceId, e.TxnId);
+            e.ReplacesEventId, e.TxnDeviceId, e.TxnId, e.RedactedBy is not null);
     }
 
     private static CachedEvent Make(
         byte[] body, int head, Pdu like, string? redacts, long position, long nid, Membership membership, Membership before, string? replaces,
-        string? txnDevice, string? txn)
+        string? txnDevice, string? txn, bool isRedacted)
     {
         var json = body.AsMemory(0, head);
         new CanonicalObject(json.Span).TryGet("content"u8, out var content);
@@ -79,7 +80,7 @@ internal sealed class CachedEvent
         return new CachedEvent(view, body)
         {
             Position = position, Nid = nid, Membership = membership, PrevMembership = before, ReplacesEventId = replaces, TxnDeviceId = txnDevice,
-            TxnId = txn,
+            TxnId = txn, IsRedacted = isRedacted,
         };
     }
 
@@ -118,13 +119,15 @@ internal sealed class CachedEvent
         output.Raw(",\"unsigned\":{\"redacted_because\":"u8);
         redaction.Write(output, redaction.View.OriginServerTs, null, Membership.None);
         output.Raw(",\"redacted_by\":"u8).Text(redaction.EventId).Raw(","u8);
-        return Make(output.Written.ToArray(), head, View, null, Position, Nid, Membership, PrevMembership, ReplacesEventId, TxnDeviceId, TxnId);
+        return Make(output.Written.ToArray(), head, View, null, Position, Nid, Membership, PrevMembership, ReplacesEventId, TxnDeviceId, TxnId, isRedacted: true);
     }
 
     /// <summary>The whole event for one reader: <paramref name="device"/> is set for the sender's own devices only.</summary>
-    public void Write(PooledBuffer output, long nowMs, string? device, Membership reader)
+    /// <param name="relations">Its aggregations, JSON; empty: none.</param>
+    public void Write(PooledBuffer output, long nowMs, string? device, Membership reader, ReadOnlySpan<byte> relations = default)
     {
         output.Raw(Body);
+        if (!relations.IsEmpty) output.Raw("\"m.relations\":"u8).Raw(relations).Raw(","u8);
         WriteEnd(output, nowMs, device, reader);
     }
 

@@ -1,3 +1,5 @@
+using Matrix.Events;
+using Matrix.Rooms;
 using Matrix.Storage.Streams;
 using Matrix.Sync.Users;
 
@@ -24,6 +26,11 @@ internal sealed class Room(string id, long nid, long receiptsPosition, TypingUse
     /// <summary>Events that arrived while the room is being loaded; null: it is not.</summary>
     public List<ArrivingEvent>? Arriving { get; set; }
 
+    /// <summary>What lists of rooms are filtered by; null: not known.</summary>
+    public RoomFacts? Facts { get; set; }
+    /// <summary>Position of the newest event that counts as activity; null: not known.</summary>
+    public long? Bump { get; set; }
+
     /// <summary>Requests of readers who are not in the room; <see cref="PeekSignal"/> wakes them.</summary>
     public int Peekers { get; set; }
     /// <summary>Own lock.</summary>
@@ -36,6 +43,16 @@ internal sealed class Room(string id, long nid, long receiptsPosition, TypingUse
     }
 
     public override string ToString() => Id;
+}
+
+/// <param name="Type">Null: an ordinary room.</param>
+internal sealed record RoomFacts(string? Type, bool IsEncrypted)
+{
+    public static readonly string[] Types = [EventTypes.Create, EventTypes.Encryption];
+    public static RoomFacts Unknown { get; } = new(null, false);
+
+    public static RoomFacts Of(CachedEvent? create, bool isEncrypted) =>
+        new(create is null ? null : StateContent.String(create.Content, "type"u8), isEncrypted);
 }
 
 /// <param name="Event">Null: the room has to be loaded again from there on.</param>

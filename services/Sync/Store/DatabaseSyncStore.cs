@@ -2,6 +2,7 @@ using Matrix.Events;
 using Matrix.Primitives;
 using Matrix.Replication;
 using Matrix.Rooms;
+using Matrix.Rooms.Aggregations;
 using Matrix.Storage.Events;
 using Matrix.Storage.Keys;
 using Matrix.Storage.Rooms;
@@ -10,7 +11,8 @@ using Matrix.Storage.Sync;
 namespace Matrix.Sync.Store;
 
 internal sealed class DatabaseSyncStore(
-    SyncReader sync, EventReader events, RoomReader rooms, StateReader states, EventVisibility visibility, DeviceKeyStore keys) : ISyncStore
+    SyncReader sync, SlidingStore sliding, EventReader events, RoomReader rooms, StateReader states, EventVisibility visibility,
+    DeviceKeyStore keys, Aggregator aggregator) : ISyncStore
 {
     public Task<Dictionary<StreamDefinition, long>> PositionsAsync(CancellationToken ct) => sync.PositionsAsync(ct);
 
@@ -71,6 +73,29 @@ internal sealed class DatabaseSyncStore(
 
     public Task<List<(string UserId, string RoomId)>> JoinedRoomsAsync(IReadOnlyCollection<string> userIds, CancellationToken ct) =>
         sync.JoinedRoomsAsync(userIds, ct);
+
+    public Task<List<StoredReceipt>> ReceiptsOnAsync(
+        IReadOnlyCollection<string> roomIds, IReadOnlyCollection<string> eventIds, long upTo, CancellationToken ct) =>
+        sync.ReceiptsOnAsync(roomIds, eventIds, upTo, ct);
+
+    public Task<Dictionary<long, StateKey>> StateKeysAsync(IReadOnlyCollection<long> keyNids, CancellationToken ct) => sync.StateKeysAsync(keyNids, ct);
+
+    public Task<Dictionary<long, long>> LastOfTypesAsync(IReadOnlyCollection<long> roomNids, IReadOnlyCollection<string> types, CancellationToken ct) =>
+        sync.LastOfTypesAsync(roomNids, types, ct);
+
+    public Task<SlidingVersion?> SlidingStateAsync(long connNid, long version, CancellationToken ct) => sliding.FindAsync(connNid, version, ct);
+
+    public Task<(long ConnNid, long Version)> BeginSlidingAsync(
+        string userId, string deviceId, string connId, byte[] state, long nowMs, CancellationToken ct) =>
+        sliding.BeginAsync(userId, deviceId, connId, state, nowMs, ct);
+
+    public Task<long?> PutSlidingAsync(long connNid, long basedOn, byte[] state, long nowMs, CancellationToken ct) =>
+        sliding.PutAsync(connNid, basedOn, state, nowMs, ct);
+
+    public Task<List<string>> MemberTurnsAsync(string userId, long after, long upTo, CancellationToken ct) => sync.MemberTurnsAsync(userId, after, upTo, ct);
+
+    public Task<Dictionary<string, ReadOnlyMemory<byte>>> BundleAsync(
+        AggregationReader reader, IReadOnlyList<AggregationTarget> targets, CancellationToken ct) => aggregator.BundleAsync(reader, targets, ct);
 
     public Task<DeviceKeyCounts> KeyCountsAsync(string userId, string deviceId, CancellationToken ct) => keys.CountsAsync(userId, deviceId, ct);
 

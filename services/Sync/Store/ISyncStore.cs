@@ -1,5 +1,6 @@
 using Matrix.Events;
 using Matrix.Replication;
+using Matrix.Rooms.Aggregations;
 using Matrix.Storage.Events;
 using Matrix.Storage.Keys;
 using Matrix.Storage.Sync;
@@ -38,6 +39,21 @@ internal interface ISyncStore
     Task<List<string>> DeviceListChangesAsync(string userId, long after, long upTo, CancellationToken ct);
     Task<List<string>> SharingAsync(string userId, IReadOnlyCollection<string> others, CancellationToken ct);
     Task<List<(string UserId, string RoomId)>> JoinedRoomsAsync(IReadOnlyCollection<string> userIds, CancellationToken ct);
+    /// <summary>Receipts of those rooms on one of those events, with positions up to <paramref name="upTo"/>; ascending.</summary>
+    Task<List<StoredReceipt>> ReceiptsOnAsync(IReadOnlyCollection<string> roomIds, IReadOnlyCollection<string> eventIds, long upTo, CancellationToken ct);
+    /// <summary>Types and state keys by their nids.</summary>
+    Task<Dictionary<long, StateKey>> StateKeysAsync(IReadOnlyCollection<long> keyNids, CancellationToken ct);
+    /// <summary>Positions of the newest event of such a type in each room, as far back as is worth looking; rooms without are omitted.</summary>
+    Task<Dictionary<long, long>> LastOfTypesAsync(IReadOnlyCollection<long> roomNids, IReadOnlyCollection<string> types, CancellationToken ct);
+    /// <summary>Null: no such version of the connection, or not any more.</summary>
+    Task<SlidingVersion?> SlidingStateAsync(long connNid, long version, CancellationToken ct);
+    Task<(long ConnNid, long Version)> BeginSlidingAsync(string userId, string deviceId, string connId, byte[] state, long nowMs, CancellationToken ct);
+    /// <summary>The version that was made; null: the connection has ended.</summary>
+    Task<long?> PutSlidingAsync(long connNid, long basedOn, byte[] state, long nowMs, CancellationToken ct);
+    /// <summary>Users whose member events in rooms that the user is in have positions in (after, upTo].</summary>
+    Task<List<string>> MemberTurnsAsync(string userId, long after, long upTo, CancellationToken ct);
+    /// <summary>Bundled aggregations of events of the rooms, by event id.</summary>
+    Task<Dictionary<string, ReadOnlyMemory<byte>>> BundleAsync(AggregationReader reader, IReadOnlyList<AggregationTarget> targets, CancellationToken ct);
     Task<DeviceKeyCounts> KeyCountsAsync(string userId, string deviceId, CancellationToken ct);
     /// <summary>Null: no such room.</summary>
     Task<long?> FindRoomAsync(string roomId, CancellationToken ct);

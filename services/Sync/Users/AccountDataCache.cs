@@ -14,7 +14,18 @@ internal sealed class AccountDataCache
     {
         /// <summary>Position of the newest change; 0: before <see cref="Floor"/>.</summary>
         public long Position { get; set; }
-        public ReadOnlyMemory<byte> Content { get; set; }
+        public ReadOnlyMemory<byte> Content
+        {
+            get;
+            set
+            {
+                field = value;
+                Tags = null;
+            }
+        }
+
+        /// <summary>Of m.tag, once somebody has asked.</summary>
+        public IReadOnlySet<string>? Tags { get; set; }
         /// <summary>The content was changed after it was read.</summary>
         public bool IsStale { get; set; }
         /// <summary>An empty object stands for deleted data: told as a change, left out where all is told.</summary>
@@ -29,7 +40,9 @@ internal sealed class AccountDataCache
     public int Stale { get; private set; }
     public long Bytes { get; private set; }
     /// <summary>Users of m.ignored_user_list.</summary>
-    public IReadOnlySet<string> Ignored { get; private set; } = NoUsers;
+    public IReadOnlySet<string> Ignored { get; private set; } = Nothing;
+    /// <summary>Rooms of m.direct.</summary>
+    public IReadOnlySet<string> Direct { get; private set; } = Nothing;
     /// <summary>The user's push rules: m.push_rules, or the default ones.</summary>
     public PushRuleSet PushRules { get; private set; } = PushRuleSet.Default;
     /// <summary>By type.</summary>
@@ -38,7 +51,7 @@ internal sealed class AccountDataCache
     public IReadOnlyDictionary<string, Dictionary<string, Entry>> ByRoom => rooms;
     public IReadOnlyDictionary<string, Entry> OfRoom(string roomId) => rooms.GetValueOrDefault(roomId) ?? None;
 
-    private static readonly HashSet<string> NoUsers = [];
+    private static readonly HashSet<string> Nothing = [];
     private static readonly Dictionary<string, Entry> None = [];
 
     private Entry EntryOf(string roomId, string type)
@@ -57,11 +70,14 @@ internal sealed class AccountDataCache
         entry.IsStale = false;
         if (roomId.Length > 0) return;
         if (type == IgnoredUsersType) Ignored = ReadIgnored(content.Span);
+        if (type == DirectType) Direct = ReadDirect(content.Span);
         if (type == PushRulesType) PushRules = PushRuleSet.Parse(content.Span) ?? PushRuleSet.Default;
     }
 
     public const string PushRulesType = "m.push_rules";
     private const string IgnoredUsersType = "m.ignored_user_list";
+    private const string DirectType = "m.direct";
+    public const string TagType = "m.tag";
 
     public static readonly ReadOnlyMemory<byte> Deleted = "{}"u8.ToArray();
 
@@ -88,24 +104,44 @@ internal sealed class AccountDataCache
         Last = position;
     }
 
-    /// <summary>Keys of <c>ignored_users</c>; anything malformed ignores nobody. Spec: client-server-api/#mignored_user_list</summary>
-    private static HashSet<string> ReadIgnored(ReadOnlySpan<byte> content)
+    /// <summary>Every string in the arrays of the content; anything malformed is left out. Spec: client-server-api/#mdirect</summary>
+    private static HashSet<string> ReadDirect(ReadOnlySpan<byte> content)
     {
-        var users = new HashSet<string>(StringComparer.Ordinal);
+        var rooms = new HashSet<string>(StringComparer.Ordinal);
         var reader = new Utf8JsonReader(content);
-        if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject) return users;
+        while (reader.Read())
+            if (reader is { TokenType: JsonTokenType.String, CurrentDepth: 2 } && reader.GetString() is { Length: > 0 } room) rooms.Add(room);
+        return rooms;
+    }
+
+    /// <summary>Tags of a room; anything malformed is none. Spec: client-server-api/#room-tagging</summary>
+    public IReadOnlySet<string> TagsOf(string roomId)
+    {
+        if (!OfRoom(roomId).TryGetValue(TagType, out var entry)) return Nothing;
+        return entry.Tags ??= KeysOf(entry.Content.Span, "tags"u8);
+    }
+
+    /// <summary>Keys of <c>ignored_users</c>; anything malformed ignores nobody. Spec: client-server-api/#mignored_user_list</summary>
+    private static HashSet<string> ReadIgnored(ReadOnlySpan<byte> content) => KeysOf(content, "ignored_users"u8);
+
+    /// <summary>Keys of an object in the content.</summary>
+    private static HashSet<string> KeysOf(ReadOnlySpan<byte> content, ReadOnlySpan<byte> member)
+    {
+        var keys = new HashSet<string>(StringComparer.Ordinal);
+        var reader = new Utf8JsonReader(content);
+        if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject) return keys;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            var wanted = reader.ValueTextEquals("ignored_users"u8);
+            var wanted = reader.ValueTextEquals(member);
             reader.Read();
             if (!wanted || reader.TokenType != JsonTokenType.StartObject) { reader.Skip(); continue; }
             while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
             {
-                users.Add(reader.GetString()!);
+                keys.Add(reader.GetString()!);
                 reader.Read();
                 reader.Skip();
             }
         }
-        return users;
+        return keys;
     }
 }

@@ -36,16 +36,19 @@ internal sealed class User(string id)
     /// <summary>Users sharing a room (and himself) whose device lists changed, with the newest position; complete after <see cref="DeviceListFloor"/>.</summary>
     public Dictionary<string, long> DeviceListChanges { get; } = new(StringComparer.Ordinal);
     public long DeviceListFloor { get; set; }
+    public ContactTurns Contacts { get; } = new();
     /// <summary>Users sharing a room whose presence changed since this user was loaded, with the newest position.</summary>
     public Dictionary<string, long> PresenceChanges { get; } = new(StringComparer.Ordinal);
 
+    /// <summary>When he last sent, read or wrote something, milliseconds; 0: not since he was loaded.</summary>
+    public long LastActiveMs { get; set; }
     public long LastUsed { get; set; }
     private int pins;
     /// <summary>Requests that use this object: it stays in memory for them.</summary>
     public bool IsPinned => Volatile.Read(ref pins) > 0;
     public void Pin() => Interlocked.Increment(ref pins);
     public void Unpin() => Interlocked.Decrement(ref pins);
-    public long Bytes => 2048 + Rooms.Count * 320L + AccountData.Bytes + Log.Count * 64L;
+    public long Bytes => 2048 + Rooms.Count * 320L + AccountData.Bytes + (Log.Count + Contacts.Count) * 64L;
 
     public UserRoom? Find(string roomId) => Rooms.GetValueOrDefault(roomId);
 
@@ -77,6 +80,8 @@ internal sealed class UserRoom(string userId, string roomId, long roomNid)
     public Room? Room { get; set; }
     /// <summary>The user's own receipts by type and thread.</summary>
     public Dictionary<(string Type, string Thread), ReceiptRow> Receipts { get; } = [];
+    /// <summary>Of a room that the user is not in; of others the room knows. Null: not known.</summary>
+    public RoomFacts? Facts { get; set; }
     /// <summary>Own lock.</summary>
     public UnreadState Unread { get; } = new();
 }
@@ -112,11 +117,10 @@ internal sealed class MembershipLog
     }
 }
 
-/// <summary>A device of a user: its pending messages, and the members it was told. Own lock (the object) for the members.</summary>
+/// <summary>A device of a user: its pending messages, and the members it was told by /sync.</summary>
 internal sealed class Device
 {
-    private const int MaxKnown = 20_000;
-    private readonly Dictionary<(string Room, string User), (long Nid, long ToldAt)> known = [];
+    public ToldMembers Members { get; } = new();
 
     /// <summary>Messages may wait from here on; <see cref="long.MaxValue"/>: none.</summary>
     public long FirstToDevice { get; set; } = long.MaxValue;
@@ -131,26 +135,4 @@ internal sealed class Device
     }
 
     public void Acknowledged(long upTo) => FirstToDevice = LastToDevice > upTo ? upTo + 1 : long.MaxValue;
-
-    /// <summary>
-    /// Whether the client has that member event from an answer up to its <paramref name="since"/> (later answers may have been lost on the way).
-    /// </summary>
-    public bool Knows(string room, string user, long nid, long since)
-    {
-        lock (known) return known.TryGetValue((room, user), out var told) && told.Nid == nid && told.ToldAt <= since;
-    }
-
-    public void Told(string room, string user, long nid, long now)
-    {
-        lock (known)
-        {
-            if (known.Count >= MaxKnown) known.Clear();
-            if (!known.TryGetValue((room, user), out var told) || told.Nid != nid) known[(room, user)] = (nid, now);
-        }
-    }
-
-    public void ForgetTold()
-    {
-        lock (known) known.Clear();
-    }
 }

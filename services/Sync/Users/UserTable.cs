@@ -80,6 +80,7 @@ internal sealed class UserTable(SyncState state, ISyncStore store, CatchUp catch
             var device = user.Device(d.DeviceId);
             (device.FirstToDevice, device.LastToDevice) = (d.First, d.Last);
         }
+        user.Contacts.Floor = load.Positions.GetValueOrDefault(Streams.Events);
         user.Log.Floor = load.Positions.GetValueOrDefault(Streams.Events);
         user.AccountData.Floor = load.Positions.GetValueOrDefault(Streams.AccountData);
         user.DeviceListFloor = state.Position(Streams.DeviceLists);

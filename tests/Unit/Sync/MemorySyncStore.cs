@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Matrix.Events;
 using Matrix.Replication;
+using Matrix.Rooms.Aggregations;
 using Matrix.Storage.Events;
 using Matrix.Storage.Keys;
 using Matrix.Storage.Streams;
@@ -209,7 +210,72 @@ internal sealed class MemorySyncStore(MemoryStreamSource source) : ISyncStore
         var room = rooms[roomNid];
         var at = room.StateAt.Keys.Where(p => p <= position).DefaultIfEmpty(0).Max();
         // The key's number is as good as any here, as long as it stays the same.
-        return at == 0 ? [] : room.StateAt[at].ToDictionary(s => (long)string.GetHashCode($"{s.Key.Type}|{s.Key.Key}", StringComparison.Ordinal), s => s.Value);
+        return at == 0 ? [] : room.StateAt[at].ToDictionary(s => KeyNid(s.Key), s => s.Value);
+    });
+
+    private readonly List<StateKey> stateKeys = [];
+
+    private long KeyNid(StateKey key)
+    {
+        var i = stateKeys.IndexOf(key);
+        if (i >= 0) return i;
+        stateKeys.Add(key);
+        return stateKeys.Count - 1;
+    }
+
+    public Task<Dictionary<long, StateKey>> StateKeysAsync(IReadOnlyCollection<long> keyNids, CancellationToken ct) =>
+        keyNids.Count == 0 ? Task.FromResult(new Dictionary<long, StateKey>()) : AskAsync(() => keyNids.ToDictionary(n => n, n => stateKeys[(int)n]));
+
+    public Task<List<StoredReceipt>> ReceiptsOnAsync(
+        IReadOnlyCollection<string> roomIds, IReadOnlyCollection<string> eventIds, long upTo, CancellationToken ct) =>
+        AskAsync(() => receipts.Where(r => roomIds.Contains(r.RoomId) && eventIds.Contains(r.Receipt.EventId) && r.Position <= upTo).ToList());
+
+    public Task<Dictionary<long, long>> LastOfTypesAsync(IReadOnlyCollection<long> roomNids, IReadOnlyCollection<string> types, CancellationToken ct) =>
+        AskAsync(() => roomNids
+            .Select(n => (n, Last: rooms[n].Timeline.FindLast(e => types.Contains(e.Pdu.Type))))
+            .Where(r => r.Last is not null).ToDictionary(r => r.n, r => r.Last!.Position!.Value));
+
+    public Task<List<string>> MemberTurnsAsync(string userId, long after, long upTo, CancellationToken ct) => AskAsync(() =>
+        MembershipsOf(userId).Where(m => m.Event.Pdu.Membership == Memberships.Join).SelectMany(m => m.Room.Timeline)
+            .Where(e => e.Pdu.Type == EventTypes.Member && e.Position > after && e.Position <= upTo).Select(e => e.Pdu.StateKey!).Distinct().ToList());
+
+    /// <summary>There are no relations here.</summary>
+    public Task<Dictionary<string, ReadOnlyMemory<byte>>> BundleAsync(
+        AggregationReader reader, IReadOnlyList<AggregationTarget> targets, CancellationToken ct) =>
+        Task.FromResult(new Dictionary<string, ReadOnlyMemory<byte>>());
+
+    // ---------------------------------------------------------------- connections of sliding sync
+
+    private readonly Dictionary<long, (string User, string Device, string Name, long Last)> connections = [];
+    private readonly Dictionary<(long Nid, long Version), byte[]> versions = [];
+
+    public Task<SlidingVersion?> SlidingStateAsync(long connNid, long version, CancellationToken ct) => AskAsync(() =>
+        versions.TryGetValue((connNid, version), out var state) ? new SlidingVersion(connections[connNid].User, connections[connNid].Device, state) : null);
+
+    public Task<(long ConnNid, long Version)> BeginSlidingAsync(
+        string userId, string deviceId, string connId, byte[] state, long nowMs, CancellationToken ct) => AskAsync(() =>
+    {
+        foreach (var old in connections.Where(c => c.Value.User == userId && c.Value.Device == deviceId && c.Value.Name == connId).Select(c => c.Key).ToList())
+        {
+            connections.Remove(old);
+            foreach (var version in versions.Keys.Where(v => v.Nid == old).ToList()) versions.Remove(version);
+        }
+        var nid = ++lastConnection;
+        connections[nid] = (userId, deviceId, connId, 1);
+        versions[(nid, 1)] = state;
+        return (nid, 1L);
+    });
+
+    private long lastConnection;
+
+    public Task<long?> PutSlidingAsync(long connNid, long basedOn, byte[] state, long nowMs, CancellationToken ct) => AskAsync<long?>(() =>
+    {
+        if (!connections.TryGetValue(connNid, out var connection)) return null;
+        var next = connection.Last + 1;
+        connections[connNid] = connection with { Last = next };
+        foreach (var version in versions.Keys.Where(v => v.Nid == connNid && v.Version < basedOn).ToList()) versions.Remove(version);
+        versions[(connNid, next)] = state;
+        return next;
     });
 
     public Task<HashSet<long>> VisibleAsync(string userId, IReadOnlyCollection<long> asked, CancellationToken ct) => AskAsync(() => asked.ToHashSet());

@@ -32,6 +32,8 @@ public sealed partial class SyncReader
         room_memberships m join rooms r using (room_nid) join receipts c on c.room_id = r.room_id and c.user_id = $1
         where m.user_id = $1 and m.membership = 'join'
         """;
+    internal const string SqlReceiptsOn = ReceiptColumns +
+        "receipts c where c.room_id = any($1) and c.event_id = any($2) and c.pos <= $3 order by c.pos";
     internal const string SqlReceipts = ReceiptColumns + "receipts c where c.room_id = any($1) and c.pos > $2 and c.pos <= $3 order by c.pos";
 
     internal const string SqlActivity =
@@ -108,6 +110,24 @@ public sealed partial class SyncReader
     internal const string SqlJoinedRooms =
         "select m.user_id, r.room_id from room_memberships m join rooms r using (room_nid) where m.user_id = any($1) and m.membership = 'join'";
     internal const string SqlForgotten = "select room_nid from room_memberships where user_id = $1 and room_nid = any($2) and forgotten";
+    internal const string SqlMemberTurns =
+        """
+        select distinct k.state_key
+        from room_memberships m join event_stream s on s.room_nid = m.room_nid and s.pos > $2 and s.pos <= $3
+        join events e on e.event_nid = s.event_nid and e.type = 'm.room.member' and e.flags & 7 = 0
+        join state_keys k on k.state_key_nid = e.state_key_nid
+        where m.user_id = $1 and m.membership = 'join'
+        """;
+    internal const string SqlStateKeys = "select state_key_nid, type, state_key from state_keys where state_key_nid = any($1)";
+    // As far back as that: a room where nobody has said anything for so long has no activity.
+    internal const string SqlLastOfTypes =
+        """
+        select q.room_nid, l.pos from unnest($1::bigint[]) as q(room_nid)
+        cross join lateral (
+            select n.pos from (select s.pos, s.event_nid from event_stream s where s.room_nid = q.room_nid order by s.pos desc limit 500) n
+            join events e on e.event_nid = n.event_nid
+            where e.type = any($2::text[]) and e.flags & 7 = 0 order by n.pos desc limit 1) l
+        """;
     internal const string SqlFindRoom = "select room_nid from rooms where room_id = $1";
     internal const string SqlPublishedRooms =
         "select r.room_id from room_memberships m join rooms r using (room_nid) where m.user_id = $1 and r.is_public";

@@ -1,5 +1,6 @@
 using System.Data;
 using System.Text.Json;
+using Matrix.Events;
 using Matrix.Replication;
 using Matrix.Storage.Events;
 using Matrix.Storage.Streams;
@@ -169,6 +170,16 @@ public sealed partial class SyncReader(Database database)
         return await ReadReceiptsAsync(r, ct);
     }
 
+    /// <summary>Receipts of those rooms on one of those events, with positions up to <paramref name="upTo"/>; ascending.</summary>
+    public async Task<List<StoredReceipt>> ReceiptsOnAsync(
+        IReadOnlyCollection<string> roomIds, IReadOnlyCollection<string> eventIds, long upTo, CancellationToken ct)
+    {
+        if (roomIds.Count == 0 || eventIds.Count == 0) return [];
+        await using var command = Command(SqlReceiptsOn, roomIds.ToArray(), eventIds.ToArray(), upTo);
+        await using var r = await command.ExecuteReaderAsync(ct);
+        return await ReadReceiptsAsync(r, ct);
+    }
+
     /// <summary>Messages for a device with positions in (after, upTo], ascending, at most <paramref name="limit"/>.</summary>
     public async Task<List<ToDeviceMessage>> ToDeviceAsync(string userId, string deviceId, long after, long upTo, int limit, CancellationToken ct)
     {
@@ -269,6 +280,32 @@ public sealed partial class SyncReader(Database database)
         await using var r = await command.ExecuteReaderAsync(ct);
         while (await r.ReadAsync(ct)) forgotten.Add(r.GetInt64(0));
         return forgotten;
+    }
+
+    /// <summary>Users whose member events in rooms that the user is in have positions in (after, upTo].</summary>
+    public Task<List<string>> MemberTurnsAsync(string userId, long after, long upTo, CancellationToken ct) =>
+        IdsAsync(Command(SqlMemberTurns, userId, after, upTo), ct);
+
+    /// <summary>Types and state keys by their nids.</summary>
+    public async Task<Dictionary<long, StateKey>> StateKeysAsync(IReadOnlyCollection<long> keyNids, CancellationToken ct)
+    {
+        var keys = new Dictionary<long, StateKey>(keyNids.Count);
+        if (keyNids.Count == 0) return keys;
+        await using var command = Command(SqlStateKeys, [keyNids.ToArray()]);
+        await using var r = await command.ExecuteReaderAsync(ct);
+        while (await r.ReadAsync(ct)) keys[r.GetInt64(0)] = new(r.GetString(1), r.GetString(2));
+        return keys;
+    }
+
+    /// <summary>Positions of the newest event of such a type in each room, among its last 500; rooms without are omitted.</summary>
+    public async Task<Dictionary<long, long>> LastOfTypesAsync(IReadOnlyCollection<long> roomNids, IReadOnlyCollection<string> types, CancellationToken ct)
+    {
+        var positions = new Dictionary<long, long>(roomNids.Count);
+        if (roomNids.Count == 0) return positions;
+        await using var command = Command(SqlLastOfTypes, roomNids.ToArray(), types.ToArray());
+        await using var r = await command.ExecuteReaderAsync(ct);
+        while (await r.ReadAsync(ct)) positions[r.GetInt64(0)] = r.GetInt64(1);
+        return positions;
     }
 
     /// <summary>Null: no such room.</summary>
