@@ -11,7 +11,7 @@ public sealed class ModerationTests(ClientApiFixture api) : IClassFixture<Client
     private static readonly string[] NotWhileSuspended =
     [
         "join_room", "join_room_by_id", "join_room_with_transaction", "join_room_by_id_with_transaction", "knock_room", "invite", "invite_with_transaction", "kick",
-        "kick_with_transaction", "ban", "ban_with_transaction", "unban", "unban_with_transaction", "send_event", "send_event_without_transaction", "set_state",
+        "kick_with_transaction", "ban", "ban_with_transaction", "unban", "unban_with_transaction", "send_event", "send_event_without_transaction", "send_delayed_event", "set_state",
         "set_state_without_key", "create_room", "upgrade_room", "set_room_alias", "delete_room_alias", "set_room_visibility", "set_profile_field", "delete_profile_field",
         "delete_3pid", "unbind_3pid",
     ];
