@@ -32,13 +32,13 @@ public static class AccountRules
     private static readonly FrozenDictionary<string, Pretence> WhileShadowBanned = new Dictionary<string, Pretence>(StringComparer.Ordinal)
     {
         ["send_event"] = Pretence.EventId, ["send_event_without_transaction"] = Pretence.EventId, ["set_state"] = Pretence.EventId,
-        ["set_state_without_key"] = Pretence.EventId, ["redact"] = Pretence.EventId, ["redact_without_transaction"] = Pretence.EventId,
+        ["send_delayed_event"] = Pretence.DelayId, ["set_state_without_key"] = Pretence.EventId, ["redact"] = Pretence.EventId, ["redact_without_transaction"] = Pretence.EventId,
         ["invite"] = Pretence.Empty, ["invite_with_transaction"] = Pretence.Empty, ["kick"] = Pretence.Empty, ["kick_with_transaction"] = Pretence.Empty,
         ["ban"] = Pretence.Empty, ["ban_with_transaction"] = Pretence.Empty, ["unban"] = Pretence.Empty, ["unban_with_transaction"] = Pretence.Empty,
         ["set_typing"] = Pretence.Empty, ["report_event"] = Pretence.Empty, ["report_room"] = Pretence.Empty, ["report_user"] = Pretence.Empty,
     }.ToFrozenDictionary(StringComparer.Ordinal);
 
-    private enum Pretence { Empty, EventId }
+    private enum Pretence { Empty, EventId, DelayId }
 
     /// <summary>What the requester hears of an operation that his account may not do; null: it may.</summary>
     public static MatrixError? Refusal(Requester requester, string operation, TimeProvider clock)
@@ -53,8 +53,8 @@ public static class AccountRules
     public static byte[]? Pretend(Requester requester, string operation)
     {
         if (!requester.IsShadowBanned || !WhileShadowBanned.TryGetValue(operation, out var pretence)) return null;
-        return pretence == Pretence.Empty
-            ? "{}"u8.ToArray()
-            : [.. "{\"event_id\":\"$"u8, .. System.Text.Encoding.ASCII.GetBytes(UnpaddedBase64.EncodeUrl(RandomNumberGenerator.GetBytes(32))), .. "\"}"u8];
+        if (pretence == Pretence.Empty) return "{}"u8.ToArray();
+        var id = System.Text.Encoding.ASCII.GetBytes(UnpaddedBase64.EncodeUrl(RandomNumberGenerator.GetBytes(32)));
+        return pretence == Pretence.EventId ? [.. "{\"event_id\":\"$"u8, .. id, .. "\"}"u8] : [.. "{\"delay_id\":\""u8, .. id, .. "\"}"u8];
     }
 }

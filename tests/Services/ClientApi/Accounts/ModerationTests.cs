@@ -117,6 +117,7 @@ public sealed class ModerationTests(ClientApiFixture api) : IClassFixture<Client
         var sent = (await api.PutAsync(user, $"{path}/send/m.room.message/t", new { body = "x" })).RequireOk();
         Assert.Matches(@"^\$[A-Za-z0-9_-]{43}$", sent.Text("event_id"));
         (await api.GetAsync(user, $"{path}/event/{Uri.EscapeDataString(sent.Text("event_id"))}")).Require(404, "M_NOT_FOUND");
+        Assert.NotEmpty((await api.PutAsync(user, $"{path}/delayed_event/m.room.message/t2", new { delay_ms = 1, content = new { body = "x" } })).RequireOk().Text("delay_id"));
         (await api.PostAsync(user, $"{path}/invite", new { user_id = other.Id })).RequireOk();
         await api.CreateRoomAsync(user, new { invite = new[] { other.Id } });
         Assert.Equal(0L, await api.ScalarAsync("select count(*) from room_memberships where user_id = $1", other.Id));
