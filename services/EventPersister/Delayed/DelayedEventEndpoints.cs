@@ -1,3 +1,4 @@
+using Matrix.Web.RateLimits;
 using System.Text.Json;
 using Matrix.Primitives;
 using Matrix.Storage.DelayedEvents;
@@ -14,16 +15,16 @@ internal static class DelayedEventEndpoints
 
     public static void MapDelayedEvents(this ClientRoutes routes)
     {
-        routes.Put(ClientVersions.V3, "/rooms/{roomId}/delayed_event/{eventType}/{txnId}", Schedule).AllowGuests().Named("send_delayed_event");
-        routes.Map("PUT", Unstable + "/rooms/{roomId}/delayed_event/{eventType}/{txnId}", Schedule).AllowGuests().Named("send_delayed_event");
+        routes.Put(ClientVersions.V3, "/rooms/{roomId}/delayed_event/{eventType}/{txnId}", Schedule).AllowGuests().Named("send_delayed_event").RateLimited(RateLimitRules.Message);
+        routes.Map("PUT", Unstable + "/rooms/{roomId}/delayed_event/{eventType}/{txnId}", Schedule).AllowGuests().Named("send_delayed_event").RateLimited(RateLimitRules.Message);
         foreach (var prefix in (ReadOnlySpan<string>)["/_matrix/client/v1", Unstable])
         {
             routes.Map("GET", prefix + "/delayed_events", List).AllowGuests().Named("get_delayed_events");
             routes.Map("GET", prefix + "/delayed_events/{delayId}", Get).AllowGuests().Named("get_delayed_event");
-            routes.Map("POST", prefix + "/delayed_events/{delayId}/{action}", Act).AllowGuests().Named("change_delayed_event");
+            routes.Map("POST", prefix + "/delayed_events/{delayId}/{action}", Act).AllowGuests().Named("change_delayed_event").RateLimited(RateLimitRules.DelayedEvents);
         }
         // Synapse: the first form of it.
-        routes.Map("POST", Unstable + "/delayed_events/{delayId}", ActByBody).AllowGuests().Named("change_delayed_event");
+        routes.Map("POST", Unstable + "/delayed_events/{delayId}", ActByBody).AllowGuests().Named("change_delayed_event").RateLimited(RateLimitRules.DelayedEvents);
     }
 
     private static async Task<IResult> Schedule(
