@@ -1,3 +1,4 @@
+using Matrix.Web.RateLimits;
 using System.Text.Json;
 using Matrix.ClientApi.Rooms;
 using Matrix.Events;
@@ -19,9 +20,9 @@ internal static class ReportEndpoints
     public static void MapReports(this ClientRoutes routes)
     {
         const ClientVersions v = ClientVersions.R0V3Unstable;
-        routes.Post(v, "/rooms/{roomId}/report/{eventId}", ReportEvent).Named("report_event");
-        routes.Post(v, "/rooms/{roomId}/report", ReportRoom).Named("report_room");
-        routes.Post(ClientVersions.V3, "/users/{userId}/report", ReportUser).Named("report_user");
+        routes.Post(v, "/rooms/{roomId}/report/{eventId}", ReportEvent).Named("report_event").RateLimited(RateLimitRules.Reports);
+        routes.Post(v, "/rooms/{roomId}/report", ReportRoom).Named("report_room").RateLimited(RateLimitRules.Reports);
+        routes.Post(ClientVersions.V3, "/users/{userId}/report", ReportUser).Named("report_user").RateLimited(RateLimitRules.Reports);
     }
 
     private static async Task<IResult> ReportEvent(
