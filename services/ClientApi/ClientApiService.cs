@@ -22,6 +22,7 @@ using Matrix.ClientApi.Search;
 using Matrix.ClientApi.Spaces;
 using Matrix.ClientApi.Sso;
 using Matrix.ClientApi.ThirdParty;
+using Matrix.ClientApi.ThirdPartyIds;
 using Matrix.ClientApi.ToDevice;
 using Matrix.ClientApi.Typing;
 using Matrix.ClientApi.Uia;
@@ -145,6 +146,10 @@ public static class ClientApiService
         routes.MapWhoAmI();
         routes.MapPassword();
         routes.MapRegistrationTokens();
+        routes.MapUiaFallback();
+        routes.MapRequestTokens();
+        routes.MapSubmitTokens();
+        routes.MapThreepids();
         routes.MapDevices();
         routes.MapSharedSecretRegistration();
         routes.MapModeration();

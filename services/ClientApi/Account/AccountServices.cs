@@ -1,5 +1,8 @@
 using Matrix.ClientApi.Admin;
+using Matrix.ClientApi.Mail;
+using Matrix.ClientApi.ThirdPartyIds;
 using Matrix.ClientApi.Uia;
+using Matrix.Rooms.Writing;
 using Matrix.Storage.Accounts;
 using Matrix.Web.AppServices;
 using Matrix.Web.RateLimits;
@@ -33,6 +36,8 @@ internal static class AccountServices
         services.AddSingleton<Registration>();
         services.AddSingleton<UserRegistration>();
         services.AddSingleton<AppServiceUserRegistration>();
+        services.TryAddSingleton<DeactivationStore>();
+        services.TryAddSingleton<RoomDepartures>();
         services.AddSingleton<Deactivation>();
         services.AddSingleton<Moderation>();
         // In the order in which clients are told of them.
@@ -47,5 +52,20 @@ internal static class AccountServices
         services.AddSingleton<IUiaStage, PasswordStage>();
         services.AddSingleton<IUiaStage, RegistrationTokenStage>();
         services.AddSingleton<IUiaStage, TermsStage>();
+        services.AddSingleton<IUiaStage, RecaptchaStage>();
+        services.AddSingleton<IUiaStage, EmailStage>();
+        services.AddSingleton<IUiaStage, PhoneStage>();
+        services.AddSingleton<FallbackPages>();
+        services.AddSingleton<PasswordResets>();
+        services.TryAddSingleton<ThreepidSessionStore>();
+        services.TryAddSingleton<IMailer, SmtpMailer>();
+        services.AddSingleton<MailTemplates>();
+        services.AddSingleton<MsisdnDelegate>();
+        services.AddSingleton<IdentityServers>();
+        services.AddSingleton<ThreepidProofs>();
+        services.AddSingleton<ThreepidRules>();
+        services.AddSingleton<AccountAddresses>();
+        services.AddSingleton<RequestTokens>();
+        services.AddSingleton<SubmitTokens>();
     }
 }

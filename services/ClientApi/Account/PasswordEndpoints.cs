@@ -15,23 +15,28 @@ internal static class PasswordEndpoints
 {
     public static void MapPassword(this ClientRoutes routes)
     {
-        routes.Post(ClientVersions.R0V3Unstable, "/account/password", ChangePassword).Named("change_password");
+        routes.Post(ClientVersions.R0V3Unstable, "/account/password", ChangePassword).OptionalAuth().Named("change_password");
         routes.Post(ClientVersions.R0V3Unstable, "/account/deactivate", Deactivate).Named("deactivate_account");
     }
 
     private static async Task<IResult> ChangePassword(
-        JsonBody body, Requester requester, Reauthentication reauthentication, PasswordHasher hasher, PasswordRules rules, AccountStore accounts,
-        IStreamPublisher publisher, CancellationToken ct)
+        JsonBody body, Requester? requester, ClientAddress client, Reauthentication reauthentication, PasswordResets resets, PasswordHasher hasher, PasswordRules rules,
+        AccountStore accounts, IStreamPublisher publisher, CancellationToken ct)
     {
         var request = body.AsObject();
         if (request.StringOrNull("new_password") is { } wanted) rules.Check(wanted);
+        if (requester is null)
+            return await resets.ResetAsync(request, client.Text, c => RememberAsync(request, hasher, c), first => HashAsync(first, request, hasher, ct), ct);
         var outcome = await reauthentication.CheckAsync(requester, "change_password", request, ct, c => RememberAsync(request, hasher, c));
         if (outcome.Challenge is { } challenge) return challenge;
-        var hash = outcome.Remembered.StringOrNull("password_hash") ?? await hasher.HashAsync(request.RequiredString("new_password"), ct);
+        var hash = await HashAsync(outcome.Remembered, request, hasher, ct);
         var logOutOthers = request.BoolOrNull("logout_devices") ?? outcome.Remembered.BoolOrNull("logout_devices") ?? true;
         await publisher.PublishAllAsync(await accounts.SetPasswordAsync(requester.UserId.Value, hash, requester.DeviceId, logOutOthers, ct));
         return MatrixResults.Empty;
     }
+
+    private static async Task<string> HashAsync(JsonElement first, JsonElement request, PasswordHasher hasher, CancellationToken ct) =>
+        first.StringOrNull("password_hash") ?? await hasher.HashAsync(request.RequiredString("new_password"), ct);
 
     private static async ValueTask<byte[]> RememberAsync(JsonElement request, PasswordHasher hasher, CancellationToken ct)
     {
@@ -50,7 +55,7 @@ internal static class PasswordEndpoints
         var outcome = await reauthentication.CheckAsync(requester, "deactivate", request, ct);
         if (outcome.Challenge is { } challenge) return challenge;
         var erase = request.BoolOrNull("erase") ?? outcome.Remembered.BoolOrNull("erase") ?? false;
-        await deactivation.DeactivateAsync(requester.UserId, erase, ct);
-        return MatrixResults.Object(w => w.WriteString("id_server_unbind_result"u8, "success"));
+        var unbound = await deactivation.DeactivateAsync(requester.UserId, erase, ct);
+        return MatrixResults.Object(w => w.WriteString("id_server_unbind_result"u8, unbound ? "success"u8 : "no-support"u8));
     }
 }

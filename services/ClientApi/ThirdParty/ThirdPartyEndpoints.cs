@@ -5,8 +5,7 @@ using Matrix.Web.Routing;
 namespace Matrix.ClientApi.ThirdParty;
 
 /// <summary>
-/// Networks that application services bridge, and addresses of accounts: there are none yet. Spec: client-server-api/#third-party-networks,
-/// #adding-account-administrative-contact-information
+/// Networks that application services bridge: there are none yet. Spec: client-server-api/#third-party-networks
 /// </summary>
 internal static class ThirdPartyEndpoints
 {
@@ -20,11 +19,9 @@ internal static class ThirdPartyEndpoints
         routes.Get(ClientVersions.R0V3Unstable, "/thirdparty/location/{protocol}", NoMatches).Named("query_thirdparty_location");
         routes.Get(ClientVersions.R0V3Unstable, "/thirdparty/user", NoMatches).Named("query_thirdparty_user_by_id");
         routes.Get(ClientVersions.R0V3Unstable, "/thirdparty/user/{protocol}", NoMatches).Named("query_thirdparty_user");
-        routes.Get(ClientVersions.R0V3Unstable, "/account/3pid", Addresses).Named("get_3pids");
     }
 
     private static IResult Protocols() => MatrixResults.Empty;
     private static IResult Protocol(string protocol) => MatrixResults.Error(MatrixError.NotFound($"Unknown protocol '{protocol}'."));
     private static IResult NoMatches() => MatrixResults.Raw(EmptyList);
-    private static IResult Addresses() => MatrixResults.Object(w => { w.WriteStartArray("threepids"u8); w.WriteEndArray(); });
 }

@@ -54,7 +54,7 @@ internal sealed class InteractiveAuth(UiaSessionStore sessions, IEnumerable<IUia
         if (auth.StringOrNull("session") is not { Length: > 0 } id)
         {
             if (type is null) return await BeginAsync(demand, [], UiaOutcome.NoResults, null, ct);
-            var verdict = await CheckStageAsync(type, new UiaProof(auth, demand.User, null, demand.ClientAddress), ct);
+            var verdict = await CheckStageAsync(type, new UiaProof(auth, demand.User, null, demand.ClientAddress) { Operation = demand.Operation }, ct);
             string[] proved = verdict.Fault is null ? [type] : [];
             var results = verdict.Result is { } result ? new Dictionary<string, string>(StringComparer.Ordinal) { [type] = result } : UiaOutcome.NoResults;
             return IsComplete(demand, proved)
@@ -74,7 +74,7 @@ internal sealed class InteractiveAuth(UiaSessionStore sessions, IEnumerable<IUia
         // Without a type the client asks how far it is: a stage may have been completed elsewhere, such as in a browser.
         if (type is not null && !session.Completed.Contains(type))
         {
-            var verdict = await CheckStageAsync(type, new UiaProof(auth, demand.User, id, demand.ClientAddress), ct);
+            var verdict = await CheckStageAsync(type, new UiaProof(auth, demand.User, id, demand.ClientAddress) { Operation = demand.Operation }, ct);
             fault = verdict.Fault;
             if (fault is null)
             {

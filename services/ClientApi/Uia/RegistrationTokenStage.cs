@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Matrix.ClientApi.Pages;
 using Matrix.Primitives;
 using Matrix.Storage.Accounts;
 using Matrix.Web.Json;
@@ -6,7 +7,7 @@ using Matrix.Web.Json;
 namespace Matrix.ClientApi.Uia;
 
 /// <summary>Spec: client-server-api/#token-authenticated-registration</summary>
-internal sealed class RegistrationTokenStage(RegistrationTokenStore tokens, TimeProvider clock) : IUiaStage
+internal sealed class RegistrationTokenStage(RegistrationTokenStore tokens, Pages.Pages pages, TimeProvider clock) : IUiaPage
 {
     public const string Name = "m.login.registration_token";
     public string Type => Name;
@@ -19,6 +20,12 @@ internal sealed class RegistrationTokenStage(RegistrationTokenStore tokens, Time
         if (proof.Session is not { } session) return MatrixError.MissingParam("No session provided.");
         return await UseAsync(session, token, ct);
     }
+
+    public ValueTask<IResult> ShowAsync(UiaPageRequest request, string? complaint, CancellationToken ct) =>
+        new(pages.Show("registration_token.html", new Dictionary<string, object?> { ["session"] = request.Session, ["error"] = complaint }));
+
+    public async ValueTask<UiaVerdict> SubmitAsync(UiaPageRequest request, FormBody form, CancellationToken ct) =>
+        form["token"] is { Length: > 0 } token ? await UseAsync(request.Session, token.Trim(), ct) : MatrixError.MissingParam("Enter the token that you were given.");
 
     private async ValueTask<UiaVerdict> UseAsync(string session, string token, CancellationToken ct) =>
         await tokens.UseAsync(session, token, clock.GetUtcNow().ToUnixTimeMilliseconds(), ct)

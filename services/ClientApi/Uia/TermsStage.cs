@@ -1,10 +1,12 @@
 using System.Text.Json;
+using Matrix.ClientApi.Pages;
+using Matrix.Primitives;
 using Matrix.ServiceDefaults;
 
 namespace Matrix.ClientApi.Uia;
 
 /// <summary>The user agrees to the policies of the server. Spec: client-server-api/#terms-of-service-at-registration</summary>
-internal sealed class TermsStage(HomeserverConfig config) : IUiaStage
+internal sealed class TermsStage(HomeserverConfig config, Pages.Pages pages) : IUiaPage
 {
     public const string Name = "m.login.terms";
     public string Type => Name;
@@ -20,10 +22,22 @@ internal sealed class TermsStage(HomeserverConfig config) : IUiaStage
         w.WriteString("version"u8, consent.Version);
         w.WriteStartObject("en"u8);
         w.WriteString("name"u8, consent.PolicyName);
-        w.WriteString("url"u8, $"{config.PublicBaseUrl}_matrix/consent?v={Uri.EscapeDataString(consent.Version)}");
+        w.WriteString("url"u8, Address(config, consent));
         w.WriteEndObject();
         w.WriteEndObject();
         w.WriteEndObject();
         return true;
     }
+
+    public ValueTask<IResult> ShowAsync(UiaPageRequest request, string? complaint, CancellationToken ct) => new(config.Accounts.Consent is { } consent
+        ? pages.Show("terms.html", new Dictionary<string, object?>
+        {
+            ["session"] = request.Session, ["policy_name"] = consent.PolicyName, ["terms_url"] = Address(config, consent), ["error"] = complaint,
+        })
+        : pages.Error(404, "M_UNRECOGNIZED", "This server has no policy to agree to."));
+
+    public ValueTask<UiaVerdict> SubmitAsync(UiaPageRequest request, FormBody form, CancellationToken ct) =>
+        new(form["accept"] is not null ? UiaVerdict.Proved : MatrixError.Forbidden("To go on you have to agree."));
+
+    private static string Address(HomeserverConfig config, ConsentConfig consent) => $"{config.PublicBaseUrl}_matrix/consent?v={Uri.EscapeDataString(consent.Version)}";
 }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Matrix.ClientApi.Pages;
 using Matrix.Primitives;
 
 namespace Matrix.ClientApi.Uia;
@@ -11,7 +12,11 @@ internal sealed record UiaFlow(params string[] Stages);
 /// <param name="User">Who is authenticated; null at registration and where the proof itself says who.</param>
 /// <param name="Session">Session id; null: the client has begun none.</param>
 /// <param name="ClientAddress">Address of the client, as text; empty when unknown.</param>
-internal sealed record UiaProof(JsonElement Auth, UserId? User, string? Session, string ClientAddress);
+internal sealed record UiaProof(JsonElement Auth, UserId? User, string? Session, string ClientAddress)
+{
+    /// <summary>What is to be done with it: <see cref="UiaDemand.Operation"/>.</summary>
+    public string Operation { get; init; } = "";
+}
 
 /// <summary>Whether a proof holds.</summary>
 /// <param name="Fault">Null: it does. Otherwise what the client is told beside the flows.</param>
@@ -49,7 +54,7 @@ internal interface IUiaPage : IUiaStage
     ValueTask<IResult> ShowAsync(UiaPageRequest request, string? complaint, CancellationToken ct);
 
     /// <summary>What the form of the page sent: a proof as a client would have given it.</summary>
-    ValueTask<UiaVerdict> SubmitAsync(UiaPageRequest request, IFormCollection form, CancellationToken ct);
+    ValueTask<UiaVerdict> SubmitAsync(UiaPageRequest request, FormBody form, CancellationToken ct);
 }
 
 /// <param name="User">Who is authenticated; null at registration.</param>

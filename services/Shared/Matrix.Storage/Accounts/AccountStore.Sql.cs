@@ -106,14 +106,17 @@ public sealed partial class AccountStore
         gone_addresses as (delete from user_threepids where user_id = $1),
         gone_override as (delete from ratelimit_overrides where user_id = $1),
         rooms_to_leave as (
-            insert into deactivations (user_id, erase, started_ts_ms, next_try_ts_ms) values ($1, $2, $4, $4)
+            insert into deactivations (user_id, erase, started_ts_ms, next_try_ts_ms) values ($1, $2, $4, $4 + 60000)
             on conflict (user_id) do update set erase = deactivations.erase or excluded.erase, next_try_ts_ms = excluded.next_try_ts_ms),
         gone_messages as (delete from to_device_messages where user_id = $1),
         gone_pushers as (delete from pushers where user_id = $1 returning pushkey),
         gone_data as (delete from account_data where user_id = $1),
         gone_filters as (delete from filters where user_id = $1),
+        gone_bindings as (delete from threepid_bindings where user_id = $1),
+        gone_profile as (delete from profiles where user_id = $1 and $2),
         stream_input as (
             select 'caches'::text as stream, 'user:' || $1 as key, ''::bytea as payload
+            union all select 'caches', 'profile:' || $1, ''::bytea where $2
             union all select 'user_directory', $1, ''::bytea
             union all select 'device_lists', $1, $3 from (select count(*) as n from gone) d where d.n > 0
             union all select 'pushers', $1, ''::bytea from (select count(*) as n from gone_pushers) p where p.n > 0)

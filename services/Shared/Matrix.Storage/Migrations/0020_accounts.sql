@@ -67,7 +67,7 @@ create table threepid_sessions (                -- proofs of an address by mail,
     medium text not null,
     address text not null,
     client_secret text not null,
-    purpose text not null,                      -- add, register, reset: a proof serves what it was begun for
+    purpose text not null,                      -- add_threepid, registration, password_reset: a proof serves what it was begun for
     send_attempt bigint not null,               -- highest that was answered with a mail
     token_hashes bytea[] not null,              -- SHA-256 of the tokens in the mails that were sent
     next_link text,                             -- where the browser goes afterwards; null: a page of ours

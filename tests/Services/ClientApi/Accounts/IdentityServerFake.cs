@@ -1,0 +1,89 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using System.Text;
+using System.Text.Json;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Matrix.ServiceTests.ClientApi.Accounts;
+
+/// <summary>An identity server that also sends text messages and judges captchas: it remembers what it was asked.</summary>
+public sealed class IdentityServerFake : IAsyncDisposable
+{
+    private readonly WebApplication app;
+
+    private IdentityServerFake(WebApplication app, int port) => (this.app, Port) = (app, port);
+
+    public int Port { get; }
+    public string Name => $"127.0.0.1:{Port}";
+    public ConcurrentDictionary<string, string> Bindings { get; } = new(StringComparer.Ordinal);
+    public ConcurrentQueue<(string Path, string Authorization, string Body)> Requests { get; } = new();
+
+    public static async Task<IdentityServerFake> StartAsync()
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.UseKestrelHttpsConfiguration();
+        builder.WebHost.ConfigureKestrel(o => o.Listen(IPAddress.Loopback, 0, l => l.UseHttps(SelfSigned())));
+        var app = builder.Build();
+        IdentityServerFake? fake = null;
+        app.Run(context => fake!.AnswerAsync(context));
+        fake = new IdentityServerFake(app, 0);
+        await app.StartAsync();
+        var port = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First()).Port;
+        return fake = new IdentityServerFake(app, port);
+    }
+
+    private static X509Certificate2 SelfSigned()
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest("CN=127.0.0.1", key, HashAlgorithmName.SHA256);
+        using var certificate = request.CreateSelfSigned(TimeProvider.System.GetUtcNow().AddDays(-1), TimeProvider.System.GetUtcNow().AddDays(30));
+        return X509CertificateLoader.LoadPkcs12(certificate.Export(X509ContentType.Pkcs12), null);
+    }
+
+    private async Task AnswerAsync(HttpContext context)
+    {
+        using var reader = new StreamReader(context.Request.Body);
+        var body = await reader.ReadToEndAsync();
+        var path = context.Request.Path.Value!;
+        Requests.Enqueue((path, context.Request.Headers.Authorization.ToString(), body));
+        var answer = path switch
+        {
+            "/_matrix/identity/v2/3pid/bind" => Bind(body),
+            "/_matrix/identity/v2/3pid/unbind" => Unbind(body),
+            "/_matrix/identity/api/v1/validate/msisdn/requestToken" => """{"sid":"sms-1","submit_url":"https://sms.example/submit"}""",
+            "/_matrix/identity/api/v1/3pid/getValidated3pid" => context.Request.Query["sid"] == "sms-1"
+                ? """{"medium":"msisdn","address":"491701234567","validated_at":1000}""" : """{"errcode":"M_SESSION_NOT_VALIDATED","error":"no"}""",
+            "/siteverify" => body.Contains("response=good", StringComparison.Ordinal) && body.Contains("secret=private", StringComparison.Ordinal)
+                ? """{"success":true}""" : """{"success":false}""",
+            _ => "{}",
+        };
+        context.Response.ContentType = "application/json";
+        await context.Response.Body.WriteAsync(Encoding.UTF8.GetBytes(answer));
+    }
+
+    private string Bind(string body)
+    {
+        using var json = JsonDocument.Parse(body);
+        var address = json.RootElement.GetProperty("sid").GetString() + "@id.example";
+        Bindings[address] = json.RootElement.GetProperty("mxid").GetString()!;
+        return $$"""{"medium":"email","address":"{{address}}"}""";
+    }
+
+    private string Unbind(string body)
+    {
+        using var json = JsonDocument.Parse(body);
+        Bindings.TryRemove(json.RootElement.GetProperty("threepid").GetProperty("address").GetString()!, out _);
+        return "{}";
+    }
+
+    public async ValueTask DisposeAsync() => await app.DisposeAsync();
+}
