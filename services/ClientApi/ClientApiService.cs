@@ -7,6 +7,7 @@ using Matrix.ClientApi.DehydratedDevices;
 using Matrix.ClientApi.Devices;
 using Matrix.ClientApi.KeyBackup;
 using Matrix.ClientApi.Keys;
+using Matrix.ClientApi.OAuth;
 using Matrix.ClientApi.OpenId;
 using Matrix.ClientApi.Presence;
 using Matrix.ClientApi.PushRules;
@@ -31,6 +32,7 @@ using Matrix.Replication;
 using Matrix.Rooms;
 using Matrix.Rooms.Aggregations;
 using Matrix.Rooms.Writing;
+using Matrix.ServiceDefaults;
 using Matrix.Storage.AccountData;
 using Matrix.Storage.Accounts;
 using Matrix.Storage.Events;
@@ -62,6 +64,7 @@ public static class ClientApiService
         var services = builder.Services;
         AddStores(services);
         services.AddSso();
+        services.AddOAuth();
         builder.AddAccounts();
         services.AddSingleton<AccountDataWriter>();
         services.AddSingleton<ReceiptWriter>();
@@ -83,7 +86,8 @@ public static class ClientApiService
         services.AddSingleton<SearchSurroundings>();
         services.AddSingleton<SpaceTree>();
         services.AddSingleton<MemberLists>();
-        services.TryAddSingleton<EventVisibility>();
+        // In the monolith Sync may have registered one that knows nothing of retention.
+        services.Replace(ServiceDescriptor.Singleton(VisibilityOf));
         services.TryAddSingleton<Aggregator>();
         services.TryAddSingleton<OpenIdTokens>();
         services.TryAddSingleton<IRemoteKeys, NoRemoteKeys>();
@@ -92,6 +96,16 @@ public static class ClientApiService
         services.AddSingleton<CrossSigningUpload>();
         services.AddSingleton<SignatureUpload>();
         return builder;
+    }
+
+    private static EventVisibility VisibilityOf(IServiceProvider p)
+    {
+        var config = p.GetRequiredService<HomeserverConfig>().Retention;
+        static long? Milliseconds(TimeSpan? time) => time is { } t ? (long)t.TotalMilliseconds : null;
+        var retention = config.Enabled
+            ? new MessageRetention(Milliseconds(config.DefaultMaxLifetime), Milliseconds(config.AllowedLifetimeMin), Milliseconds(config.AllowedLifetimeMax)) : null;
+        return new EventVisibility(
+            p.GetRequiredService<StateReader>(), p.GetRequiredService<RoomReader>(), p.GetRequiredService<EventReader>(), retention, p.GetRequiredService<TimeProvider>());
     }
 
     private static void AddStores(IServiceCollection services)
@@ -127,6 +141,7 @@ public static class ClientApiService
         routes.MapLogin();
         routes.MapRegister();
         routes.MapSso();
+        routes.MapOAuth();
         routes.MapWhoAmI();
         routes.MapPassword();
         routes.MapRegistrationTokens();

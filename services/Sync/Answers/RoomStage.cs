@@ -187,6 +187,8 @@ internal sealed partial class RoomStage(
         var isWhole = joined.Known == long.MinValue;
         foreach (var (type, entry) in reader.User.AccountData.OfRoom(part.RoomId))
         {
+            // Changed since this answer's moment: the next one tells it.
+            if (entry.IsStale) continue;
             if (isWhole ? entry.IsDeleted : !AnswerPlanner.IsChanged(part.RoomId, type, entry, since, older)) continue;
             if (reader.Request.Filter.Room.AccountData.Matches(type, null, part.RoomId)) part.AccountData.Add((type, entry.Content));
         }

@@ -18,7 +18,7 @@ internal static class SyncEndpoints
     {
         var userId = requester.UserId.Value;
         var filter = await filters.FindAsync(userId, query.Filter, ct);
-        using var seen = await presence.BeginAsync(userId, query.SetPresence, ct);
+        using var seen = await presence.BeginAsync(userId, requester.DeviceId, query.SetPresence, ct);
         var request = new SyncRequest(userId, requester.DeviceId, filter, query.Since, query.FullState, query.UseStateAfter)
         {
             StateAfterByOldName = query.StateAfterByOldName,

@@ -72,6 +72,7 @@ internal sealed class StreamApplier(SyncState state, ContactNews contacts, Typin
         var isOutlier = (row.Flags & EventFlags.Outlier) != 0;
         if (row.Type == EventTypes.Member && row.StateKey is { } who && (row.IsCurrentState || isOutlier)) ApplyMembership(row, who, woken);
         foreach (var move in row.Moves) if (move.Type == EventTypes.Member) ApplyMembership(row, move, woken);
+        if (state.Users.TryGetValue(row.Sender, out var sender)) sender.LastActiveMs = Math.Max(sender.LastActiveMs, row.ReceivedTsMs);
         if (isOutlier || !state.Rooms.TryGetValue(row.RoomId, out var room)) return;
 
         room.LastEvent = row.Position;
@@ -161,10 +162,13 @@ internal sealed class StreamApplier(SyncState state, ContactNews contacts, Typin
     private void Apply(long position, string roomId, ReceiptRow receipt, HashSet<User> woken)
     {
         if (state.Users.TryGetValue(receipt.UserId, out var owner))
+        {
+            owner.LastActiveMs = Math.Max(owner.LastActiveMs, receipt.TsMs);
             ForUser(owner, position, Replication.Streams.Receipts, u =>
             {
                 if (u.Find(roomId) is { } own) own.Receipts[(receipt.ReceiptType, receipt.ThreadId)] = receipt;
             });
+        }
         if (!state.Rooms.TryGetValue(roomId, out var room)) return;
         room.LastReceipt = position;
         room.Receipts.Add(position, receipt);
@@ -187,6 +191,7 @@ internal sealed class StreamApplier(SyncState state, ContactNews contacts, Typin
             foreach (var row in rows)
             {
                 var who = TypingRow.Decode(row.Payload.Span);
+                if (who.Typing && state.Users.TryGetValue(who.UserId, out var typist)) typist.LastActiveMs = now;
                 state.Typing.Of(row.Key).Apply(row.Position, who.UserId, who.Typing, who.ExpiresTsMs, now);
                 if (!state.Rooms.TryGetValue(row.Key, out var room)) continue;
                 if (who.Typing) typing.Expect(room.Id, who.ExpiresTsMs);

@@ -31,7 +31,7 @@ internal static class LegacyEndpoints
         var userId = requester.UserId.Value;
         if (query.RoomId is null && requester.IsGuest) throw MatrixError.Unknown(400, "Guest users must specify room_id").AsException();
         var since = query.From ?? await NowAsync(state, handler, ct);
-        using var seen = await presence.BeginAsync(userId, "online", ct);
+        using var seen = await presence.BeginAsync(userId, requester.DeviceId, "online", ct);
         var limit = Math.Min(query.Limit ?? DefaultLimit, EventsForm.Depth);
         if (query.RoomId is { } roomId && !await IsJoinedAsync(state, users, requester, roomId, ct))
             return new BufferResult(await peeks.HandleAsync(userId, roomId, since, limit, query.Timeout, ct));

@@ -36,7 +36,7 @@ internal static class SlidingEndpoints
     {
         var userId = requester.UserId.Value;
         var request = new SlidingRequestReader(userId, isStable).Read(body, requester.DeviceId);
-        using var seen = await presence.BeginAsync(userId, wanted, ct);
+        using var seen = await presence.BeginAsync(userId, requester.DeviceId, wanted, ct);
         return new BufferResult(await handler.HandleAsync(request, pos, timeout, ct));
     }
 

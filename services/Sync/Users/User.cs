@@ -40,6 +40,8 @@ internal sealed class User(string id)
     /// <summary>Users sharing a room whose presence changed since this user was loaded, with the newest position.</summary>
     public Dictionary<string, long> PresenceChanges { get; } = new(StringComparer.Ordinal);
 
+    /// <summary>When he last sent, read or wrote something, milliseconds; 0: not since he was loaded.</summary>
+    public long LastActiveMs { get; set; }
     public long LastUsed { get; set; }
     private int pins;
     /// <summary>Requests that use this object: it stays in memory for them.</summary>

@@ -97,7 +97,7 @@ public class SyncReaderTests(PostgresFixture postgres) : IClassFixture<PostgresF
         await Room.Version("11").Public().With(alice, bob).SaveAsync(postgres.Database);
         await Room.Version("11").With(stranger).SaveAsync(postgres.Database);
         await ExecuteAsync(
-            "insert into stream_rows (stream, pos, ord, key, payload) values ('device_lists', 1001, 0, $1, ''), ('device_lists', 1002, 0, $2, ''), ('device_lists', 1003, 0, $3, '')",
+            "insert into stream_rows (stream, pos, ord, key, payload) values ('device_lists', 1001, 0, $1, '{}'), ('device_lists', 1002, 0, $2, '{}'), ('device_lists', 1003, 0, $3, '{}')",
             alice.Id, bob.Id, stranger.Id);
         Assert.Equal([alice.Id, bob.Id], (await Reader.DeviceListChangesAsync(alice, 1000, 2000, Ct)).Order());
         Assert.Equal([bob.Id], await Reader.DeviceListChangesAsync(alice, 1001, 2000, Ct));

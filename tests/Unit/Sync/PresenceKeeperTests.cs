@@ -20,6 +20,7 @@ public class PresenceKeeperTests
         var config = new HomeserverConfig { ServerName = "x", Database = new DatabaseConfig { ConnectionString = "" }, EnablePresence = enabled };
         var keeper = new PresenceKeeper(host.State, published, config, time, NullLogger<PresenceKeeper>.Instance);
         await keeper.StartAsync(CancellationToken.None);
+        while (enabled && time.Waiting == 0) await Task.Yield();     // its timer runs
         return (host, keeper);
     }
 
@@ -51,8 +52,8 @@ public class PresenceKeeperTests
     {
         var (host, keeper) = await StartAsync();
         await using var _ = host;
-        var first = await keeper.BeginAsync(Alice, "online", default);
-        var second = await keeper.BeginAsync(Alice, "online", default);
+        var first = await keeper.BeginAsync(Alice, "D", "online", default);
+        var second = await keeper.BeginAsync(Alice, "D", "online", default);
         Assert.Equal([(Alice, "online")], published.Rows);
         first!.Dispose();
         await AdvanceAsync(120, 2);
@@ -62,7 +63,7 @@ public class PresenceKeeperTests
         Assert.Single(published.Rows);
         await AdvanceAsync(20, 2);
         Assert.Equal([(Alice, "online"), (Alice, "offline")], published.Rows);
-        (await keeper.BeginAsync(Alice, "unavailable", default))!.Dispose();
+        (await keeper.BeginAsync(Alice, "D", "unavailable", default))!.Dispose();
         Assert.Equal((Alice, "unavailable"), published.Rows[^1]);
         await keeper.StopAsync(default);
     }
@@ -72,8 +73,64 @@ public class PresenceKeeperTests
     {
         var (host, keeper) = await StartAsync();
         await using var _ = host;
-        Assert.Null(await keeper.BeginAsync(Alice, "offline", default));
+        Assert.Null(await keeper.BeginAsync(Alice, "D", "offline", default));
         Assert.Empty(published.Rows);
+        await keeper.StopAsync(default);
+    }
+
+    [Fact]
+    public async Task The_most_present_device_counts()
+    {
+        var (host, keeper) = await StartAsync();
+        await using var _ = host;
+        using var laptop = await keeper.BeginAsync(Alice, "LAPTOP", "online", default);
+        var phone = await keeper.BeginAsync(Alice, "PHONE", "unavailable", default);
+        Assert.Equal([(Alice, "online")], published.Rows);
+        laptop!.Dispose();
+        await AdvanceAsync(40, 2);
+        Assert.Equal([(Alice, "online"), (Alice, "unavailable")], published.Rows);
+        phone!.Dispose();
+        await AdvanceAsync(40, 3);
+        Assert.Equal((Alice, "offline"), published.Rows[^1]);
+        await keeper.StopAsync(default);
+    }
+
+    [Fact]
+    public async Task Who_does_nothing_becomes_idle_and_is_back_when_he_does_something()
+    {
+        var (host, keeper) = await StartAsync();
+        await using var _ = host;
+        using var waiting = await keeper.BeginAsync(Alice, "D", "online", default);
+        await AdvanceAsync(290, 2);
+        Assert.Single(published.Rows);
+        await AdvanceAsync(20, 2);
+        Assert.Equal((Alice, "unavailable"), published.Rows[^1]);
+        // Asking again is not doing something.
+        (await keeper.BeginAsync(Alice, "D", "online", default))!.Dispose();
+        Assert.Equal(2, published.Rows.Count);
+        var user = new Matrix.Sync.Users.User(Alice) { LastActiveMs = time.GetUtcNow().ToUnixTimeMilliseconds() };
+        using (host.State.Write()) host.State.Users[Alice] = user;
+        await AdvanceAsync(6, 3);
+        Assert.Equal((Alice, "online"), published.Rows[^1]);
+        // Activity is told once a minute at most.
+        for (var i = 0; i < 50; i++)
+        {
+            user.LastActiveMs = time.GetUtcNow().ToUnixTimeMilliseconds();
+            await AdvanceAsync(1, 3);
+        }
+        Assert.Equal(3, published.Rows.Count);
+        await keeper.StopAsync(default);
+    }
+
+    [Fact]
+    public async Task What_another_instance_said_wrongly_is_set_right()
+    {
+        var (host, keeper) = await StartAsync();
+        await using var _ = host;
+        using var waiting = await keeper.BeginAsync(Alice, "D", "online", default);
+        using (host.State.Write()) host.State.Presence.Apply(1, Alice, new PresenceRow("offline", null, 0, false));
+        await AdvanceAsync(6, 2);
+        Assert.Equal([(Alice, "online"), (Alice, "online")], published.Rows);
         await keeper.StopAsync(default);
     }
 
@@ -82,7 +139,7 @@ public class PresenceKeeperTests
     {
         var (host, keeper) = await StartAsync(enabled: false);
         await using var _ = host;
-        Assert.Null(await keeper.BeginAsync(Alice, "online", default));
+        Assert.Null(await keeper.BeginAsync(Alice, "D", "online", default));
         Assert.Empty(published.Rows);
         await keeper.StopAsync(default);
     }

@@ -173,6 +173,7 @@ internal sealed class TemplateParser
     private Node Include()
     {
         var included = Load();
+        sources.AddRange(included.Sources);
         while (!tokens.Is(TokenKind.Close)) tokens.Name();
         Close();
         return included.Include;
@@ -182,8 +183,6 @@ internal sealed class TemplateParser
     {
         var file = tokens.Take(TokenKind.String, "the name of a template");
         var found = load?.Invoke(file) ?? throw tokens.Fault($"there is no template {file}");
-        var template = new TemplateParser(found, file, load, level + 1).Parse();
-        sources.AddRange(template.Sources);
-        return template;
+        return new TemplateParser(found, file, load, level + 1).Parse();
     }
 }

@@ -90,7 +90,7 @@ public sealed class OAuthSessionStore(Database database, TimeProvider clock)
             if (spent) return new RefreshOutcome(RefreshVerdict.Reused, session, []);
             var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
             var lost = await HashesAsync(tx, SqlSupersede, ct, refreshToken);
-            var gone = lost.Count == 0 ? [] : await HashesAsync(tx, SqlDeleteAccess, ct, lost.ToArray());
+            var gone = lost.Count == 0 ? [] : await HashesAsync(tx, SqlDeleteAccess, ct, (object)lost.ToArray());
             await ScalarAsync(tx, SqlForgetOldTokens, ct, session.UserId, session.DeviceId, refreshToken, now - (long)UsedTokensKept.TotalMilliseconds);
             await IssueAsync(tx, session, tokens, refreshToken, now, ct);
             return new RefreshOutcome(RefreshVerdict.Refreshed, session, await StreamStatement.AppendAsync(tx, Invalidations(gone), ct));

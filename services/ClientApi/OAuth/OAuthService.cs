@@ -1,0 +1,32 @@
+using Matrix.Storage.OAuth;
+using Matrix.Web.Routing;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
+namespace Matrix.ClientApi.OAuth;
+
+/// <summary>Registers the OAuth 2.0 API and our pages for it.</summary>
+internal static class OAuthService
+{
+    public static void AddOAuth(this IServiceCollection services)
+    {
+        services.TryAddSingleton<OAuthClientStore>();
+        services.TryAddSingleton<OAuthSessionStore>();
+        services.TryAddSingleton<DeviceCodeStore>();
+        services.AddSingleton<OAuthAddresses>();
+        services.AddSingleton<OAuthClients>();
+        services.AddSingleton<OAuthTokenIssuer>();
+        services.AddSingleton<SignUpPolicy>();
+        services.AddSingleton<WebLogin>();
+        services.AddSingleton<LoginPages>();
+    }
+
+    public static void MapOAuth(this ClientRoutes routes)
+    {
+        routes.MapOAuthMetadata();
+        routes.MapTokens();
+        routes.MapAuthorize();
+        routes.MapLoginPages();
+        routes.MapDevicePages();
+        routes.MapAccountPages();
+    }
+}
