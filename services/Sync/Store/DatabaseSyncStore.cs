@@ -78,6 +78,8 @@ internal sealed class DatabaseSyncStore(
         IReadOnlyCollection<string> roomIds, IReadOnlyCollection<string> eventIds, long upTo, CancellationToken ct) =>
         sync.ReceiptsOnAsync(roomIds, eventIds, upTo, ct);
 
+    public Task<List<StateMoveRecord>> StateMovesAsync(IReadOnlyCollection<long> eventNids, CancellationToken ct) => sync.StateMovesAsync(eventNids, ct);
+
     public Task<Dictionary<long, StateKey>> StateKeysAsync(IReadOnlyCollection<long> keyNids, CancellationToken ct) => sync.StateKeysAsync(keyNids, ct);
 
     public Task<Dictionary<long, long>> LastOfTypesAsync(IReadOnlyCollection<long> roomNids, IReadOnlyCollection<string> types, CancellationToken ct) =>
