@@ -91,6 +91,8 @@ internal sealed class DatabaseSyncStore(
         string userId, string deviceId, string connId, byte[] state, long nowMs, CancellationToken ct) =>
         sliding.BeginAsync(userId, deviceId, connId, state, nowMs, ct);
 
+    public Task<int> PruneSlidingAsync(long beforeTsMs, CancellationToken ct) => sliding.PruneAsync(beforeTsMs, ct);
+
     public Task<long?> PutSlidingAsync(long connNid, long basedOn, byte[] state, long nowMs, CancellationToken ct) =>
         sliding.PutAsync(connNid, basedOn, state, nowMs, ct);
 

@@ -52,6 +52,7 @@ internal interface ISyncStore
     Task<(long ConnNid, long Version)> BeginSlidingAsync(string userId, string deviceId, string connId, byte[] state, long nowMs, CancellationToken ct);
     /// <summary>The version that was made; null: the connection has ended.</summary>
     Task<long?> PutSlidingAsync(long connNid, long basedOn, byte[] state, long nowMs, CancellationToken ct);
+    Task<int> PruneSlidingAsync(long beforeTsMs, CancellationToken ct);
     /// <summary>Users whose member events in rooms that the user is in have positions in (after, upTo].</summary>
     Task<List<string>> MemberTurnsAsync(string userId, long after, long upTo, CancellationToken ct);
     /// <summary>Bundled aggregations of events of the rooms, by event id.</summary>

@@ -296,6 +296,8 @@ internal sealed class MemorySyncStore(MemoryStreamSource source) : ISyncStore
 
     private long lastConnection;
 
+    public Task<int> PruneSlidingAsync(long beforeTsMs, CancellationToken ct) => AskAsync(() => 0);
+
     public Task<long?> PutSlidingAsync(long connNid, long basedOn, byte[] state, long nowMs, CancellationToken ct) => AskAsync<long?>(() =>
     {
         if (!connections.TryGetValue(connNid, out var connection)) return null;
