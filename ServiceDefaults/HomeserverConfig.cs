@@ -23,6 +23,11 @@ public sealed record HomeserverConfig
     public string WorkerReplicationSecret { get; init; } = "";
     public string? MacaroonSecretKey { get; init; }
     public string DefaultRoomVersion { get; init; } = "12";
+    public RetentionConfig Retention { get; init; } = new();
+    /// <summary>Delayed events that one user may have scheduled at a time.</summary>
+    public const int MaxScheduledEvents = 100;
+    /// <summary>Longest delay of delayed events (MSC4140); zero: there are none.</summary>
+    public TimeSpan MaxEventDelay { get; init; } = TimeSpan.FromDays(1);
     /// <summary>PBKDF2 iterations of new password hashes (bcrypt_rounds of Synapse is mapped onto it).</summary>
     public int PasswordHashIterations { get; init; } = 100_000;
     public bool AllowPublicRoomsWithoutAuth { get; init; }
@@ -165,3 +170,13 @@ public sealed record WorkerDuties
 /// <param name="Name">Instance name, unique in the fleet: sync-1.</param>
 /// <param name="Group">Group that the gateway routes to; the service unless ARMADA_GROUP says otherwise.</param>
 public sealed record InstanceIdentity(string Service, string Name, string Group);
+
+/// <summary><c>retention</c>: how long messages are shown. Null: no bound.</summary>
+public sealed record RetentionConfig
+{
+    public bool Enabled { get; init; }
+    /// <summary>For rooms that do not say it.</summary>
+    public TimeSpan? DefaultMaxLifetime { get; init; }
+    public TimeSpan? AllowedLifetimeMin { get; init; }
+    public TimeSpan? AllowedLifetimeMax { get; init; }
+}

@@ -2,7 +2,7 @@ using System.Net;
 
 namespace Matrix.ServiceDefaults.Configuration;
 
-/// <summary><c>rc_*</c> and address ranges.</summary>
+/// <summary><c>rc_*</c>, address ranges, <c>retention</c>.</summary>
 internal sealed partial class HomeserverConfigReader
 {
     /// <summary>What servers outside never live in, from the registries of special-purpose addresses (RFC 6890 and its successors).</summary>
@@ -81,5 +81,18 @@ internal sealed partial class HomeserverConfigReader
         }
 
         return ranges;
+    }
+
+    private RetentionConfig ReadRetention()
+    {
+        var section = root.Section("retention");
+        static TimeSpan? Optional(ConfigSection section, string key, string example) => section.Has(key) ? section.Duration(key, TimeSpan.Zero, example) : null;
+        return new()
+        {
+            Enabled = section.Boolean("enabled", false),
+            DefaultMaxLifetime = Optional(section.Section("default_policy"), "max_lifetime", "1y"),
+            AllowedLifetimeMin = Optional(section, "allowed_lifetime_min", "1d"),
+            AllowedLifetimeMax = Optional(section, "allowed_lifetime_max", "1y"),
+        };
     }
 }

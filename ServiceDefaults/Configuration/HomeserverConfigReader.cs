@@ -31,6 +31,8 @@ internal sealed partial class HomeserverConfigReader(
             WorkerReplicationSecret = ReadReplicationSecret(redis.Enabled),
             MacaroonSecretKey = ReadSecret(root, "macaroon_secret_key"),
             DefaultRoomVersion = ReadRoomVersion(),
+            Retention = ReadRetention(),
+            MaxEventDelay = root.Duration("max_event_delay_duration", TimeSpan.FromDays(1), "24h"),
             PasswordHashIterations = ReadHashIterations(ours),
             AllowPublicRoomsWithoutAuth = root.Boolean("allow_public_rooms_without_auth", false),
             AllowPublicRoomsOverFederation = root.Boolean("allow_public_rooms_over_federation", false),

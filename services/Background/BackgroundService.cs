@@ -1,7 +1,14 @@
+using Matrix.Background.Delayed;
 using Matrix.Background.Duties;
+using Matrix.Background.Redactions;
 using Matrix.Background.Search;
+using Matrix.Rooms.Delayed;
+using Matrix.Rooms.Writing;
 using Matrix.Storage.Accounts;
+using Matrix.Storage.DelayedEvents;
 using Matrix.Storage.Instances;
+using Matrix.Storage.Redactions;
+using Matrix.Storage.Rooms;
 using Matrix.Storage.Search;
 using Matrix.Storage.Upkeep;
 using Matrix.Web.Following;
@@ -20,10 +27,25 @@ public static class BackgroundService
         services.AddFollowing();
         services.TryAddSingleton<SearchStore>();
         services.AddFollowingDuty<SearchIndexDuty>();
+        services.AddRemoteRoomWriter();
+        services.TryAddSingleton<DelayedEventStore>();
+        services.TryAddSingleton<DelayedEventDelivery>();
+        services.AddSingleton<DelayedEventSender>();
+        services.AddHostedService(p => p.GetRequiredService<DelayedEventSender>());
+        services.TryAddSingleton<RedactionJobStore>();
+        services.AddSingleton<IBackgroundDuty, RedactionJobDuty>();
+        services.AddSingleton<IBackgroundDuty>(p => new ExpiryDuty(
+            "expire_redaction_jobs", TimeSpan.FromHours(1), TimeSpan.FromDays(7), p.GetRequiredService<RedactionJobStore>().ForgetAsync, p.GetRequiredService<TimeProvider>()));
+        // MSC4140: what was finalised is told of for a week.
+        services.AddSingleton<IBackgroundDuty>(p => new ExpiryDuty(
+            "expire_delayed_events", TimeSpan.FromHours(1), TimeSpan.FromDays(7), p.GetRequiredService<DelayedEventStore>().ForgetAsync, p.GetRequiredService<TimeProvider>()));
         services.AddSingleton<UpkeepStore>();
         services.TryAddSingleton<RegistrationTokenStore>();
         services.AddSingleton<DutyMetrics>();
         services.AddSingleton<IBackgroundDuty, PruneStreamsDuty>();
+        services.AddSingleton<ForkStore>();
+        services.AddSingleton(p => new HomeserverName(p.GetRequiredService<ServiceDefaults.HomeserverConfig>().ServerName));
+        services.AddSingleton<IBackgroundDuty, JoinForksDuty>();
         services.AddSingleton<DutyRunner>(p => new DutyRunner(
             [.. p.GetServices<IBackgroundDuty>(), .. ExpiryDuty.All(p.GetRequiredService<UpkeepStore>(), p.GetRequiredService<RegistrationTokenStore>(), p.GetRequiredService<TimeProvider>())],
             p.GetRequiredService<LeaseStore>(), p.GetRequiredService<ServiceDefaults.InstanceIdentity>(), p.GetRequiredService<DutyMetrics>(),

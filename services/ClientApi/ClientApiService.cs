@@ -3,6 +3,7 @@ using Matrix.ClientApi.AccountData;
 using Matrix.ClientApi.Admin;
 using Matrix.ClientApi.Capabilities;
 using Matrix.ClientApi.CrossSigning;
+using Matrix.ClientApi.DehydratedDevices;
 using Matrix.ClientApi.Devices;
 using Matrix.ClientApi.KeyBackup;
 using Matrix.ClientApi.Keys;
@@ -31,6 +32,7 @@ using Matrix.Replication;
 using Matrix.Rooms;
 using Matrix.Rooms.Aggregations;
 using Matrix.Rooms.Writing;
+using Matrix.ServiceDefaults;
 using Matrix.Storage.AccountData;
 using Matrix.Storage.Accounts;
 using Matrix.Storage.Events;
@@ -84,7 +86,8 @@ public static class ClientApiService
         services.AddSingleton<SearchSurroundings>();
         services.AddSingleton<SpaceTree>();
         services.AddSingleton<MemberLists>();
-        services.TryAddSingleton<EventVisibility>();
+        // In the monolith Sync may have registered one that knows nothing of retention.
+        services.Replace(ServiceDescriptor.Singleton(VisibilityOf));
         services.TryAddSingleton<Aggregator>();
         services.TryAddSingleton<OpenIdTokens>();
         services.TryAddSingleton<IRemoteKeys, NoRemoteKeys>();
@@ -93,6 +96,16 @@ public static class ClientApiService
         services.AddSingleton<CrossSigningUpload>();
         services.AddSingleton<SignatureUpload>();
         return builder;
+    }
+
+    private static EventVisibility VisibilityOf(IServiceProvider p)
+    {
+        var config = p.GetRequiredService<HomeserverConfig>().Retention;
+        static long? Milliseconds(TimeSpan? time) => time is { } t ? (long)t.TotalMilliseconds : null;
+        var retention = config.Enabled
+            ? new MessageRetention(Milliseconds(config.DefaultMaxLifetime), Milliseconds(config.AllowedLifetimeMin), Milliseconds(config.AllowedLifetimeMax)) : null;
+        return new EventVisibility(
+            p.GetRequiredService<StateReader>(), p.GetRequiredService<RoomReader>(), p.GetRequiredService<EventReader>(), retention, p.GetRequiredService<TimeProvider>());
     }
 
     private static void AddStores(IServiceCollection services)
@@ -145,6 +158,7 @@ public static class ClientApiService
         routes.MapKeys();
         routes.MapCrossSigning();
         routes.MapKeyBackup();
+        routes.MapDehydratedDevices();
         routes.MapPushRules();
         routes.MapPushers();
         routes.MapAliases();

@@ -2,8 +2,13 @@ using Matrix.FederationClient;
 using Matrix.FederationInbound.Authentication;
 using Matrix.FederationInbound.Keys;
 using Matrix.FederationInbound.Queries;
+using Matrix.FederationInbound.Rooms;
+using Matrix.FederationInbound.Transactions;
+using Matrix.Rooms.Ingest;
 using Matrix.ServiceDefaults;
 using Matrix.Storage.Directory;
+using Matrix.Storage.Events;
+using Matrix.Storage.Federation;
 using Matrix.Storage.Rooms;
 using Matrix.Web.Auth;
 using Matrix.Web.Routing;
@@ -25,6 +30,17 @@ public static class FederationInboundService
         services.TryAddSingleton<ProfileReader>();
         services.TryAddSingleton<OpenIdTokens>();
         services.TryAddSingleton<RoomReader>();
+        services.TryAddSingleton<StateReader>();
+        services.TryAddSingleton<EventReader>();
+        services.TryAddSingleton<EventGraphReader>();
+        services.TryAddSingleton<ServerMembers>();
+        services.TryAddSingleton<InboundStore>();
+        services.AddRemotePduIngest();
+        services.AddSingleton<RoomAccess>();
+        services.AddSingleton<RoomHistory>();
+        services.AddSingleton<TransactionIntake>();
+        services.AddSingleton<InboundWork>();
+        services.AddHostedService(p => p.GetRequiredService<InboundWork>());
         return builder;
     }
 
@@ -42,6 +58,8 @@ public static class FederationInboundService
         var routes = new ClientRoutes(endpoints, Name);
         routes.MapKeys();
         routes.MapQueries();
+        routes.MapHistory();
+        routes.MapTransactions();
         return endpoints;
     }
 }

@@ -5,6 +5,11 @@ using BenchmarkDotNet.Running;
 using BenchmarkDotNet.Toolchains.InProcess.Emit;
 using Matrix.Benchmarks;
 
+if (args is ["state-size"])
+{
+    await StateSize.RunAsync();
+    return;
+}
 // In this process: the generated projects of the usual toolchain would need a package feed and miss this repository's settings.
 var config = DefaultConfig.Instance
     .AddJob(Job.ShortRun.WithToolchain(InProcessEmitToolchain.Instance))

@@ -20,6 +20,7 @@ internal static class FirstRows
 
         // Events of a room
         { EventSend, Room, @"^/_matrix/client/(api/v1|r0|v3|unstable)/rooms/[^/]+/(send|state|redact)/" },
+        { EventSend, Room, @"^/_matrix/client/(v3|unstable/org\.matrix\.msc4140)/rooms/[^/]+/delayed_event/" },
         { EventSend, Room, @"^/_matrix/client/(api/v1|r0|v3|unstable)/rooms/[^/]+/(join|knock|invite|leave|ban|unban|kick|upgrade)(/|$)" },
         { EventSend, Room, @"^/_matrix/client/(api/v1|r0|v3|unstable)/(join|knock)/" },
         { EventSend, User, @"^/_matrix/client/(api/v1|r0|v3|unstable|unstable/uk\.tcpip\.msc4133)/profile/" },

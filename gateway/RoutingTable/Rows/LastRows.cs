@@ -20,7 +20,7 @@ internal static class LastRows
         { Register, Address, @"^/_matrix/client/(r0|v3|unstable)/register/" },
         { Register, Address, @"^/_matrix/client/unstable/register/m\.login\.registration_token/validity$" },
         { Sso, Address, @"^/_matrix/client/(api/v1|r0|v3|unstable)/login/(cas|sso)/" },
-        { Sso, Address, @"^/_synapse/client/(oidc|saml2|new_user_consent|sso_register|pick_idp)(/|$)" },
+        { Sso, Address, @"^/_synapse/client/(oidc|saml2|new_user_consent|sso_register|pick_idp|oauth|login|signup|logout|device|account)(/|$)" },
 
         // Encryption
         { DeviceLists, User, @"^/_matrix/client/unstable/delete_devices$" },

@@ -23,6 +23,15 @@ internal static class CapabilitiesEndpoints
         w.WriteEndObject();
         w.WriteEndObject();
         var accounts = config.Accounts;
+        // MSC4140, under both names.
+        foreach (var name in (ReadOnlySpan<string>)["m.delayed_events", "org.matrix.msc4140.delayed_events"])
+        {
+            if (config.MaxEventDelay == TimeSpan.Zero) break;
+            w.WriteStartObject(name);
+            w.WriteNumber("max_delay_ms"u8, (long)config.MaxEventDelay.TotalMilliseconds);
+            w.WriteNumber("max_scheduled"u8, HomeserverConfig.MaxScheduledEvents);
+            w.WriteEndObject();
+        }
         Switch(w, "m.change_password", accounts.Passwords.ReauthEnabled);
         Switch(w, "m.set_displayname", true);
         Switch(w, "m.set_avatar_url", true);

@@ -9,8 +9,6 @@ namespace Matrix.ClientApi.CrossSigning;
 /// <summary>Keys that sign keys. Spec: client-server-api/#cross-signing</summary>
 internal static class CrossSigningEndpoints
 {
-    private static readonly UiaFlow[] Flows = [new(PasswordStage.Name)];
-
     public static void MapCrossSigning(this ClientRoutes routes)
     {
         routes.Post(ClientVersions.R0V3Unstable, "/keys/device_signing/upload", UploadKeys).Named("upload_cross_signing_keys");
@@ -18,20 +16,14 @@ internal static class CrossSigningEndpoints
     }
 
     private static async Task<IResult> UploadKeys(
-        JsonBody body, Requester requester, CrossSigningUpload upload, InteractiveAuth uia, CancellationToken ct)
+        JsonBody body, Requester requester, CrossSigningUpload upload, Reauthentication reauthentication, CancellationToken ct)
     {
         var request = body.AsObject();
         var user = requester.UserId.Value;
         var plan = await upload.PlanAsync(user, CrossSigningReader.Read(request, user), ct);
         if (plan.NeedsProof && requester.AppServiceId is null)
         {
-            var outcome = await uia.CheckAsync(request, new UiaDemand
-            {
-                Operation = "device_signing",
-                Flows = Flows,
-                User = requester.UserId,
-                Remember = _ => new(InteractiveAuth.WithoutAuth(request)),
-            }, ct);
+            var outcome = await reauthentication.CheckAsync(requester, "device_signing", request, ct);
             if (outcome.Challenge is { } challenge) return challenge;
         }
         return await upload.TryStoreAsync(user, plan, ct) ? MatrixResults.Empty

@@ -31,15 +31,7 @@ internal static class KeyEndpoints
     {
         var upload = KeyUploadReader.Read(body.AsObject(), requester);
         var result = await store.UploadAsync(upload, KeyLimits.OneTimeKeys, clock.GetUtcNow().ToUnixTimeMilliseconds(), ct);
-        switch (result.Fault)
-        {
-            case KeyUploadFault.NoDevice:
-                throw MatrixError.Unknown(400, "Keys belong to a device: log in with one.").AsException();
-            case KeyUploadFault.KeyReplaced:
-                throw MatrixError.InvalidParam($"One time key {result.ReplacedKey} already exists, with another value.").AsException();
-            case KeyUploadFault.TooMany:
-                throw MatrixError.InvalidParam($"A device may have {KeyLimits.OneTimeKeys} one-time keys.").AsException();
-        }
+        Require(result);
         await publisher.PublishAllAsync(result.Batches);
         return MatrixResults.Object(w =>
         {
@@ -49,6 +41,20 @@ internal static class KeyEndpoints
             foreach (var (algorithm, count) in result.Counts) w.WriteNumber(algorithm, count);
             w.WriteEndObject();
         });
+    }
+
+    /// <summary>Throws what is wrong with an upload.</summary>
+    public static void Require(KeyUploadResult result)
+    {
+        switch (result.Fault)
+        {
+            case KeyUploadFault.NoDevice:
+                throw MatrixError.Unknown(400, "Keys belong to a device: log in with one.").AsException();
+            case KeyUploadFault.KeyReplaced:
+                throw MatrixError.InvalidParam($"One time key {result.ReplacedKey} already exists, with another value.").AsException();
+            case KeyUploadFault.TooMany:
+                throw MatrixError.InvalidParam($"A device may have {KeyLimits.OneTimeKeys} one-time keys.").AsException();
+        }
     }
 
     private static async Task<IResult> Query(JsonBody body, Requester requester, KeyQueries queries, CancellationToken ct)

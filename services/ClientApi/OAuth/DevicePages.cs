@@ -1,6 +1,7 @@
 using Matrix.ClientApi.Pages;
 using Matrix.ClientApi.Sso;
 using Matrix.Storage.OAuth;
+using Matrix.Web.RateLimits;
 using Matrix.Web.Routing;
 
 namespace Matrix.ClientApi.OAuth;
@@ -17,13 +18,16 @@ internal static class DevicePages
     }
 
     private static Task<IResult> Show(
-        [Microsoft.AspNetCore.Mvc.FromQuery(Name = "user_code")] string? userCode, Browser browser, WebLogin web, DeviceCodeStore devices, OAuthClients clients, OAuthAddresses addresses, Pages.Pages pages, CancellationToken ct) =>
+        [Microsoft.AspNetCore.Mvc.FromQuery(Name = "user_code")] string? userCode, Browser browser, WebLogin web, DeviceCodeStore devices, OAuthClients clients, RateLimiter limiter, OAuthAddresses addresses, Pages.Pages pages, CancellationToken ct) =>
         LoginPageEndpoints.Run(pages, addresses, async () =>
         {
             var code = Canonical(userCode);
             if (await web.FindAsync(browser, ct) is not { } session) return web.ToLogin(code is null ? Path : $"{Path}?user_code={code}");
+            // Codes are short: nobody tries many.
+            if (code is not null) await limiter.RequireLeftAsync(RateLimitRules.LoginFailedAttempts, $"device {session.UserId}", ct);
             var waiting = code is null ? null : await devices.FindAsync(code, ct);
             var client = waiting is null ? null : await clients.FindAsync(waiting.ClientId, ct);
+            if (code is not null && waiting is null) await limiter.CountAsync(RateLimitRules.LoginFailedAttempts, $"device {session.UserId}", ct);
             return pages.Show("oauth_device.html", new Dictionary<string, object?>
             {
                 ["user_code"] = code is null ? null : $"{code[..4]}-{code[4..]}",

@@ -8,6 +8,7 @@ using Matrix.Primitives;
 using Matrix.ServiceDefaults;
 using Matrix.Storage.Accounts;
 using Matrix.Web.Json;
+using Matrix.Web.RateLimits;
 using Matrix.Web.Routing;
 
 namespace Matrix.ClientApi.OAuth;
@@ -15,7 +16,7 @@ namespace Matrix.ClientApi.OAuth;
 /// <summary>Our own login and sign-up pages: password, providers of single sign-on, new accounts.</summary>
 internal sealed class LoginPages(
     Pages.Pages pages, PasswordLogin passwords, UserRegistration names, Registration registration, PasswordHasher hasher, PasswordRules rules, RegistrationTokenStore tokens,
-    SignUpPolicy policy, SsoProviders providers, WebLogin web, OAuthAddresses addresses, HomeserverConfig config, TimeProvider clock)
+    SignUpPolicy policy, SsoProviders providers, WebLogin web, RateLimiter limiter, HomeserverConfig config, TimeProvider clock)
 {
     private const string DefaultNext = OwnPaths.Root + "account";
 
@@ -31,14 +32,17 @@ internal sealed class LoginPages(
         ["csrf"] = browser.FormToken(),
     }, status);
 
-    public async Task<IResult> LogInAsync(FormBody form, Browser browser, CancellationToken ct)
+    public async Task<IResult> LogInAsync(FormBody form, LoginClient client, Browser browser, CancellationToken ct)
     {
         browser.RequireOwnForm(form);
         var (name, password) = (form["username"]?.Trim() ?? "", form["password"] ?? "");
         if (!config.Accounts.Passwords.LoginEnabled) throw new PageException(403, "M_FORBIDDEN", "Passwords do not log in here.");
         try
         {
-            await web.BeginAsync(await passwords.AuthenticateAsync(Submission(name, password), ct), browser, ct);
+            await limiter.RequireAsync(RateLimitRules.LoginAddress, null, client.Address, ct);
+            var user = await passwords.AuthenticateAsync(Submission(name, password), ct);
+            await limiter.RequireAsync(RateLimitRules.LoginAccount, null, user.Value, ct);
+            await web.BeginAsync(user, browser, ct);
         }
         catch (MatrixException e) when (e.Error.Status is 400 or 401 or 403 or 429)
         {
@@ -47,7 +51,7 @@ internal sealed class LoginPages(
         return new SeeOther(Next(form["next"]));
     }
 
-    public IResult ShowSignUp(string? next, string? username, string? error, Browser browser)
+    public IResult ShowSignUp(string? next, string? username, string? error, Browser browser, int status = 200)
     {
         if (!policy.IsOpen) throw new PageException(403, "M_FORBIDDEN", "New accounts cannot be made on this page.");
         return pages.Show("oauth_signup.html", new Dictionary<string, object?>
@@ -60,10 +64,10 @@ internal sealed class LoginPages(
             ["terms_url"] = policy.Terms is { } terms ? $"/_matrix/consent?v={Uri.EscapeDataString(terms.Version)}" : null,
             ["login_url"] = $"login?next={Uri.EscapeDataString(Next(next))}",
             ["csrf"] = browser.FormToken(),
-        }, error is null ? 200 : 400);
+        }, status);
     }
 
-    public async Task<IResult> SignUpAsync(FormBody form, Browser browser, CancellationToken ct)
+    public async Task<IResult> SignUpAsync(FormBody form, LoginClient client, Browser browser, CancellationToken ct)
     {
         browser.RequireOwnForm(form);
         if (!policy.IsOpen) throw new PageException(403, "M_FORBIDDEN", "New accounts cannot be made on this page.");
@@ -73,8 +77,10 @@ internal sealed class LoginPages(
             if (password != form["password_again"]) throw MatrixError.InvalidParam("The two passwords are not the same.").AsException();
             if (policy.Terms is not null && form["terms"] != "true") throw MatrixError.InvalidParam("Please agree to the terms.").AsException();
             rules.Check(password);
+            await limiter.RequireLeftAsync(RateLimitRules.Registration, client.Address, ct);
             await names.RequireFreeAsync(name, ct);
             var user = Usernames.Validate(name, config);
+            await limiter.RequireAsync(RateLimitRules.Registration, null, client.Address, ct);
             // Registration tokens are counted by the session that shows them.
             var session = RandomNumberGenerator.GetHexString(32);
             if (policy.NeedsToken && !await tokens.UseAsync(session, form["token"] ?? "", clock.GetUtcNow().ToUnixTimeMilliseconds(), ct))
@@ -83,9 +89,9 @@ internal sealed class LoginPages(
                 new RegistrationOrder(user, await hasher.HashAsync(password, ct)) { UiaSession = session, ConsentVersion = policy.Terms?.Version }, ct);
             await web.BeginAsync(user, browser, ct);
         }
-        catch (MatrixException e) when (e.Error.Status is 400 or 401 or 403)
+        catch (MatrixException e) when (e.Error.Status is 400 or 401 or 403 or 429)
         {
-            return ShowSignUp(form["next"], name, e.Error.Message, browser);
+            return ShowSignUp(form["next"], name, e.Error.Message, browser, e.Error.Status is 429 ? 429 : 400);
         }
         return new SeeOther(Next(form["next"]));
     }
@@ -112,8 +118,6 @@ internal sealed class LoginPages(
         using var document = JsonDocument.Parse(buffer.WrittenMemory);
         return document.RootElement.Clone();
     }
-
-    public string Address => addresses.Of("login");
 }
 
 internal static class LoginPageEndpoints
@@ -124,12 +128,12 @@ internal static class LoginPageEndpoints
     {
         routes.Map("GET", Root + "login", (string? next, string? hint, string? again, Browser browser, LoginPages login, OAuthAddresses addresses, Pages.Pages pages) =>
             Run(pages, addresses, () => Task.FromResult(login.ShowLogin(next, hint, again is not null, null, browser)))).Anonymous().Named("oauth_login_page");
-        routes.Map("POST", Root + "login", (FormBody form, Browser browser, LoginPages login, OAuthAddresses addresses, Pages.Pages pages, CancellationToken ct) =>
-            Run(pages, addresses, () => login.LogInAsync(form, browser, ct))).Anonymous().Named("oauth_login");
+        routes.Map("POST", Root + "login", (FormBody form, LoginClient client, Browser browser, LoginPages login, OAuthAddresses addresses, Pages.Pages pages, CancellationToken ct) =>
+            Run(pages, addresses, () => login.LogInAsync(form, client, browser, ct))).Anonymous().Named("oauth_login");
         routes.Map("GET", Root + "signup", (string? next, Browser browser, LoginPages login, OAuthAddresses addresses, Pages.Pages pages) =>
             Run(pages, addresses, () => Task.FromResult(login.ShowSignUp(next, null, null, browser)))).Anonymous().Named("oauth_signup_page");
-        routes.Map("POST", Root + "signup", (FormBody form, Browser browser, LoginPages login, OAuthAddresses addresses, Pages.Pages pages, CancellationToken ct) =>
-            Run(pages, addresses, () => login.SignUpAsync(form, browser, ct))).Anonymous().Named("oauth_signup");
+        routes.Map("POST", Root + "signup", (FormBody form, LoginClient client, Browser browser, LoginPages login, OAuthAddresses addresses, Pages.Pages pages, CancellationToken ct) =>
+            Run(pages, addresses, () => login.SignUpAsync(form, client, browser, ct))).Anonymous().Named("oauth_signup");
         routes.Map("GET", Root + "login/sso", BeginSso).Anonymous().Named("oauth_login_sso");
         routes.Map("POST", Root + "logout", (FormBody form, Browser browser, WebLogin web, OAuthAddresses addresses, Pages.Pages pages, CancellationToken ct) =>
             Run(pages, addresses, async () =>

@@ -2,6 +2,7 @@ using System.Buffers;
 using Matrix.Events;
 using Matrix.Rooms.Aggregations;
 using Matrix.Storage.AccountData;
+using Matrix.Storage.DelayedEvents;
 using Matrix.Storage.Events;
 using Matrix.Web.Auth;
 
@@ -59,12 +60,17 @@ internal sealed class EventRenderer(
     {
         AgeMs = Math.Max(0, nowMs - e.Pdu.OriginServerTs),
         TransactionId = e.TxnDeviceId is not null && e.TxnDeviceId == requester.DeviceId && e.Pdu.Sender == requester.UserId.Value ? e.TxnId : null,
+        MoreUnsigned = DelayOf(e),
         PrevContent = e.PrevContent,
         PrevSender = e.PrevSender,
         ReplacesState = e.ReplacesEventId,
         RedactedBecause = e.RedactedBy is { } id && redactions.TryGetValue(id, out var redaction) ? Plain(redaction) : default,
         Relations = bundles.GetValueOrDefault(e.Pdu.EventId),
     });
+
+    /// <summary>MSC4140: who sent a delayed event is told which.</summary>
+    private ReadOnlyMemory<byte> DelayOf(StoredEvent e) => e.TxnDeviceId == DelayedEvent.Device && e.Pdu.Sender == requester.UserId.Value
+        ? System.Text.Encoding.ASCII.GetBytes($"\"org.matrix.msc4140.delay_id\":\"{e.TxnId}\",\"delay_id\":\"{e.TxnId}\"") : default(ReadOnlyMemory<byte>);
 
     private ReadOnlyMemory<byte> Plain(StoredEvent redaction)
     {

@@ -8,9 +8,9 @@ internal static class UiaOperations
         "delete_device" or "delete_devices" => "remove a device from your account",
         "change_password" => "change the password of your account",
         "deactivate" => "deactivate your account",
-        "upload_signing_keys" or "upload_device_signing_keys" => "set up new keys for the encryption of your account",
+        "device_signing" => "set up new keys for the encryption of your account",
         "add_threepid" => "add an email address or phone number to your account",
-        "get_login_token" => "log in a new device of yours",
+        "login_token" => "log in a new device of yours",
         _ => "change your account",
     };
 }

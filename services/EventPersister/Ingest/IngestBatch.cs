@@ -9,7 +9,7 @@ internal sealed class IngestBatch(string roomId, RoomVersion version, string ori
 {
     private readonly Dictionary<string, Pdu> pdus = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Pdu> outliers = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, IReadOnlyCollection<string>> told = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, IReadOnlyList<IReadOnlyCollection<string>>> told = new(StringComparer.Ordinal);
 
     public string RoomId => roomId;
     public RoomVersion Version => version;
@@ -27,13 +27,24 @@ internal sealed class IngestBatch(string roomId, RoomVersion version, string ori
         if (!HasAny(pdu.EventId)) outliers.Add(pdu.EventId, pdu);
     }
 
-    /// <summary>The state before an event as another server tells it.</summary>
-    public void Tell(string? eventId, IReadOnlyCollection<string> stateBefore)
+    /// <summary>States after parents of an event, as another server tells them.</summary>
+    public void Tell(string? eventId, IReadOnlyList<IReadOnlyCollection<string>> statesBefore)
     {
-        if (eventId is not null) told[eventId] = stateBefore;
+        if (eventId is not null) told[eventId] = statesBefore;
     }
 
-    public IReadOnlyCollection<string>? StateBefore(string eventId) => told.GetValueOrDefault(eventId);
+    public IReadOnlyList<IReadOnlyCollection<string>>? StatesBefore(string eventId) => told.GetValueOrDefault(eventId);
+
+    /// <summary>The outliers, and those events of the batch on which they rest: these too are needed before they have their place.</summary>
+    public IReadOnlyList<Pdu> OutliersInOrder()
+    {
+        var needed = new Dictionary<string, Pdu>(outliers, StringComparer.Ordinal);
+        var todo = new Stack<Pdu>(outliers.Values);
+        while (todo.TryPop(out var pdu))
+            foreach (var id in pdu.AuthEvents)
+                if (pdus.TryGetValue(id, out var auth) && needed.TryAdd(id, auth)) todo.Push(auth);
+        return InOrder(needed.Values);
+    }
 
     /// <summary>
     /// Those events with parents and auth events before children, otherwise by depth. Events that hang in a cycle, which only ids that servers give make

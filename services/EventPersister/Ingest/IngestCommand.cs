@@ -5,10 +5,10 @@ using Matrix.Rooms.Ingest;
 namespace Matrix.EventPersister.Ingest;
 
 /// <summary>An event that has passed the checks which need no room.</summary>
-/// <param name="StateBefore">
-/// Ids of the state before it as another server tells it, for parents that cannot be had; null: none was needed, or none was told.
+/// <param name="StatesBefore">
+/// Ids of the states after those of its parents that cannot be had, as another server tells them; null: none was needed, or one was not told.
 /// </param>
-internal sealed record IncomingPdu(Pdu Pdu, IReadOnlyCollection<string>? StateBefore = null);
+internal sealed record IncomingPdu(Pdu Pdu, IReadOnlyList<IReadOnlyCollection<string>>? StatesBefore = null);
 
 /// <summary>
 /// Events of other servers for a room, parents before children. Runs in a turn of its own: what it does to the room is not taken back but with the whole

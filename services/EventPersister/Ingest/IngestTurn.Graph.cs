@@ -32,8 +32,8 @@ internal sealed partial class IngestTurn
         }
         if (missing.Count > 0)
         {
-            if (incoming.StateBefore is null) return Outcome.Dropped($"The parent {missing[0]} is not known.");
-            Include(parents, new Branch(null, ToldState(incoming.StateBefore)));
+            if (incoming.StatesBefore is null) return Outcome.Dropped($"The parent {missing[0]} is not known.");
+            foreach (var told in incoming.StatesBefore) Include(parents, new Branch(null, ToldState(told)));
         }
         var before = await MergeAsync(parents, ct);
 

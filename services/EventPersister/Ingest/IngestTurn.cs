@@ -53,13 +53,13 @@ internal sealed partial class IngestTurn(RoomState room, RoomStorage storage, Se
         var ids = new HashSet<string>(StringComparer.Ordinal);
         var auth = new HashSet<string>(StringComparer.Ordinal);
         var keys = new HashSet<StateKey>();
-        foreach (var (pdu, stateBefore) in pdus)
+        foreach (var (pdu, statesBefore) in pdus)
         {
             ids.Add(pdu.EventId);
             ids.UnionWith(pdu.PrevEvents);
             auth.UnionWith(pdu.AuthEvents);
             if (pdu.Redacts is not null) ids.Add(pdu.Redacts);
-            if (stateBefore is not null) ids.UnionWith(stateBefore);
+            foreach (var state in statesBefore ?? []) ids.UnionWith(state);
             if (pdu.IsState) keys.Add(pdu.StatePair);
         }
         if (CreateId() is { } create) auth.Add(create);
@@ -146,6 +146,7 @@ internal sealed partial class IngestTurn(RoomState room, RoomStorage storage, Se
         var entry = new GraphEvent(added.EventNid, (added.Flags & EventFlags.Rejected) != 0, added.Pdu);
         fresh[e.EventId] = entry;
         freshByNid[added.EventNid] = entry;
+        room.Graph?.Add([(added.EventNid, e.EventId, e.AuthEvents)]);
         facts[e.EventId] = new EventFacts(
             added.EventNid, e.EventId, room.RoomNid, added.Flags, added.SnapshotNid, e.Depth, added.StateKeyNid, added.PrevNids, added.AuthNids);
     }

@@ -16,8 +16,8 @@ internal sealed partial class MissingEvents(
 {
     /// <summary>Synapse: events between that are asked for at most.</summary>
     private const int MaxBetween = 10;
-    /// <summary>Gaps of one request for which a state is fetched.</summary>
-    private const int MaxStates = 5;
+    /// <summary>Parents of one request for which a state is fetched.</summary>
+    private const int MaxStates = 20;
     /// <summary>More missing events of a state than this are asked for as one answer.</summary>
     private const int MaxSingle = 20;
     private const int MaxStateEvents = 200_000;
@@ -29,14 +29,21 @@ internal sealed partial class MissingEvents(
         var fresh = batch.Pdus.Where(p => !IsFull(known, p.EventId)).ToList();
         if (batch.Mode == IngestMode.Live) await FetchBetweenAsync(room, batch, fresh, known, ct);
 
-        var states = 0;
+        var after = new Dictionary<string, IReadOnlyCollection<string>?>(StringComparer.Ordinal);
         foreach (var pdu in batch.InOrder(batch.Pdus))
         {
             if (IsFull(known, pdu.EventId)) continue;
             var gap = pdu.PrevEvents.Where(id => !IsFull(known, id) && !batch.Has(id)).ToList();
             if (gap.Count == 0) continue;
-            if (states++ >= MaxStates) break;
-            if (await StateBeforeAsync(room, batch, gap, ct) is { } state) batch.Tell(pdu.EventId, state);
+            var told = new List<IReadOnlyCollection<string>>(gap.Count);
+            foreach (var parent in gap)
+            {
+                if (!after.TryGetValue(parent, out var state))
+                    after[parent] = state = after.Count < MaxStates ? await StateAfterAsync(room, batch, parent, ct) : null;
+                if (state is null) break;
+                told.Add(state);
+            }
+            if (told.Count == gap.Count) batch.Tell(pdu.EventId, told);
         }
         await CompleteAuthAsync(room, batch, ct);
     }
@@ -76,34 +83,27 @@ internal sealed partial class MissingEvents(
         return pdus;
     }
 
-    /// <summary>Ids of the state after the parents of a gap, its events among the outliers; null: it cannot be had.</summary>
-    private async Task<IReadOnlyCollection<string>?> StateBeforeAsync(RoomRecord room, IngestBatch batch, List<string> gap, CancellationToken ct)
+    /// <summary>Ids of the state after a parent that is not here, its events among the outliers; null: it cannot be had.</summary>
+    private async Task<IReadOnlyCollection<string>?> StateAfterAsync(RoomRecord room, IngestBatch batch, string parent, CancellationToken ct)
     {
-        // One parent's state stands for all: the room resolves it with the states of the parents that are here.
-        foreach (var parent in gap)
+        if (await remote.GetStateIdsAsync(batch.Origin, room.RoomId, parent, ct) is not { } ids) return null;
+        if (ids.StateIds.Count + ids.AuthChainIds.Count > MaxStateEvents) return null;
+        var wanted = ids.StateIds.Concat(ids.AuthChainIds).Append(parent).Distinct().ToList();
+        var known = await KnownAsync(wanted, ct);
+        var missing = wanted.Where(id => !known.ContainsKey(id) && !batch.HasAny(id)).ToList();
+        if (missing.Count > MaxSingle && await remote.GetStateAsync(batch.Origin, room.RoomId, parent, ct) is { } whole)
         {
-            if (await remote.GetStateIdsAsync(batch.Origin, room.RoomId, parent, ct) is not { } ids) continue;
-            if (ids.StateIds.Count + ids.AuthChainIds.Count > MaxStateEvents) continue;
-            var wanted = ids.StateIds.Concat(ids.AuthChainIds).Append(parent).Distinct().ToList();
-            var known = await KnownAsync(wanted, ct);
-            var missing = wanted.Where(id => !known.ContainsKey(id) && !batch.HasAny(id)).ToList();
-            if (missing.Count > MaxSingle && await remote.GetStateAsync(batch.Origin, room.RoomId, parent, ct) is { } whole)
-            {
-                foreach (var pdu in await CheckAsync([.. whole.State, .. whole.AuthChain], room, batch.Origin, ct)) batch.AddOutlier(pdu);
-                missing.RemoveAll(batch.HasAny);
-            }
-            foreach (var id in missing.Take(MaxSingle))
-            {
-                if (await remote.GetEventAsync(batch.Origin, id, ct) is not { } json) continue;
-                foreach (var pdu in await CheckAsync([json], room, batch.Origin, ct)) if (pdu.EventId == id) batch.AddOutlier(pdu);
-            }
-            // The state before the parent, and the parent itself where it is one of state.
-            var state = new List<string>(ids.StateIds);
-            if (batch.Outliers.FirstOrDefault(p => p.EventId == parent) is { IsState: true } || known.TryGetValue(parent, out var fact) && fact.StateKeyNid is not null)
-                state.Add(parent);
-            return state;
+            foreach (var pdu in await CheckAsync([.. whole.State, .. whole.AuthChain], room, batch.Origin, ct)) batch.AddOutlier(pdu);
+            missing.RemoveAll(batch.HasAny);
         }
-        return null;
+        foreach (var id in missing.Take(MaxSingle))
+        {
+            if (await remote.GetEventAsync(batch.Origin, id, ct) is not { } json) continue;
+            foreach (var pdu in await CheckAsync([json], room, batch.Origin, ct)) if (pdu.EventId == id) batch.AddOutlier(pdu);
+        }
+        // The state before the parent, and then the parent itself where it is one of state.
+        var isState = batch.Outliers.FirstOrDefault(p => p.EventId == parent)?.IsState ?? (known.TryGetValue(parent, out var fact) && fact.StateKeyNid is not null);
+        return isState ? [.. ids.StateIds, parent] : ids.StateIds;
     }
 
     /// <summary>Auth events that are neither here nor among what came.</summary>

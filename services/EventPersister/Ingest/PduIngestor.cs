@@ -29,12 +29,12 @@ internal sealed partial class PduIngestor(RoomActors actors, RoomReader rooms, P
         var checks = await checker.CheckAllAsync(pdus.Pdus, version, pdus.RoomId, pdus.SignaturesChecked, ct);
         var batch = new IngestBatch(pdus.RoomId, version, pdus.Origin, pdus.Mode);
         foreach (var check in checks) if (check.Pdu is { } pdu) batch.Add(pdu);
-        if (pdus.Mode == IngestMode.Join) batch.Tell(checks[0].EventId, pdus.StateBefore!);
+        if (pdus.Mode == IngestMode.Join) batch.Tell(checks[0].EventId, [pdus.StateBefore!]);
         if (room is not null && pdus.Mode is IngestMode.Live or IngestMode.Backfill) await missing.CompleteAsync(room!, batch, ct);
 
         var verdicts = new Dictionary<string, IngestedPdu>(StringComparer.Ordinal);
         long position = 0;
-        if (batch.Outliers.Count > 0) await RunAsync(batch, IngestMode.Outliers, batch.InOrder(batch.Outliers), [], ct);
+        if (batch.Outliers.Count > 0) await RunAsync(batch, IngestMode.Outliers, batch.OutliersInOrder(), [], ct);
         position = Math.Max(position, await RunAsync(batch, pdus.Mode, batch.InOrder(batch.Pdus), verdicts, ct));
 
         var answers = new IngestedPdu[checks.Length];
@@ -56,7 +56,7 @@ internal sealed partial class PduIngestor(RoomActors actors, RoomReader rooms, P
         long position = 0;
         foreach (var part in pdus.Chunk(mode is IngestMode.Outliers ? MaxOutliersPerTurn : MaxPerTurn))
         {
-            var command = new IngestCommand(mode, [.. part.Select(p => new IncomingPdu(p, batch.StateBefore(p.EventId)))],
+            var command = new IngestCommand(mode, [.. part.Select(p => new IncomingPdu(p, batch.StatesBefore(p.EventId)))],
                 mode is IngestMode.Live or IngestMode.Backfill ? null : batch.Version, ct);
             var reply = await actors.RunAsync(batch.RoomId, command);
             if (reply.Error is { } error) throw error.AsException();

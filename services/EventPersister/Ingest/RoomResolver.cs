@@ -10,6 +10,8 @@ namespace Matrix.EventPersister.Ingest;
 /// </summary>
 internal sealed class RoomResolver(RoomState room, RoomStorage storage, IAuthContext context, INewEvents fresh)
 {
+    private readonly RoomState room = room;
+    private readonly INewEvents fresh = fresh;
     /// <summary>Each round reads something new; a room that needs more is broken.</summary>
     private const int MaxRounds = 1_000;
     private const long MaxGraphBytes = 32 << 20;
@@ -20,7 +22,7 @@ internal sealed class RoomResolver(RoomState room, RoomStorage storage, IAuthCon
     private readonly HashSet<StateKey> absentKeys = [];
     private readonly HashSet<string> absentIds = new(StringComparer.Ordinal);
     private readonly HashSet<string> wantedEvents = new(StringComparer.Ordinal), wantedChains = new(StringComparer.Ordinal);
-    private readonly HashSet<long> wantedNids = [];
+    private readonly HashSet<long> wantedNids = [], wantedChainsOf = [];
     private readonly HashSet<StateKey> wantedKeys = [];
 
     /// <summary>The resolved state.</summary>
@@ -141,9 +143,16 @@ internal sealed class RoomResolver(RoomState room, RoomStorage storage, IAuthCon
         {
             string[] ids = [.. wantedChains];
             wantedChains.Clear();
-            foreach (var (id, auth) in await storage.Graph.AuthChainAsync(room.RoomNid, ids, ct)) room.Graph!.Graph.Add(id, auth);
-            foreach (var id in ids) if (!room.Graph!.Graph.Knows(id)) absentIds.Add(id);
+            room.Graph!.Add(await storage.Graph.AuthChainAsync(room.RoomNid, ids, ct));
+            foreach (var id in ids) if (!room.Graph.Graph.Knows(id)) absentIds.Add(id);
             any = true;
+        }
+        if (wantedChainsOf.Count > 0)
+        {
+            long[] nids = [.. wantedChainsOf];
+            wantedChainsOf.Clear();
+            room.Graph!.Add(await storage.Graph.AuthChainAsync(nids, ct));
+            any = nids.Any(room.Graph.Ids.ContainsKey);
         }
         return any;
     }
@@ -165,8 +174,14 @@ internal sealed class RoomResolver(RoomState room, RoomStorage storage, IAuthCon
         {
             get
             {
+                // Ids and edges only: the events of a large room are not for memory.
+                var known = resolver.room.Graph!.Ids;
                 foreach (var (key, nid) in state.Pairs())
-                    if (!disputed.Contains(key) && IdOf(nid) is { } id) yield return id;
+                {
+                    if (disputed.Contains(key)) continue;
+                    if (known.TryGetValue(nid, out var id) || (id = resolver.fresh.Find(nid)?.Pdu.EventId) is not null) yield return id;
+                    else resolver.wantedChainsOf.Add(nid);
+                }
             }
         }
 
@@ -193,7 +208,19 @@ internal sealed class RoomGraph
     public RoomGraph() => Graph = new AuthGraph(id => Fetch(id), id => AuthEventsOf(id));
 
     public AuthGraph Graph { get; }
-    public long Bytes => Graph.Bytes;
+    /// <summary>Ids of events whose auth events are known, by nid.</summary>
+    public Dictionary<long, string> Ids { get; } = [];
+    public long Bytes => Graph.Bytes + (Ids.Count * 48L);
+
+    public void Add(IEnumerable<(long Nid, string Id, string[] AuthIds)> chain)
+    {
+        foreach (var (nid, id, auth) in chain)
+        {
+            Graph.Add(id, auth);
+            Ids[nid] = id;
+        }
+    }
+
     public Func<string, Pdu?> Fetch { get; set; } = static _ => null;
     public Func<string, IReadOnlyList<string>?> AuthEventsOf { get; set; } = static _ => null;
 }

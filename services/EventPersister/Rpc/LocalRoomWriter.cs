@@ -1,6 +1,7 @@
 using Matrix.EventPersister.Actors;
 using Matrix.EventPersister.Membership;
 using Matrix.EventPersister.Profiles;
+using Matrix.EventPersister.Sending;
 using Matrix.Primitives;
 using Matrix.Rooms.Writing;
 
@@ -13,7 +14,9 @@ internal sealed class LocalRoomWriter(RoomActors actors, MembershipChanges membe
     {
         var command = new SeriesCommand(write, ct);
         var reply = await actors.RunAsync(write.RoomId, command);
-        return reply.Error is { } error ? throw error.AsException() : new RoomWriteResult(command.EventIds, command.Position);
+        if (reply.Error is { } error) throw error.AsException();
+        // A repetition did not run: only its last event is known.
+        return new RoomWriteResult(command.EventIds.Count > 0 ? command.EventIds : [reply.EventId!], command.Position);
     }
 
     public async Task<RoomWriteResult> ChangeMembershipAsync(MembershipWrite write, CancellationToken ct)
@@ -26,18 +29,28 @@ internal sealed class LocalRoomWriter(RoomActors actors, MembershipChanges membe
     }
 
     /// <summary>All of them or none.</summary>
-    private sealed class SeriesCommand(RoomWrite write, CancellationToken cancelled) : RoomCommand(write.Sender, cancelled)
+    private sealed class SeriesCommand(RoomWrite write, CancellationToken cancelled) : RoomCommand(write.Sender, cancelled), ITransactional
     {
         public List<string> EventIds { get; } = [];
+        public string? DeviceId => write.DeviceId;
+        public string? TxnId => write.TxnId;
 
         public override async ValueTask<RoomReply> RunAsync(RoomTurn turn, CancellationToken ct)
         {
             EventIds.Clear();
-            foreach (var e in write.Events)
+            for (var i = 0; i < write.Events.Count; i++)
             {
-                var appended = await turn.AppendAsync(new EventIntent(e.Type, e.StateKey, write.Sender, e.Content), ct);
-                if (appended.Error is { } error) return error;
-                EventIds.Add(appended.EventId!);
+                var e = write.Events[i];
+                // The last event stands for all of them.
+                var isLast = i == write.Events.Count - 1;
+                var intent = new EventIntent(e.Type, e.StateKey, write.Sender, e.Content)
+                {
+                    DeviceId = isLast ? write.DeviceId : null, TxnId = isLast ? write.TxnId : null, OriginServerTs = write.OriginServerTs,
+                };
+                var reply = RedactCommand.TargetOf(intent) is { } target
+                    ? await RedactCommand.RedactAsync(turn, intent with { Redacts = target, Content = RedactCommand.WithoutTarget(e.Content) }, ct) : RoomReply.Of(await turn.AppendAsync(intent, ct));
+                if (reply.Error is not null) return reply;
+                EventIds.Add(reply.EventId!);
             }
             return new RoomReply(null, EventIds.Count > 0 ? EventIds[^1] : null);
         }

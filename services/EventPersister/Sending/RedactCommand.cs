@@ -11,7 +11,20 @@ internal sealed class RedactCommand(EventIntent intent, bool ownOnly, Cancellati
     public string? DeviceId => intent.DeviceId;
     public string? TxnId => intent.TxnId;
 
-    public override async ValueTask<RoomReply> RunAsync(RoomTurn turn, CancellationToken ct)
+    public override ValueTask<RoomReply> RunAsync(RoomTurn turn, CancellationToken ct) => RedactAsync(turn, intent, ct, ownOnly);
+
+    /// <summary>The event that a message of type m.room.redaction names in its content; null: it is none.</summary>
+    public static string? TargetOf(in EventIntent intent) => intent is { Type: EventTypes.Redaction, StateKey: null } && CanonicalJson.ToArray(intent.Content.Span, out _, strict: false) is { } content
+        ? new CanonicalObject(content).GetString("redacts"u8) : null;
+
+    /// <summary>The content of such a message without the target, which the event gets where its version keeps it.</summary>
+    public static byte[] WithoutTarget(ReadOnlyMemory<byte> content)
+    {
+        using var document = System.Text.Json.JsonDocument.Parse(content);
+        return EventContent.Write(w => EventContent.CopyMembers(w, document.RootElement, "redacts"));
+    }
+
+    public static async ValueTask<RoomReply> RedactAsync(RoomTurn turn, EventIntent intent, CancellationToken ct, bool ownOnly = false)
     {
         var targetId = intent.Redacts!;
         var target = turn.EventOfTurn(targetId) ?? (await turn.Storage.Events.ByIdsAsync([targetId], ct)).FirstOrDefault();

@@ -1,12 +1,14 @@
 using Matrix.Web.RateLimits;
 using System.Text.Json;
 using Matrix.EventPersister.Actors;
+using Matrix.EventPersister.Delayed;
 using Matrix.EventPersister.Membership;
 using Matrix.Events;
 using Matrix.Primitives;
 using Matrix.Web.Auth;
 using Matrix.Web.Json;
 using Matrix.Web.Routing;
+using Microsoft.AspNetCore.Mvc;
 
 namespace Matrix.EventPersister.Sending;
 
@@ -25,20 +27,29 @@ internal static class SendEndpoints
         routes.Post(All, "/rooms/{roomId}/redact/{eventId}", PostRedact).Named("redact_without_transaction").RateLimited(RateLimitRules.Message);
     }
 
+    // Synapse: a delay makes it a delayed event, as MSC4140 first had it.
     private static Task<IResult> Send(
-        string roomId, string eventType, string txnId, string? ts, Requester requester, JsonBody body, Sender sender, CancellationToken ct) =>
-        sender.SendAsync(new SendRequest(roomId, eventType, null, txnId, ts, requester), body, ct);
+        string roomId, string eventType, string txnId, string? ts, [FromQuery(Name = "org.matrix.msc4140.delay")] long? delay, Requester requester, JsonBody body,
+        Sender sender, DelayedEvents delayed, CancellationToken ct)
+    {
+        var request = new SendRequest(roomId, eventType, null, txnId, ts, requester);
+        return delay is { } ms ? delayed.ScheduleAsync(request, ms, body, ct) : sender.SendAsync(request, body, ct);
+    }
 
     private static Task<IResult> Post(string roomId, string eventType, string? ts, Requester requester, JsonBody body, Sender sender, CancellationToken ct) =>
         sender.SendAsync(new SendRequest(roomId, eventType, null, null, ts, requester), body, ct);
 
     private static Task<IResult> PutState(
-        string roomId, string eventType, string stateKey, string? ts, Requester requester, JsonBody body, Sender sender, CancellationToken ct) =>
-        sender.SendAsync(new SendRequest(roomId, eventType, stateKey, null, ts, requester), body, ct);
+        string roomId, string eventType, string stateKey, string? ts, [FromQuery(Name = "org.matrix.msc4140.delay")] long? delay, Requester requester, JsonBody body,
+        Sender sender, DelayedEvents delayed, CancellationToken ct)
+    {
+        var request = new SendRequest(roomId, eventType, stateKey, null, ts, requester);
+        return delay is { } ms ? delayed.ScheduleAsync(request, ms, body, ct) : sender.SendAsync(request, body, ct);
+    }
 
     private static Task<IResult> PutStateWithoutKey(
-        string roomId, string eventType, string? ts, Requester requester, JsonBody body, Sender sender, CancellationToken ct) =>
-        sender.SendAsync(new SendRequest(roomId, eventType, "", null, ts, requester), body, ct);
+        string roomId, string eventType, string? ts, [FromQuery(Name = "org.matrix.msc4140.delay")] long? delay, Requester requester, JsonBody body, Sender sender,
+        DelayedEvents delayed, CancellationToken ct) => PutState(roomId, eventType, "", ts, delay, requester, body, sender, delayed, ct);
 
     private static Task<IResult> Redact(
         string roomId, string eventId, string txnId, string? ts, Requester requester, JsonBody body, Sender sender, CancellationToken ct) =>
@@ -92,7 +103,7 @@ internal sealed class Sender(RoomActors actors, ContentRules rules, RelationRule
     };
 
     /// <summary>Only application services say when something was sent. Spec: application-service-api/#timestamp-massaging</summary>
-    private static long? Timestamp(SendRequest r)
+    internal static long? Timestamp(SendRequest r)
     {
         if (r.Ts is null || r.Requester.AppServiceId is null) return null;
         return long.TryParse(r.Ts, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var ts) && ts <= CanonicalJson.MaxInteger
@@ -103,7 +114,7 @@ internal sealed class Sender(RoomActors actors, ContentRules rules, RelationRule
         type is EventTypes.Create or EventTypes.Tombstone || (stateKey is not null && type is EventTypes.CanonicalAlias or EventTypes.PowerLevels or EventTypes.ServerAcl);
 
     /// <summary>The body in canonical form, found wanting in the client's own request rather than in the room's turn. Numbers are the room version's matter.</summary>
-    private static ReadOnlyMemory<byte> Content(JsonBody body)
+    internal static ReadOnlyMemory<byte> Content(JsonBody body)
     {
         if (body.Bytes.Length > 16 * Pdu.MaxBytes) throw MatrixError.TooLarge("event too large").AsException();
         var canonical = CanonicalJson.ToArray(body.Bytes.Span, out var fault, strict: false);

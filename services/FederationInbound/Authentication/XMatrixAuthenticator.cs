@@ -9,7 +9,7 @@ using Microsoft.AspNetCore.Http.Features;
 namespace Matrix.FederationInbound.Authentication;
 
 /// <summary>Verifies X-Matrix over the target as it came. Spec: server-server-api/#request-authentication</summary>
-internal sealed class XMatrixAuthenticator(ServerIdentity identity, HomeserverConfig config, KeyRing keys, TimeProvider clock)
+internal sealed class XMatrixAuthenticator(ServerIdentity identity, HomeserverConfig config, IKeyRing keys, TimeProvider clock)
 {
     public async ValueTask<FederationRequest> AuthenticateAsync(HttpContext context)
     {

@@ -22,16 +22,19 @@ export async function newUser(prefix, options = {}) {
   return await newClient({ ...session, password }, options);
 }
 
-export async function newClient(session, { initialSyncLimit = 50, timelineLimit } = {}) {
+/** With `crypto` (support/crypto.mjs) a client that encrypts. */
+export async function newClient(session, { initialSyncLimit = 50, timelineLimit, crypto } = {}) {
   // The limit of the first sync is not that of the later ones; what is beyond a limit has to be paged for.
   const filter = timelineLimit ? new sdk.Filter(session.user_id) : undefined;
   filter?.setTimelineLimit(timelineLimit);
   const client = sdk.createClient({
     baseUrl, userId: session.user_id, deviceId: session.device_id, accessToken: session.access_token, timelineSupport: true,
+    ...crypto?.clientOptions,
   });
   client.session = session;
   started.add(client);
   const ready = until(client, sdk.ClientEvent.Sync, () => client.isInitialSyncComplete(), `first sync of ${session.user_id}`);
+  await crypto?.prepare(client);
   await client.startClient({ initialSyncLimit, lazyLoadMembers: true, filter });
   await ready;
   return client;

@@ -105,4 +105,54 @@ public sealed class VisibilityTests(PersisterFixture fixture) : IClassFixture<Pe
         var seen = (await Visibility.FilterAsync(new UserId(bob.Id), both, CancellationToken.None)).Where(e => e.Pdu.Type == "m.room.message").ToList();
         Assert.Equal((1, 4), (seen.Count(e => e.Pdu.RoomId == hidden), seen.Count(e => e.Pdu.RoomId == open)));
     }
+
+    public static TheoryData<string, string> Transitions()
+    {
+        var all = new TheoryData<string, string>();
+        string[] visibilities = ["joined", "invited", "shared", "world_readable"];
+        foreach (var before in visibilities) foreach (var after in visibilities) if (before != after) all.Add(before, after);
+        return all;
+    }
+
+    /// <summary>Bob is in from the beginning and leaves at the end, Carol comes when all is said, Dave is invited then, Eve never was there.</summary>
+    [Theory]
+    [MemberData(nameof(Transitions))]
+    public async Task Each_visibility_followed_by_each_other_one(string before, string after)
+    {
+        var (alice, bob, carol, dave) = (await fixture.NewUserAsync(), await fixture.NewUserAsync(), await fixture.NewUserAsync(), await fixture.NewUserAsync());
+        var room = await alice.CreateRoomAsync(new
+        {
+            preset = "public_chat", initial_state = new[] { new { type = "m.room.history_visibility", content = new { history_visibility = before } } },
+        });
+        (await bob.JoinAsync(room)).Ok();
+        (await alice.SendAsync(room, "one")).Ok();
+        var change = (await alice.SetStateAsync(room, "m.room.history_visibility", "", new { history_visibility = after })).Ok().EventId;
+        (await alice.SendAsync(room, "two")).Ok();
+        (await bob.LeaveAsync(room)).Ok();
+        (await alice.SendAsync(room, "three")).Ok();
+        (await carol.JoinAsync(room)).Ok();
+        (await alice.InviteAsync(room, dave)).Ok();
+
+        static bool Later(string visibility) => visibility is "shared" or "world_readable";
+        var open = new Dictionary<string, Func<string, bool>>
+        {
+            // Whoever comes later sees what is shared; who left or never came sees what is open to the world.
+            [carol.Id] = Later, [dave.Id] = v => v == "world_readable", ["@stranger:test.example"] = v => v == "world_readable",
+        };
+        foreach (var (user, sees) in open)
+        {
+            var expected = new List<string>();
+            if (sees(before)) expected.Add("one");
+            if (sees(after)) expected.AddRange(["two", "three"]);
+            Assert.Equal(expected, await SeenAsync(room, user));
+            Assert.Equal(expected, await SeenAsync(room, user, asRows: true));
+            // The change itself shows to those who see what is on either side of it.
+            var e = (await fixture.Events.ByIdsAsync([change], CancellationToken.None))[0];
+            Assert.Equal(sees(before) || sees(after), await Visibility.MaySeeAsync(new UserId(user), e, CancellationToken.None));
+        }
+        List<string> bobs = ["one", "two"];
+        if (after == "world_readable") bobs.Add("three");
+        Assert.Equal(bobs, await SeenAsync(room, bob.Id));
+        Assert.Equal(["one", "two", "three"], await SeenAsync(room, alice.Id));
+    }
 }

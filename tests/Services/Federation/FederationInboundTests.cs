@@ -100,7 +100,7 @@ public sealed class FederationInboundTests(PostgresFixture postgres) : IClassFix
     public async Task What_is_not_done_yet_is_unrecognized_whoever_asks()
     {
         Assert.Equal((404, "M_UNRECOGNIZED"), Short(await AskAsync("/_matrix/federation/v1/nothing/here", null)));
-        Assert.Equal((404, "M_UNRECOGNIZED"), Short(await AskSignedAsync("/_matrix/federation/v1/backfill/!r:x")));
+        Assert.Equal((404, "M_UNRECOGNIZED"), Short(await AskSignedAsync("/_matrix/federation/v1/nothing/here/either")));
     }
 
     private static (int, string?) Short((int Status, JsonElement Body) answer) => (answer.Status, Code(answer));

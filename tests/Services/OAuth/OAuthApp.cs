@@ -83,6 +83,15 @@ internal sealed class OAuthApp(SsoFixture sso, string id)
         PostAsync("token", ("grant_type", "refresh_token"), ("refresh_token", token), ("client_id", client ?? Id));
 
     /// <summary>From the database: the second instance has cached nothing.</summary>
+    /// <summary>Asks until the news of an ended session has come to that instance.</summary>
+    public async Task<Answer> WhoAmIUntilEndedAsync(string token)
+    {
+        for (var asked = 0; ; asked++)
+        {
+            if (await WhoAmIAsync(token) is var answer && (answer.Status != 200 || asked == 1_000)) return answer;
+        }
+    }
+
     public Task<Answer> WhoAmIAsync(string token) => sso.JsonAsync(HttpMethod.Get, "/_matrix/client/v3/account/whoami", token, host: sso.Second);
 }
 

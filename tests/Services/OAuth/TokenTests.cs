@@ -195,7 +195,7 @@ public sealed class TokenTests(SsoFixture sso) : IClassFixture<SsoFixture>
         (await app.WhoAmIAsync(tokens.Text("access_token"))).RequireOk();
         browser.Host = sso.Second;
         (await browser.SubmitAsync(device, "/_synapse/client/account/end_session")).Require(303);
-        (await app.WhoAmIAsync(tokens.Text("access_token"))).Require(401, "M_UNKNOWN_TOKEN");
+        (await app.WhoAmIUntilEndedAsync(tokens.Text("access_token"))).Require(401, "M_UNKNOWN_TOKEN");
         (await app.RefreshAsync(tokens.Text("refresh_token"))).RequireError("invalid_grant");
     }
 

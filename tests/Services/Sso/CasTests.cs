@@ -105,7 +105,8 @@ public sealed class CasTests(SsoFixture sso) : IClassFixture<SsoFixture>
         var login = (await sso.LogInAsync((await browser.GetAsync($"{service}&ticket={sso.NewTicketOf(name)}")).Require(302).Location!, "PHONE")).RequireOk();
         var token = login.Text("access_token");
         var session = (await sso.JsonAsync(HttpMethod.Delete, "/_matrix/client/v3/devices/PHONE", token, new { })).Text("session");
-        await browser.GetAsync($"/_matrix/client/r0/login/cas/ticket?session={session}&ticket={sso.NewTicketOf(sso.NewName())}");
+        var other = await sso.RegisterAsync();
+        await browser.GetAsync($"/_matrix/client/r0/login/cas/ticket?session={session}&ticket={sso.NewTicketOf(other.Id[1..other.Id.IndexOf(':')])}");
         (await sso.JsonAsync(HttpMethod.Delete, "/_matrix/client/v3/devices/PHONE", token, new { auth = new { session } })).Require(403, "M_FORBIDDEN");
         (await sso.JsonAsync(HttpMethod.Get, "/_matrix/client/v3/devices/PHONE", token)).RequireOk();
     }

@@ -9,7 +9,7 @@ using Microsoft.AspNetCore.Http;
 namespace Matrix.ServiceTests.Sso;
 
 /// <summary>An OpenID Connect provider. Tests approve a login and say what the provider claims; it checks client, redirect address and PKCE.</summary>
-internal sealed class FakeOidcProvider : IAsyncDisposable
+internal sealed class FakeOidcProvider(TimeProvider clock) : IAsyncDisposable
 {
     public const string ClientId = "armada-client";
     public const string Secret = "s3cret/with:signs";
@@ -24,10 +24,12 @@ internal sealed class FakeOidcProvider : IAsyncDisposable
     public string? IssuerOverride { get; set; }
     public bool AdvertisesPkce { get; set; } = true;
     public int Exchanges { get; private set; }
+    /// <summary>The secret that the last exchange came with, when it came in the form.</summary>
+    public string? PostedSecret { get; private set; }
 
-    public static async Task<FakeOidcProvider> StartAsync()
+    public static async Task<FakeOidcProvider> StartAsync(TimeProvider clock)
     {
-        var provider = new FakeOidcProvider();
+        var provider = new FakeOidcProvider(clock);
         provider.server = await LoopbackServer.StartAsync(provider.AnswerAsync);
         return provider;
     }
@@ -52,7 +54,7 @@ internal sealed class FakeOidcProvider : IAsyncDisposable
         var all = new Dictionary<string, object?>
         {
             ["iss"] = Address, ["aud"] = ClientId, ["nonce"] = query["nonce"],
-            ["exp"] = DateTimeOffset.UtcNow.AddMinutes(5).ToUnixTimeSeconds(), ["iat"] = DateTimeOffset.UtcNow.ToUnixTimeSeconds(),
+            ["exp"] = clock.GetUtcNow().AddMinutes(5).ToUnixTimeSeconds(), ["iat"] = clock.GetUtcNow().ToUnixTimeSeconds(),
         };
         foreach (var member in JsonSerializer.SerializeToElement(claims).EnumerateObject()) all[member.Name] = member.Value;
         change?.Invoke(all);
@@ -104,10 +106,11 @@ internal sealed class FakeOidcProvider : IAsyncDisposable
         Exchanges++;
         var form = await context.Request.ReadFormAsync();
         var expected = "Basic " + Convert.ToBase64String(Encoding.UTF8.GetBytes($"{Uri.EscapeDataString(ClientId)}:{Uri.EscapeDataString(Secret)}"));
+        PostedSecret = form["client_secret"];
         var known = grants.TryGetValue(form["code"].ToString(), out var grant);
         var proves = grant?.Challenge is null
             || grant.Challenge == UnpaddedBase64.EncodeUrl(SHA256.HashData(Encoding.ASCII.GetBytes(form["code_verifier"].ToString())));
-        if (!known || !proves || form["redirect_uri"] != grant!.RedirectUri || context.Request.Headers.Authorization != expected)
+        if (!known || !proves || form["redirect_uri"] != grant!.RedirectUri || ((PostedSecret is null or "") && context.Request.Headers.Authorization != expected))
         {
             context.Response.StatusCode = 400;
             await context.Response.WriteAsync("""{"error":"invalid_grant"}""");

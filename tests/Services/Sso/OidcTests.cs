@@ -243,7 +243,7 @@ public sealed class OidcTests(SsoFixture sso) : IClassFixture<SsoFixture>
         var second = await LogInAsync("session two");
         object Logout(string? sid, string sub, string aud = FakeOidcProvider.ClientId, bool withEvent = true) => new
         {
-            iss = sso.Oidc.Address, aud, iat = DateTimeOffset.UtcNow.ToUnixTimeSeconds(), jti = "1", sub, sid,
+            iss = sso.Oidc.Address, aud, iat = sso.Clock.GetUtcNow().ToUnixTimeSeconds(), jti = "1", sub, sid,
             events = withEvent ? new Dictionary<string, object> { ["http://schemas.openid.net/event/backchannel-logout"] = new { } } : [],
         };
         Task<Visit> TellAsync(string token) => new TestBrowser(sso.Second).PostAsync("/_synapse/client/oidc/backchannel_logout", ("logout_token", token));

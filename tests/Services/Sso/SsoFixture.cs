@@ -16,7 +16,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 namespace Matrix.ServiceTests.Sso;
 
 /// <summary>Two instances of ClientApi over one database, and the providers around them: two of OpenID Connect, a CAS server, a SAML identity provider.</summary>
-public sealed class SsoFixture : IAsyncLifetime
+public class SsoFixture : IAsyncLifetime
 {
     public const string PublicBase = "https://matrix.test.example/";
     public const string Trusted = "https://trusted.test.example/";
@@ -42,7 +42,7 @@ public sealed class SsoFixture : IAsyncLifetime
     {
         await postgres.InitializeAsync();
         if (TestServers.Address("ARMADA_TEST_PG") is null) return;
-        oidc = await FakeOidcProvider.StartAsync();
+        oidc = await FakeOidcProvider.StartAsync(Clock);
         cas = await LoopbackServer.StartAsync(AnswerCasAsync);
         folder = Directory.CreateTempSubdirectory("armada-sso").FullName;
         await File.WriteAllTextAsync(Path.Combine(folder, "idp.xml"), Saml.Metadata);
@@ -51,7 +51,7 @@ public sealed class SsoFixture : IAsyncLifetime
     }
 
     private Task<ServiceHost> StartAsync(string name) => ServiceHost.StartAsync(
-        postgres.ConnectionString, b => b.AddClientApi(), e => e.MapClientApi(), Configure,
+        postgres.ConnectionString, b => b.AddClientApi(), e => e.MapClientApi(), c => Adjust(Configure(c)),
         services =>
         {
             services.AddSingleton<AccessTokenStore>();
@@ -60,6 +60,12 @@ public sealed class SsoFixture : IAsyncLifetime
             services.Replace(ServiceDescriptor.Singleton<IRequestAuthenticator, UserTokenAuthenticator>());
             services.Replace(ServiceDescriptor.Singleton<TimeProvider>(Clock));
         }, name);
+
+    /// <summary>What a fixture made from this one has otherwise.</summary>
+    protected virtual HomeserverConfig Adjust(HomeserverConfig config) => config;
+
+    /// <summary>A folder that is there while the fixture is.</summary>
+    protected string Folder => folder!;
 
     private HomeserverConfig Configure(HomeserverConfig config) => config with
     {

@@ -122,4 +122,17 @@ public sealed class EncryptionTests(SyncFixture fixture) : IClassFixture<SyncFix
         Assert.True(answer.IsEmpty);
         Assert.Equal(4, Left(answer).Count);
     }
+
+    [Fact]
+    public async Task Messages_that_were_acknowledged_are_deleted_by_one_statement_and_cost_nothing_after_that()
+    {
+        var (sender, receiver) = (await NewDeviceAsync(), await NewDeviceAsync());
+        var since = (await receiver.SyncAsync()).Next;
+        await sender.SendToDeviceAsync(receiver, "x.y", new { });
+        since = (await receiver.SyncUntilAsync(since, a => a.ToDevice.Count > 0)).Next;
+        using var sql = new Statements(fixture.Postgres.ConnectionString);
+        for (var i = 0; i < 10; i++) since = (await receiver.SyncAsync(since)).Next;
+        Assert.Single(sql.All);
+        Assert.Equal(1, sql.Containing("delete from to_device_messages"));
+    }
 }

@@ -12,7 +12,7 @@ public class DatabaseCheckTests(PostgresFixture postgres) : IClassFixture<Postgr
     [Theory]
     [InlineData("events", "insert into event_stream (pos, room_nid, event_nid) values (7, 1, 1), (-3, 1, 2)", "up to 7")]
     [InlineData("receipts", "insert into receipts (room_id, user_id, receipt_type, event_id, ts_ms, pos) values ('!a', '@a', 'm.read', '$a', 0, 9)", "up to 9")]
-    [InlineData("to_device", "insert into to_device_messages values ('@a', 'D', 4, 0, '@b', 't', '')", "up to 4")]
+    [InlineData("to_device", "with d as (insert into devices (user_id, device_id, created_ts_ms) values ('@a', 'D', 0)) insert into to_device_messages values ('@a', 'D', 4, 0, '@b', 't', '')", "up to 4")]
     [InlineData("caches", "insert into stream_rows values ('caches', 5, 0, 'k', '')", "up to 5")]
     [InlineData("push_rules", "insert into stream_retained values ('push_rules', 12)", "up to 12")]
     [InlineData("device_lists", "insert into stream_cursors values ('sender', 'device_lists', 3)", "up to 3")]

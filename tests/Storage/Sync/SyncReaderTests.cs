@@ -35,6 +35,7 @@ public class SyncReaderTests(PostgresFixture postgres) : IClassFixture<PostgresF
         var room = Room.Version("11").With(alice).Invite(bob);
         var position = await room.SaveAsync(postgres.Database);
         await ExecuteAsync("insert into account_data values ($1, '', 'x', '{}'), ($1, $2, 'y', '{\"n\":1}')", alice.Id, room.RoomId);
+        await ExecuteAsync("insert into devices (user_id, device_id, created_ts_ms) values ($1, 'D', 0)", alice.Id);
         await ExecuteAsync("insert into to_device_messages values ($1, 'D', 5, 0, '@s:x', 't', '{}'), ($1, 'D', 7, 0, '@s:x', 't', '{}')", alice.Id);
         await ExecuteAsync("insert into receipts values ($2, $1, 'm.read', '', '$e', 3, 9, 11), ($2, '@other:x', 'm.read', '', '$e', 3, 9, 12)", alice.Id, room.RoomId);
         var load = await Reader.LoadUserAsync(alice, Ct);
@@ -96,7 +97,7 @@ public class SyncReaderTests(PostgresFixture postgres) : IClassFixture<PostgresF
         await Room.Version("11").Public().With(alice, bob).SaveAsync(postgres.Database);
         await Room.Version("11").With(stranger).SaveAsync(postgres.Database);
         await ExecuteAsync(
-            "insert into stream_rows (stream, pos, ord, key, payload) values ('device_lists', 1001, 0, $1, ''), ('device_lists', 1002, 0, $2, ''), ('device_lists', 1003, 0, $3, '')",
+            "insert into stream_rows (stream, pos, ord, key, payload) values ('device_lists', 1001, 0, $1, '{}'), ('device_lists', 1002, 0, $2, '{}'), ('device_lists', 1003, 0, $3, '{}')",
             alice.Id, bob.Id, stranger.Id);
         Assert.Equal([alice.Id, bob.Id], (await Reader.DeviceListChangesAsync(alice, 1000, 2000, Ct)).Order());
         Assert.Equal([bob.Id], await Reader.DeviceListChangesAsync(alice, 1001, 2000, Ct));
@@ -130,6 +131,7 @@ public class SyncReaderTests(PostgresFixture postgres) : IClassFixture<PostgresF
     public async Task Messages_to_a_device_are_read_in_order_and_deleted_up_to_a_position()
     {
         var alice = NewUser();
+        await ExecuteAsync("insert into devices (user_id, device_id, created_ts_ms) values ($1, 'D', 0)", alice.Id);
         await ExecuteAsync("insert into to_device_messages select $1, 'D', n, 0, '@s:x', 't' || n, '{}' from generate_series(1, 5) n", alice.Id);
         Assert.Equal(["t2", "t3"], (await Reader.ToDeviceAsync(alice, "D", 1, 4, 2, Ct)).Select(m => m.Type));
         await Reader.DeleteToDeviceAsync(alice, "D", 3, Ct);

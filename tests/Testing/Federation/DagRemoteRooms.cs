@@ -61,7 +61,7 @@ public sealed class DagRemoteRooms : IRemoteRooms
         {
             if (room.Dag.Find(eventId) is not { } e) continue;
             asked.Enqueue($"{room.RoomId} event {eventId}");
-            return Task.FromResult<ReadOnlyMemory<byte>?>(Withheld.Contains(eventId) ? null : e.Json);
+            return Task.FromResult<ReadOnlyMemory<byte>?>(Withheld.Contains(eventId) ? default(ReadOnlyMemory<byte>?) : e.Json);
         }
         return Task.FromResult<ReadOnlyMemory<byte>?>(null);
     }

@@ -33,7 +33,7 @@ internal sealed class FollowerHost : IAsyncDisposable
     /// <summary>Moves the clock in small steps and lets the bus deliver, until <paramref name="done"/> holds.</summary>
     public async Task UntilAsync(Func<bool> done, string what)
     {
-        for (var i = 0; i < 5_000; i++)
+        for (var i = 0; i < 200_000; i++)
         {
             if (done()) return;
             await Bus.PumpAsync();

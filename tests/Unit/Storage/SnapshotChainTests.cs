@@ -25,6 +25,12 @@ public class SnapshotChainTests
     }
 
     [Fact]
+    public void No_snapshot_of_a_hundred_thousand_is_rebuilt_from_more_than_twenty_rows()
+    {
+        for (var number = 0; number <= 110_000; number++) Assert.InRange(StateDelta.Path(number).Length, 1, 20);
+    }
+
+    [Fact]
     public void Any_sequence_of_changes_is_rebuilt_exactly() => Prop.ForAll(Histories, history =>
     {
         var chain = SnapshotChain.Empty();

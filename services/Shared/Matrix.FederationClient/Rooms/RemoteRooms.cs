@@ -49,7 +49,7 @@ public sealed partial class RemoteRooms(FederationHttp http, ILogger<RemoteRooms
     public async Task<ReadOnlyMemory<byte>?> GetEventAsync(string server, string eventId, CancellationToken ct)
     {
         var answer = await AskAsync(server, HttpMethod.Get, $"/_matrix/federation/v1/event/{E(eventId)}", null, MaxEventBytes, ct);
-        return Read(answer, server, static root => Objects(root, "pdus")) is [var first, ..] ? first : null;
+        return Read(answer, server, static root => Objects(root, "pdus")) is [var first, ..] ? first : default(ReadOnlyMemory<byte>?);
     }
 
     public async Task<IReadOnlyList<ReadOnlyMemory<byte>>?> GetEventAuthAsync(string server, string roomId, string eventId, CancellationToken ct)

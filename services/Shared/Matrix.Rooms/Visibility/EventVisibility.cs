@@ -10,8 +10,11 @@ namespace Matrix.Rooms;
 /// <c>/messages</c>, <c>/context</c>, <c>/event</c> and <c>/sync</c>; whether he may ask about the room at all is the caller's question.
 /// Spec: client-server-api/#room-history-visibility
 /// </summary>
-public sealed class EventVisibility(StateReader states, RoomReader rooms, EventReader reader)
+/// <param name="retention">Null: messages do not age.</param>
+public sealed class EventVisibility(StateReader states, RoomReader rooms, EventReader reader, MessageRetention? retention = null, TimeProvider? clock = null)
 {
+    private static readonly StateKey VisibilityKey = new(HistoryVisibilities.EventType, "");
+    private static readonly StateKey RetentionKey = new(MessageRetention.EventType, "");
     private const EventFlags Hidden = EventFlags.Outlier | EventFlags.Rejected | EventFlags.SoftFailed;
 
     /// <summary>
@@ -25,14 +28,18 @@ public sealed class EventVisibility(StateReader states, RoomReader rooms, EventR
         foreach (var e in events)
             if (!known.ContainsKey(e.RoomNid))
                 known[e.RoomNid] = new Room(await rooms.MembershipAsync(e.Pdu.RoomId, user.Value, ct));
-        foreach (var now in await rooms.CurrentStateAsync(known.Keys, [new StateKey(HistoryVisibilities.EventType, "")], ct))
-            known[now.RoomNid].Visibility = now;
+        StateKey[] wanted = retention is null ? [VisibilityKey] : [VisibilityKey, RetentionKey];
+        foreach (var now in await rooms.CurrentStateAsync(known.Keys, wanted, ct))
+        {
+            if (now.Pdu.Type == MessageRetention.EventType) known[now.RoomNid].Retention = now.Pdu;
+            else known[now.RoomNid].Visibility = now;
+        }
 
         var verdicts = new bool?[events.Count];
         List<int>? open = null;
         for (var i = 0; i < events.Count; i++)
         {
-            verdicts[i] = ByCurrentState(user, events[i], known[events[i].RoomNid]);
+            verdicts[i] = IsOver(events[i], known[events[i].RoomNid]) ? false : ByCurrentState(user, events[i], known[events[i].RoomNid]);
             if (verdicts[i] is null) (open ??= []).Add(i);
         }
         if (open is not null) await ByStateAtEventAsync(user, events, open, verdicts, known, ct);
@@ -42,6 +49,10 @@ public sealed class EventVisibility(StateReader states, RoomReader rooms, EventR
         return visible;
     }
 
+    private bool IsOver(StoredEvent e, Room room) =>
+        retention is not null && !e.Pdu.IsState && retention.MaxLifetimeMs(room.Retention) is { } lifetime
+        && e.Pdu.OriginServerTs < (clock ?? TimeProvider.System).GetUtcNow().ToUnixTimeMilliseconds() - lifetime;
+
     /// <summary>As <see cref="FilterAsync"/>, for one event.</summary>
     public async Task<bool> MaySeeAsync(UserId user, StoredEvent e, CancellationToken ct) => (await FilterAsync(user, [e], ct)).Count == 1;
 
@@ -50,6 +61,8 @@ public sealed class EventVisibility(StateReader states, RoomReader rooms, EventR
         public MembershipRecord? Member { get; } = member;
         /// <summary>The visibility event of the current state; null: none.</summary>
         public StoredEvent? Visibility { get; set; }
+        /// <summary>The retention event of the current state; null: none, or it does not matter.</summary>
+        public Pdu? Retention { get; set; }
         /// <summary>Last position at which the user was joined, looked up once; null: not looked up.</summary>
         public long? JoinedUntil { get; set; }
         public bool IsJoined => Member is { Membership: "join" };

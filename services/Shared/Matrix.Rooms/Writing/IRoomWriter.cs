@@ -5,8 +5,18 @@ namespace Matrix.Rooms.Writing;
 /// <param name="Content">A JSON object.</param>
 public sealed record EventToSend(string Type, string? StateKey, ReadOnlyMemory<byte> Content);
 
-/// <summary>Events of one sender for one room: all are written, in this order and without others between them, or none.</summary>
-public sealed record RoomWrite(string RoomId, string Sender, IReadOnlyList<EventToSend> Events);
+/// <summary>
+/// Events of one sender for one room: all are written, in this order and without others between them, or none. An m.room.redaction with <c>redacts</c> in
+/// its content redacts, as if its sender had asked for it.
+/// </summary>
+public sealed record RoomWrite(string RoomId, string Sender, IReadOnlyList<EventToSend> Events)
+{
+    /// <summary>With <see cref="DeviceId"/> the identity of the write: written before, it is answered with the id of its last event. Null: none.</summary>
+    public string? TxnId { get; init; }
+    public string? DeviceId { get; init; }
+    /// <summary>Time of the events, milliseconds; null: now.</summary>
+    public long? OriginServerTs { get; init; }
+}
 
 /// <summary>A change of somebody's membership.</summary>
 /// <param name="Action">join, invite, leave, kick, ban, unban, knock.</param>

@@ -25,14 +25,15 @@ public sealed class EventGraphReader(Database database)
     internal const string SqlFactsByNids = FactColumns + "where event_nid = any($1)";
     internal const string SqlEventsByIds = "select event_nid, flags, event_id, json from events where room_nid = $1 and event_id = any($2)";
     internal const string SqlEventsByNids = "select event_nid, flags, event_id, json from events where event_nid = any($1)";
-    internal const string SqlAuthChain =
+    private const string RestOfChain =
         """
-        with recursive chain(nid) as (
-            select event_nid from events where room_nid = $1 and event_id = any($2)
             union
             select a.nid from chain c join events e on e.event_nid = c.nid cross join unnest(e.auth_nids) as a(nid))
         select e.event_nid, e.event_id, e.auth_nids from chain c join events e on e.event_nid = c.nid
         """;
+    internal const string SqlAuthChain =
+        "with recursive chain(nid) as (select event_nid from events where room_nid = $1 and event_id = any($2) " + RestOfChain;
+    internal const string SqlAuthChainOfNids = "with recursive chain(nid) as (select unnest($1::bigint[]) " + RestOfChain;
     internal const string SqlChildren =
         """
         select distinct m.missing_id from missing_parents m join events e on e.event_nid = m.child_nid
@@ -92,22 +93,32 @@ public sealed class EventGraphReader(Database database)
     }
 
     /// <summary>Id and auth events of those events of the room and of everything that they rest on.</summary>
-    public async Task<List<(string Id, string[] AuthIds)>> AuthChainAsync(long roomNid, IReadOnlyCollection<string> ids, CancellationToken ct)
+    public async Task<List<(long Nid, string Id, string[] AuthIds)>> AuthChainAsync(long roomNid, IReadOnlyCollection<string> ids, CancellationToken ct)
+    {
+        await using var command = database.Source.CreateCommand(SqlAuthChain);
+        command.Parameters.AddWithValue(roomNid);
+        command.Parameters.AddWithValue(ids as string[] ?? [.. ids]);
+        return await ChainAsync(command, ct);
+    }
+
+    public async Task<List<(long Nid, string Id, string[] AuthIds)>> AuthChainAsync(IReadOnlyCollection<long> nids, CancellationToken ct)
+    {
+        await using var command = database.Source.CreateCommand(SqlAuthChainOfNids);
+        command.Parameters.AddWithValue(nids as long[] ?? [.. nids]);
+        return await ChainAsync(command, ct);
+    }
+
+    private static async Task<List<(long Nid, string Id, string[] AuthIds)>> ChainAsync(NpgsqlCommand command, CancellationToken ct)
     {
         var nodes = new Dictionary<long, (string Id, long[] Auth)>();
-        await using (var command = database.Source.CreateCommand(SqlAuthChain))
-        {
-            command.Parameters.AddWithValue(roomNid);
-            command.Parameters.AddWithValue(ids as string[] ?? [.. ids]);
-            await using var r = await command.ExecuteReaderAsync(ct);
+        await using (var r = await command.ExecuteReaderAsync(ct))
             while (await r.ReadAsync(ct)) nodes[r.GetInt64(0)] = (r.GetString(1), r.GetFieldValue<long[]>(2));
-        }
-        var chain = new List<(string, string[])>(nodes.Count);
-        foreach (var (id, auth) in nodes.Values)
+        var chain = new List<(long, string, string[])>(nodes.Count);
+        foreach (var (own, (id, auth)) in nodes)
         {
             var authIds = new List<string>(auth.Length);
             foreach (var nid in auth) if (nodes.TryGetValue(nid, out var node)) authIds.Add(node.Id);
-            chain.Add((id, [.. authIds]));
+            chain.Add((own, id, [.. authIds]));
         }
         return chain;
     }

@@ -15,6 +15,13 @@ public sealed partial class DeviceKeyStore(Database database)
     {
         // Without an explicit transaction a batch is one transaction.
         await using var batch = database.Source.CreateBatch();
+        AddUpload(batch, upload, most, nowMs);
+        await using var r = await batch.ExecuteReaderAsync(ct);
+        return await ReadUploadAsync(r, upload, most, ct);
+    }
+
+    private static void AddUpload(NpgsqlBatch batch, KeyUpload upload, int most, long nowMs)
+    {
         var (user, device) = (upload.UserId, upload.DeviceId);
         var keys = new object[] { user, device, Algorithms(upload.OneTimeKeys), Ids(upload.OneTimeKeys), Values(upload.OneTimeKeys) };
         Add(batch, SqlLock, user, device);
@@ -26,8 +33,10 @@ public sealed partial class DeviceKeyStore(Database database)
         Give(write, Algorithms(upload.FallbackKeys), Ids(upload.FallbackKeys), Values(upload.FallbackKeys), (long)most,
             new DeviceListRow(device).Encode(), new ToDeviceRow(device, KeysChanged: true).Encode());
         Add(batch, SqlCounts, user, device);
+    }
 
-        await using var r = await batch.ExecuteReaderAsync(ct);
+    private static async Task<KeyUploadResult> ReadUploadAsync(NpgsqlDataReader r, KeyUpload upload, int most, CancellationToken ct)
+    {
         var fault = await r.ReadAsync(ct) ? KeyUploadFault.None : KeyUploadFault.NoDevice;
         await r.NextResultAsync(ct);
         await r.ReadAsync(ct);

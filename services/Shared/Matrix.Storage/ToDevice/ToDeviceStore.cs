@@ -13,18 +13,20 @@ public sealed class ToDeviceStore(Database database)
     internal const int PerPosition = 10_000;
 
     /// <remarks>
-    /// A transaction that was seen before finds no row of <c>txn</c> and writes nothing. Devices that do not exist are left out.
+    /// A transaction that was seen before finds no row of <c>txn</c> and writes nothing. Devices that do not exist are left out; those that do
+    /// stay until this is committed: without the lock one that goes at the same time would make all of it fail.
     /// </remarks>
     internal const string SqlSend =
         """
         with txn as (
             insert into client_txns (user_id, device_id, scope, txn_id, created_ts_ms) values ($1, $2, 'to_device', $3, $4)
             on conflict do nothing returning txn_id),
-        targets as (
-            select d.user_id, d.device_id, i.content, (row_number() over () - 1) as n
+        locked as materialized (
+            select d.user_id, d.device_id, i.content
             from unnest($6::text[], $7::text[], $8::bytea[]) as i(user_id, device_id, content)
             join devices d on d.user_id = i.user_id and (i.device_id = '*' or d.device_id = i.device_id)
-            where exists (select 1 from txn)),
+            where exists (select 1 from txn) order by d.user_id, d.device_id for key share of d),
+        targets as (select user_id, device_id, content, (row_number() over () - 1) as n from locked),
         amount as (select (count(*) + 9999) / 10000 as positions from targets),
         counter as (
             update stream_counters c set pos = c.pos + a.positions from amount a

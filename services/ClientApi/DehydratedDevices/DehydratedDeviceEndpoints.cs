@@ -1,0 +1,102 @@
+using System.Globalization;
+using System.Text;
+using Matrix.ClientApi.Account;
+using Matrix.ClientApi.Keys;
+using Matrix.Primitives;
+using Matrix.Replication;
+using Matrix.Storage.Keys;
+using Matrix.Storage.Streams;
+using Matrix.Storage.Sync;
+using Matrix.Web.Auth;
+using Matrix.Web.Json;
+using Matrix.Web.Routing;
+
+namespace Matrix.ClientApi.DehydratedDevices;
+
+/// <summary>A device that waits here for its user. Spec: MSC3814</summary>
+internal static class DehydratedDeviceEndpoints
+{
+    private const string Path = "/org.matrix.msc3814.v1/dehydrated_device";
+    private const int MaxData = 256 * 1024, EventsAtOnce = 100, MaxDisplayName = 100;
+
+    public static void MapDehydratedDevices(this ClientRoutes routes)
+    {
+        routes.Put(ClientVersions.Unstable, Path, Put).Named("set_dehydrated_device");
+        routes.Get(ClientVersions.Unstable, Path, Get).Named("get_dehydrated_device");
+        routes.Delete(ClientVersions.Unstable, Path, Delete).Named("delete_dehydrated_device");
+        routes.Post(ClientVersions.Unstable, Path + "/{deviceId}/events", Events).Named("get_dehydrated_device_events");
+    }
+
+    private static async Task<IResult> Put(
+        JsonBody body, Requester requester, DeviceKeyStore store, IStreamPublisher publisher, TimeProvider clock, CancellationToken ct)
+    {
+        var request = body.AsObject();
+        var id = KeyJson.Id(request.RequiredString("device_id"), "device id");
+        var data = request.ObjectOrNull("device_data") ?? throw MatrixError.MissingParam("Missing 'device_data' parameter").AsException();
+        data.Text("algorithm");
+        if (request.ObjectOrNull("device_keys") is null) throw MatrixError.MissingParam("Missing 'device_keys' parameter").AsException();
+        var name = request.StringOrNull("initial_device_display_name");
+        if (name is { Length: > MaxDisplayName }) throw MatrixError.InvalidParam("Device display name is too long (max 100)").AsException();
+        var json = Encoding.UTF8.GetBytes(data.GetRawText());
+        if (json.Length > MaxData) throw MatrixError.TooLarge("'device_data' is too large").AsException();
+        var upload = KeyUploadReader.Read(request, requester with { DeviceId = id });
+        var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
+        var result = await store.DehydrateAsync(upload, name, json, KeyLimits.OneTimeKeys, now, ct);
+        if (result is null) throw MatrixError.InvalidParam("Another device is called so.").AsException();
+        KeyEndpoints.Require(result);
+        await publisher.PublishAllAsync(result.Batches);
+        return Named(id);
+    }
+
+    private static IResult Named(string deviceId) => MatrixResults.Object(w => w.WriteString("device_id"u8, deviceId));
+
+    private static async Task<DehydratedDevice> FindAsync(Requester requester, DeviceKeyStore store, CancellationToken ct) =>
+        await store.FindDehydratedAsync(requester.UserId.Value, ct) ?? throw MatrixError.NotFound("No dehydrated device available").AsException();
+
+    private static async Task<IResult> Get(Requester requester, DeviceKeyStore store, CancellationToken ct)
+    {
+        var device = await FindAsync(requester, store, ct);
+        return MatrixResults.Object(w =>
+        {
+            w.WriteString("device_id"u8, device.DeviceId);
+            w.WritePropertyName("device_data"u8);
+            w.WriteRawValue(device.Data, skipInputValidation: true);
+        });
+    }
+
+    private static async Task<IResult> Delete(Requester requester, DeviceKeyStore store, Sessions sessions, CancellationToken ct)
+    {
+        var device = await FindAsync(requester, store, ct);
+        await sessions.LogOutAsync(requester.UserId, [device.DeviceId], ct);
+        return Named(device.DeviceId);
+    }
+
+    /// <remarks>Nothing is removed by being told: who is interrupted begins again. It goes with the device.</remarks>
+    private static async Task<IResult> Events(
+        string deviceId, JsonBody body, Requester requester, DeviceKeyStore store, SyncReader messages, CancellationToken ct)
+    {
+        var from = body.AsObjectOrEmpty().StringOrNull("next_batch");
+        var since = 0L;
+        if (from is not null && !long.TryParse(from, NumberStyles.None, CultureInfo.InvariantCulture, out since))
+            throw MatrixError.InvalidParam("Invalid 'next_batch' token.").AsException();
+        if ((await FindAsync(requester, store, ct)).DeviceId != deviceId)
+            throw MatrixError.Forbidden("That is not the dehydrated device.").AsException();
+        var events = await messages.ToDeviceAsync(requester.UserId.Value, deviceId, since, long.MaxValue, EventsAtOnce, ct);
+        var last = events.Count > 0 ? events[^1].Position : since;
+        return MatrixResults.Object(w =>
+        {
+            w.WriteStartArray("events"u8);
+            foreach (var e in events)
+            {
+                w.WriteStartObject();
+                w.WriteString("sender"u8, e.Sender);
+                w.WriteString("type"u8, e.Type);
+                w.WritePropertyName("content"u8);
+                w.WriteRawValue(e.Content.Span, skipInputValidation: true);
+                w.WriteEndObject();
+            }
+            w.WriteEndArray();
+            w.WriteString("next_batch"u8, last.ToString(CultureInfo.InvariantCulture));
+        });
+    }
+}

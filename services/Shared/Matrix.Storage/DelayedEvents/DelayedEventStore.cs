@@ -1,0 +1,176 @@
+using Npgsql;
+using static Matrix.Storage.StoreParameters;
+
+namespace Matrix.Storage.DelayedEvents;
+
+/// <summary>
+/// Delayed events. Who sends one claims it first; a claim that is over may be taken by another, and the transaction of the send keeps that from sending it
+/// twice.
+/// </summary>
+public sealed class DelayedEventStore(Database database)
+{
+    private const string Columns =
+        "delay_id, user_id, room_id, type, state_key, content, origin_ts_ms, delay_ms, scheduled_ts_ms, finalised_ts_ms, event_id, error";
+    private const string Open = "finalised_ts_ms is null and claimed_until_ms <= $3";
+
+    internal const string SqlAdd =
+        """
+        with known as (select delay_id from delayed_events where user_id = $2 and device_id = $3 and room_id = $5 and txn_id = $4),
+        added as (
+            insert into delayed_events (delay_id, user_id, device_id, txn_id, room_id, type, state_key, content, origin_ts_ms, delay_ms, scheduled_ts_ms, send_ts_ms)
+            select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11::bigint + $10::bigint where not exists (select 1 from known)
+            on conflict (user_id, device_id, room_id, txn_id) do nothing returning delay_id)
+        select delay_id from known union all select delay_id from added
+        """;
+    internal const string SqlLoad = "select count(*), min(send_ts_ms) from delayed_events where user_id = $1 and finalised_ts_ms is null";
+    internal const string SqlFind = "select " + Columns + " from delayed_events where delay_id = $1 and user_id = $2";
+    internal const string SqlScheduled = "select " + Columns + " from delayed_events where user_id = $1 and finalised_ts_ms is null order by send_ts_ms, delay_id";
+    internal const string SqlCancel = "update delayed_events set finalised_ts_ms = $3 where delay_id = $1 and user_id = $2 and " + Open;
+    internal const string SqlRestart =
+        "update delayed_events set scheduled_ts_ms = $3, send_ts_ms = $3 + delay_ms where delay_id = $1 and user_id = $2 and " + Open;
+    internal const string SqlClaim = "update delayed_events set claimed_until_ms = $4 where delay_id = $1 and user_id = $2 and " + Open + " returning " + Columns;
+    internal const string SqlClaimDue =
+        """
+        update delayed_events set claimed_until_ms = $2 where delay_id in (
+            select delay_id from delayed_events where finalised_ts_ms is null and send_ts_ms <= $1 and claimed_until_ms <= $1
+            order by send_ts_ms limit $3 for update skip locked)
+        returning
+        """ + " " + Columns;
+    internal const string SqlRelease = "update delayed_events set claimed_until_ms = 0 where delay_id = $1 and finalised_ts_ms is null";
+    internal const string SqlFinalise =
+        "update delayed_events set finalised_ts_ms = $2, event_id = $3, error = $4 where delay_id = $1 and finalised_ts_ms is null";
+    internal const string SqlForget =
+        "delete from delayed_events where ctid = any(array(select ctid from delayed_events where finalised_ts_ms < $1 limit $2)) and finalised_ts_ms < $1";
+
+    /// <summary>Its id: the new one, or that of the event which the same transaction scheduled before.</summary>
+    public async Task<string> AddAsync(DelayedEvent e, string deviceId, string txnId, CancellationToken ct)
+    {
+        while (true)
+        {
+            await using var command = Command(SqlAdd, e.DelayId, e.UserId, deviceId, txnId, e.RoomId, e.Type);
+            command.Parameters.Add(Text(e.StateKey));
+            command.Parameters.AddWithValue(e.Content);
+            command.Parameters.Add(BigInt(e.OriginTsMs));
+            command.Parameters.AddWithValue(e.DelayMs);
+            command.Parameters.AddWithValue(e.ScheduledTsMs);
+            // Null: the same request at the same moment; the next look sees it.
+            if (await command.ExecuteScalarAsync(ct) is string id) return id;
+        }
+    }
+
+    /// <summary>How many events the user has scheduled, and when the first of them is due.</summary>
+    public async Task<(long Count, long? NextTsMs)> LoadAsync(string userId, CancellationToken ct)
+    {
+        await using var command = Command(SqlLoad, userId);
+        await using var r = await command.ExecuteReaderAsync(ct);
+        await r.ReadAsync(ct);
+        return (r.GetInt64(0), r.IsDBNull(1) ? null : r.GetInt64(1));
+    }
+
+    /// <summary>Null: that user has no such event.</summary>
+    public async Task<DelayedEvent?> FindAsync(string delayId, string userId, CancellationToken ct)
+    {
+        await using var command = Command(SqlFind, delayId, userId);
+        return (await ReadAsync(command, ct)).FirstOrDefault();
+    }
+
+    /// <summary>Events of a user that are still scheduled, next one first.</summary>
+    public async Task<List<DelayedEvent>> ScheduledAsync(string userId, CancellationToken ct)
+    {
+        await using var command = Command(SqlScheduled, userId);
+        return await ReadAsync(command, ct);
+    }
+
+    /// <summary>Never to be sent. Cancelling again is done as well.</summary>
+    public async Task<DelayedChange> CancelAsync(string delayId, string userId, long nowMs, CancellationToken ct) =>
+        await ChangeAsync(SqlCancel, delayId, userId, nowMs, ct) is var result && result == DelayedChange.Cancelled ? DelayedChange.Done : result;
+
+    /// <summary>To be sent its whole delay from now.</summary>
+    public Task<DelayedChange> RestartAsync(string delayId, string userId, long nowMs, CancellationToken ct) => ChangeAsync(SqlRestart, delayId, userId, nowMs, ct);
+
+    private async Task<DelayedChange> ChangeAsync(string sql, string delayId, string userId, long nowMs, CancellationToken ct)
+    {
+        await using var command = Command(sql, delayId, userId);
+        command.Parameters.AddWithValue(nowMs);
+        if (await command.ExecuteNonQueryAsync(ct) == 1) return DelayedChange.Done;
+        return await WhyNotAsync(delayId, userId, ct);
+    }
+
+    private async Task<DelayedChange> WhyNotAsync(string delayId, string userId, CancellationToken ct) => await FindAsync(delayId, userId, ct) switch
+    {
+        null => DelayedChange.Unknown,
+        { FinalisedTsMs: not null, EventId: null } => DelayedChange.Cancelled,
+        _ => DelayedChange.Sent,
+    };
+
+    /// <summary>For sending one now; null with the reason when it is not open.</summary>
+    public async Task<(DelayedEvent? Event, DelayedChange Reason)> ClaimAsync(string delayId, string userId, long nowMs, long untilMs, CancellationToken ct)
+    {
+        await using var command = Command(SqlClaim, delayId, userId);
+        command.Parameters.AddWithValue(nowMs);
+        command.Parameters.AddWithValue(untilMs);
+        if ((await ReadAsync(command, ct)).FirstOrDefault() is { } claimed) return (claimed, DelayedChange.Done);
+        return (null, await WhyNotAsync(delayId, userId, ct));
+    }
+
+    /// <summary>Events whose time has come, earliest first.</summary>
+    public async Task<List<DelayedEvent>> ClaimDueAsync(long nowMs, long untilMs, int limit, CancellationToken ct)
+    {
+        await using var command = database.Source.CreateCommand(SqlClaimDue);
+        command.Parameters.AddWithValue(nowMs);
+        command.Parameters.AddWithValue(untilMs);
+        command.Parameters.AddWithValue(limit);
+        var due = await ReadAsync(command, ct);
+        due.Sort(static (a, b) => (a.ScheduledTsMs + a.DelayMs).CompareTo(b.ScheduledTsMs + b.DelayMs));
+        return due;
+    }
+
+    /// <summary>It was not sent and stays scheduled.</summary>
+    public async Task ReleaseAsync(string delayId, CancellationToken ct)
+    {
+        await using var command = Command(SqlRelease, delayId);
+        await command.ExecuteNonQueryAsync(ct);
+    }
+
+    /// <param name="eventId">What it was sent as; null: it could not be sent.</param>
+    /// <param name="error">Why not.</param>
+    public async Task FinaliseAsync(string delayId, long nowMs, string? eventId, byte[]? error, CancellationToken ct)
+    {
+        await using var command = Command(SqlFinalise, delayId);
+        command.Parameters.AddWithValue(nowMs);
+        command.Parameters.Add(Text(eventId));
+        command.Parameters.Add(Bytes(error));
+        await command.ExecuteNonQueryAsync(ct);
+    }
+
+    /// <summary>Forgets events that were finalised before a time, at most so many.</summary>
+    public async Task<int> ForgetAsync(long beforeMs, int limit, CancellationToken ct)
+    {
+        await using var command = database.Source.CreateCommand(SqlForget);
+        command.Parameters.AddWithValue(beforeMs);
+        command.Parameters.AddWithValue(limit);
+        return await command.ExecuteNonQueryAsync(ct);
+    }
+
+    private NpgsqlCommand Command(string sql, params ReadOnlySpan<string> texts)
+    {
+        var command = database.Source.CreateCommand(sql);
+        foreach (var text in texts) command.Parameters.AddWithValue(text);
+        return command;
+    }
+
+    private static async Task<List<DelayedEvent>> ReadAsync(NpgsqlCommand command, CancellationToken ct)
+    {
+        var events = new List<DelayedEvent>();
+        await using var r = await command.ExecuteReaderAsync(ct);
+        while (await r.ReadAsync(ct))
+            events.Add(new DelayedEvent(
+                r.GetString(0), r.GetString(1), r.GetString(2), r.GetString(3), r.IsDBNull(4) ? null : r.GetString(4), r.GetFieldValue<byte[]>(5),
+                r.IsDBNull(6) ? null : r.GetInt64(6), r.GetInt64(7), r.GetInt64(8))
+            {
+                FinalisedTsMs = r.IsDBNull(9) ? null : r.GetInt64(9), EventId = r.IsDBNull(10) ? null : r.GetString(10),
+                Error = r.IsDBNull(11) ? default : r.GetFieldValue<byte[]>(11),
+            });
+        return events;
+    }
+}

@@ -1,0 +1,35 @@
+using Npgsql;
+
+namespace Matrix.Storage.Federation;
+
+/// <summary>Users of other servers in rooms.</summary>
+public sealed class ServerMembers(Database database)
+{
+    internal const string SqlIsInRoom =
+        "select exists (select 1 from room_memberships where room_nid = $1 and membership = 'join' and right(user_id, length($2) + 1) = ':' || $2)";
+    internal const string SqlOfServer = "select user_id from room_memberships where room_nid = $1 and right(user_id, length($2) + 1) = ':' || $2";
+
+    public async Task<bool> IsInRoomAsync(long roomNid, string server, CancellationToken ct)
+    {
+        await using var command = Command(SqlIsInRoom, roomNid, server);
+        return (bool)(await command.ExecuteScalarAsync(ct))!;
+    }
+
+    /// <summary>Everybody of that server who has or had to do with the room.</summary>
+    public async Task<List<string>> OfServerAsync(long roomNid, string server, CancellationToken ct)
+    {
+        var users = new List<string>();
+        await using var command = Command(SqlOfServer, roomNid, server);
+        await using var r = await command.ExecuteReaderAsync(ct);
+        while (await r.ReadAsync(ct)) users.Add(r.GetString(0));
+        return users;
+    }
+
+    private NpgsqlCommand Command(string sql, long roomNid, string server)
+    {
+        var command = database.Source.CreateCommand(sql);
+        command.Parameters.AddWithValue(roomNid);
+        command.Parameters.AddWithValue(server);
+        return command;
+    }
+}
