@@ -106,7 +106,7 @@ public sealed partial class AccountStore
         gone_addresses as (delete from user_threepids where user_id = $1),
         gone_override as (delete from ratelimit_overrides where user_id = $1),
         rooms_to_leave as (
-            insert into deactivations (user_id, erase, started_ts_ms, next_try_ts_ms) values ($1, $2, $4, $4 + 60000)
+            insert into deactivations (user_id, erase, started_ts_ms, next_try_ts_ms) values ($1, $2, $4::bigint, $4::bigint + 60000)
             on conflict (user_id) do update set erase = deactivations.erase or excluded.erase, next_try_ts_ms = excluded.next_try_ts_ms),
         gone_messages as (delete from to_device_messages where user_id = $1),
         gone_pushers as (delete from pushers where user_id = $1 returning pushkey),
