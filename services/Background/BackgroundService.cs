@@ -43,14 +43,13 @@ public static class BackgroundService
         services.TryAddSingleton<RegistrationTokenStore>();
         services.AddSingleton<DutyMetrics>();
         services.AddSingleton<IBackgroundDuty, PruneStreamsDuty>();
-        services.TryAddSingleton<DeactivationStore>();
-        services.TryAddSingleton<RoomReader>();
-        services.TryAddSingleton<IRoomWriter, RemoteRoomWriter>();
-        services.TryAddSingleton<RoomDepartures>();
-        services.AddSingleton<IBackgroundDuty, DeactivationDuty>();
         services.AddSingleton<ForkStore>();
         services.AddSingleton(p => new HomeserverName(p.GetRequiredService<ServiceDefaults.HomeserverConfig>().ServerName));
         services.AddSingleton<IBackgroundDuty, JoinForksDuty>();
+        services.TryAddSingleton<DeactivationStore>();
+        services.TryAddSingleton<RoomReader>();
+        services.TryAddSingleton<RoomDepartures>();
+        services.AddSingleton<IBackgroundDuty, DeactivationDuty>();
         services.AddSingleton<DutyRunner>(p => new DutyRunner(
             [.. p.GetServices<IBackgroundDuty>(), .. ExpiryDuty.All(p.GetRequiredService<UpkeepStore>(), p.GetRequiredService<RegistrationTokenStore>(), p.GetRequiredService<TimeProvider>())],
             p.GetRequiredService<LeaseStore>(), p.GetRequiredService<ServiceDefaults.InstanceIdentity>(), p.GetRequiredService<DutyMetrics>(),

@@ -53,7 +53,7 @@ internal ref struct RoomPlanner
         for (; i >= 0 && window[i].Event.Position > known && plan.Timeline.Count < limit; i--)
         {
             var e = window[i].Event;
-            if (e.IsState) (atNow ??= []).TryAdd(e.Key, walk.Get(e.Key));
+            Note(window[i], ref atNow);
             if (IsWanted(e)) Take(e);
             Pass(window[i]);
         }
@@ -86,6 +86,13 @@ internal ref struct RoomPlanner
         if (readerAt is null) return;
         readerAt.Reverse();
         plan.ReaderAt = [.. readerAt];
+    }
+
+    /// <summary>Keeps the state after the event at the keys that it changed, unless a newer event has changed them.</summary>
+    private readonly void Note(in Slot slot, ref Dictionary<StateKey, StateRef>? at)
+    {
+        if (slot.Event.IsState) (at ??= []).TryAdd(slot.Event.Key, walk.Get(slot.Event.Key));
+        foreach (var move in slot.Moves ?? []) (at ??= []).TryAdd(move.Key, walk.Get(move.Key));
     }
 
     private void Pass(in Slot slot)
@@ -164,8 +171,7 @@ internal ref struct RoomPlanner
         }
         for (; i >= 0 && window[i].Event.Position > known; i--)
         {
-            var e = window[i].Event;
-            if (e.IsState) (atStart ??= []).TryAdd(e.Key, walk.Get(e.Key));
+            Note(window[i], ref atStart);
             Pass(window[i]);
         }
         if (atStart is not null)
@@ -218,8 +224,7 @@ internal ref struct RoomPlanner
         }
         for (; i >= 0 && window[i].Event.Position > known; i--)
         {
-            var e = window[i].Event;
-            if (e.IsState) (atNow ??= []).TryAdd(e.Key, walk.Get(e.Key));
+            Note(window[i], ref atNow);
             Pass(window[i]);
         }
         if (atNow is null) return;

@@ -2,6 +2,7 @@ using System.Diagnostics.Metrics;
 using Matrix.ServiceDefaults;
 using Matrix.Sync.Rooms;
 using Matrix.Sync.Sliding;
+using Matrix.Sync.Store;
 using Matrix.Sync.Users;
 
 namespace Matrix.Sync.Engine;
@@ -13,6 +14,7 @@ namespace Matrix.Sync.Engine;
 internal sealed partial class CacheKeeper : BackgroundService
 {
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan PrunePeriod = TimeSpan.FromMinutes(10), ConnectionUnused = TimeSpan.FromDays(30);
     private static readonly TimeSpan UserIdle = TimeSpan.FromMinutes(30);
     /// <summary>The rest is for what other parts of the process cache.</summary>
     private const double Share = 0.7;
@@ -23,15 +25,16 @@ internal sealed partial class CacheKeeper : BackgroundService
     private readonly SyncState state;
     private readonly UserTable users;
     private readonly Connections connections;
+    private readonly ISyncStore store;
     private readonly TimeProvider clock;
     private readonly ILogger<CacheKeeper> log;
     private readonly long budget;
     private long bytes;
 
     public CacheKeeper(
-        SyncState state, UserTable users, Connections connections, HomeserverConfig config, IMeterFactory meters, TimeProvider clock, ILogger<CacheKeeper> log)
+        SyncState state, UserTable users, Connections connections, ISyncStore store, HomeserverConfig config, IMeterFactory meters, TimeProvider clock, ILogger<CacheKeeper> log)
     {
-        (this.state, this.users, this.connections, this.clock, this.log) = (state, users, connections, clock, log);
+        (this.state, this.users, this.connections, this.store, this.clock, this.log) = (state, users, connections, store, clock, log);
         budget = (long)(config.CacheBudgetBytes * Share);
         var meter = meters.Create("Armada.Sync");
         meter.CreateObservableGauge("armada.sync.cache.size", () => Volatile.Read(ref bytes), "By", "Rooms and users in memory");
@@ -47,7 +50,27 @@ internal sealed partial class CacheKeeper : BackgroundService
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(Period, clock);
-        while (await timer.WaitForNextTickAsync(stoppingToken)) Sweep();
+        var pruned = clock.GetTimestamp();
+        while (await timer.WaitForNextTickAsync(stoppingToken))
+        {
+            Sweep();
+            if (clock.GetElapsedTime(pruned) < PrunePeriod) continue;
+            pruned = clock.GetTimestamp();
+            await PruneAsync(stoppingToken);
+        }
+    }
+
+    /// <summary>Connections of sliding sync that nobody has used for long; every instance may do it.</summary>
+    private async Task PruneAsync(CancellationToken ct)
+    {
+        try
+        {
+            await store.PruneSlidingAsync(state.NowMs - (long)ConnectionUnused.TotalMilliseconds, ct);
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            LogNotPruned(log, e.Message);
+        }
     }
 
     public void Sweep()
@@ -114,4 +137,7 @@ internal sealed partial class CacheKeeper : BackgroundService
 
     [LoggerMessage(1, LogLevel.Information, "Memory budget reached with {Bytes} bytes: {Count} of the coldest rooms and users were evicted")]
     private static partial void LogEvicting(ILogger log, long bytes, int count);
+
+    [LoggerMessage(2, LogLevel.Warning, "Unused connections of sliding sync stay for now: {Reason}")]
+    private static partial void LogNotPruned(ILogger log, string reason);
 }

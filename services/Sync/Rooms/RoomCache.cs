@@ -9,7 +9,14 @@ internal readonly record struct StateRef(long Nid, CachedEvent? Event)
 }
 
 /// <summary>A timeline event and what it replaced in the current state (none for message events and for state that lost against another branch).</summary>
-internal readonly record struct Slot(CachedEvent Event, StateRef Replaced);
+internal readonly record struct Slot(CachedEvent Event, StateRef Replaced)
+{
+    /// <summary>What else of the current state changed with it, because forks were resolved; null: nothing.</summary>
+    public IReadOnlyList<Move>? Moves { get; init; }
+}
+
+/// <summary>A key at which the current state changed without an event of its own.</summary>
+internal readonly record struct Move(StateKey Key, StateRef Before, long NowNid);
 
 /// <summary>Somebody's membership by current state; the event is loaded when it is shown.</summary>
 internal sealed class Member(Membership membership, long position, long nid, CachedEvent? e)
@@ -155,7 +162,7 @@ internal sealed class RoomCache
             var redacted = target.RedactedBy(redaction, Version.RedactsInContent && target.Type == EventTypes.Redaction);
             windowBytes += redacted.Bytes - target.Bytes;
             Bytes += redacted.Bytes - target.Bytes;
-            window[i] = new Slot(redacted, default);
+            window[i] = window[i] with { Event = redacted };
             return true;
         }
         foreach (var e in state.Values) if (e.EventId == redaction.Redacts) return false;

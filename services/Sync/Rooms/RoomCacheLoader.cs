@@ -38,8 +38,9 @@ internal sealed class RoomCacheLoader(SyncState state, ISyncStore store, CatchUp
             {
                 var load = await store.LoadRoomsAsync([.. wanted.Select(r => r.Nid)], depth, default);
                 var extra = await ReferencedAsync(load.Rooms.Values.SelectMany(r => r.Timeline.Concat(r.State)), load.Rooms.Values.SelectMany(r => r.State));
+                var moves = await MovesAsync(load.Rooms.Values.SelectMany(r => r.Timeline));
                 await catchUp.ReachAsync([(Streams.Events, load.EventsPosition)], default);
-                var caches = wanted.Select(r => (Room: r, Cache: load.Rooms.TryGetValue(r.Nid, out var l) ? Build(l, extra) : null)).ToList();
+                var caches = wanted.Select(r => (Room: r, Cache: load.Rooms.TryGetValue(r.Nid, out var l) ? Build(l, extra, moves) : null)).ToList();
                 using (state.Write()) foreach (var (room, cache) in caches) Install(room, cache, load.EventsPosition);
             }
             catch
@@ -86,10 +87,25 @@ internal sealed class RoomCacheLoader(SyncState state, ISyncStore store, CatchUp
         return byId;
     }
 
+    /// <summary>What forks that were resolved changed with those events, by their nids. Seldom any, and then few.</summary>
+    private async Task<Dictionary<long, List<Move>>> MovesAsync(IEnumerable<StoredEvent> timeline)
+    {
+        var moved = timeline.Where(e => (e.Flags & EventFlags.StateMoved) != 0).Select(e => e.EventNid).ToList();
+        if (moved.Count == 0) return NoMoves;
+        var stored = await store.StateMovesAsync(moved, default);
+        var before = (await store.EventsByNidsAsync([.. stored.Select(m => m.BeforeNid).Where(n => n != 0).Distinct()], default))
+            .ToDictionary(e => e.EventNid, e => CachedEvent.Of(e));
+        return stored.GroupBy(m => m.EventNid).ToDictionary(
+            g => g.Key, g => g.Select(m => new Move(m.Key, new StateRef(m.BeforeNid, before.GetValueOrDefault(m.BeforeNid)), m.NowNid)).ToList());
+    }
+
+    private static readonly Dictionary<long, List<Move>> NoMoves = [];
+
     private static CachedEvent ToCached(StoredEvent e, Dictionary<string, StoredEvent> byId) =>
         CachedEvent.Of(e, e.RedactedBy is { } id ? byId.GetValueOrDefault(id) : null);
 
-    private static List<Slot> Slots(IEnumerable<StoredEvent> ascending, Dictionary<string, StoredEvent> byId, Dictionary<long, CachedEvent> cached)
+    private static List<Slot> Slots(
+        IEnumerable<StoredEvent> ascending, Dictionary<string, StoredEvent> byId, Dictionary<long, CachedEvent> cached, Dictionary<long, List<Move>> moves)
     {
         var slots = new List<Slot>();
         foreach (var e in ascending)
@@ -97,7 +113,7 @@ internal sealed class RoomCacheLoader(SyncState state, ISyncStore store, CatchUp
             var replaced = default(StateRef);
             if (e.Pdu.IsState && e.ReplacesEventId is { } id && byId.TryGetValue(id, out var before))
                 replaced = new(before.EventNid, Cached(before));
-            slots.Add(new Slot(Cached(e), replaced));
+            slots.Add(new Slot(Cached(e), replaced) { Moves = moves.GetValueOrDefault(e.EventNid) });
         }
         return slots;
 
@@ -108,13 +124,13 @@ internal sealed class RoomCacheLoader(SyncState state, ISyncStore store, CatchUp
         }
     }
 
-    private static RoomCache? Build(RoomLoad load, Dictionary<string, StoredEvent> byId)
+    private static RoomCache? Build(RoomLoad load, Dictionary<string, StoredEvent> byId, Dictionary<long, List<Move>> moves)
     {
         if (RoomVersions.Find(load.Version) is not { } version) return null;
         var cached = new Dictionary<long, CachedEvent>();
         foreach (var e in load.State) cached[e.EventNid] = ToCached(e, byId);
         var state = cached.Values.Where(e => !e.IsMember).ToList();
-        var window = Slots(load.Timeline, byId, cached);
+        var window = Slots(load.Timeline, byId, cached, moves);
         var floor = load.IsWhole ? long.MinValue : window[0].Event.Position - 1;
         var members = load.Members.Select(m => KeyValuePair.Create(m.UserId,
             new Member(MembershipNames.Parse(m.Membership), m.Position, m.EventNid, cached.GetValueOrDefault(m.EventNid))));
@@ -142,7 +158,7 @@ internal sealed class RoomCacheLoader(SyncState state, ISyncStore store, CatchUp
         var older = await store.TimelineAsync(room.Nid, long.MinValue, floor, count, default);
         older.Reverse();
         var byId = await ReferencedAsync(older, []);
-        var slots = Slots(older, byId, []);
+        var slots = Slots(older, byId, [], await MovesAsync(older));
         var newFloor = older.Count < count ? long.MinValue : older[0].Position!.Value - 1;
         using (state.Write())
             if (room.Cache == cache && cache.Floor == floor) cache.Prepend(slots, newFloor);

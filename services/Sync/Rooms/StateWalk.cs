@@ -14,6 +14,8 @@ internal struct StateWalk(RoomCache cache)
 
     public void Undo(in Slot slot)
     {
+        foreach (var move in slot.Moves ?? [])
+            if (Get(move.Key).Nid == move.NowNid) (undone ??= [])[move.Key] = move.Before;
         if (slot.Event.StateKey is null) return;
         var key = slot.Event.Key;
         if (Get(key).Nid == slot.Event.Nid) (undone ??= [])[key] = slot.Replaced;

@@ -78,6 +78,8 @@ internal sealed class DatabaseSyncStore(
         IReadOnlyCollection<string> roomIds, IReadOnlyCollection<string> eventIds, long upTo, CancellationToken ct) =>
         sync.ReceiptsOnAsync(roomIds, eventIds, upTo, ct);
 
+    public Task<List<StateMoveRecord>> StateMovesAsync(IReadOnlyCollection<long> eventNids, CancellationToken ct) => sync.StateMovesAsync(eventNids, ct);
+
     public Task<Dictionary<long, StateKey>> StateKeysAsync(IReadOnlyCollection<long> keyNids, CancellationToken ct) => sync.StateKeysAsync(keyNids, ct);
 
     public Task<Dictionary<long, long>> LastOfTypesAsync(IReadOnlyCollection<long> roomNids, IReadOnlyCollection<string> types, CancellationToken ct) =>
@@ -88,6 +90,8 @@ internal sealed class DatabaseSyncStore(
     public Task<(long ConnNid, long Version)> BeginSlidingAsync(
         string userId, string deviceId, string connId, byte[] state, long nowMs, CancellationToken ct) =>
         sliding.BeginAsync(userId, deviceId, connId, state, nowMs, ct);
+
+    public Task<int> PruneSlidingAsync(long beforeTsMs, CancellationToken ct) => sliding.PruneAsync(beforeTsMs, ct);
 
     public Task<long?> PutSlidingAsync(long connNid, long basedOn, byte[] state, long nowMs, CancellationToken ct) =>
         sliding.PutAsync(connNid, basedOn, state, nowMs, ct);

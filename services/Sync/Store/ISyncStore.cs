@@ -41,6 +41,8 @@ internal interface ISyncStore
     Task<List<(string UserId, string RoomId)>> JoinedRoomsAsync(IReadOnlyCollection<string> userIds, CancellationToken ct);
     /// <summary>Receipts of those rooms on one of those events, with positions up to <paramref name="upTo"/>; ascending.</summary>
     Task<List<StoredReceipt>> ReceiptsOnAsync(IReadOnlyCollection<string> roomIds, IReadOnlyCollection<string> eventIds, long upTo, CancellationToken ct);
+    /// <summary>What else of the current state changed with those events.</summary>
+    Task<List<StateMoveRecord>> StateMovesAsync(IReadOnlyCollection<long> eventNids, CancellationToken ct);
     /// <summary>Types and state keys by their nids.</summary>
     Task<Dictionary<long, StateKey>> StateKeysAsync(IReadOnlyCollection<long> keyNids, CancellationToken ct);
     /// <summary>Positions of the newest event of such a type in each room, as far back as is worth looking; rooms without are omitted.</summary>
@@ -50,6 +52,7 @@ internal interface ISyncStore
     Task<(long ConnNid, long Version)> BeginSlidingAsync(string userId, string deviceId, string connId, byte[] state, long nowMs, CancellationToken ct);
     /// <summary>The version that was made; null: the connection has ended.</summary>
     Task<long?> PutSlidingAsync(long connNid, long basedOn, byte[] state, long nowMs, CancellationToken ct);
+    Task<int> PruneSlidingAsync(long beforeTsMs, CancellationToken ct);
     /// <summary>Users whose member events in rooms that the user is in have positions in (after, upTo].</summary>
     Task<List<string>> MemberTurnsAsync(string userId, long after, long upTo, CancellationToken ct);
     /// <summary>Bundled aggregations of events of the rooms, by event id.</summary>

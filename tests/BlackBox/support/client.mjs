@@ -40,11 +40,24 @@ export async function newClient(session, { initialSyncLimit = 50, timelineLimit,
   return client;
 }
 
+/** As clients do that are told to be slower. */
+async function patiently(request) {
+  while (true) {
+    try {
+      return await request();
+    } catch (error) {
+      if (error.errcode !== "M_LIMIT_EXCEEDED") throw error;
+      await pause(error.data.retry_after_ms);
+    }
+  }
+}
+
 /** Another device of the same user. */
 export async function logInAgain(client, options) {
   const { password } = client.session;
-  const session = await sdk.createClient({ baseUrl })
+  const logIn = () => sdk.createClient({ baseUrl })
     .loginRequest({ type: "m.login.password", identifier: { type: "m.id.user", user: client.getUserId() }, password });
+  const session = await patiently(logIn);
   return await newClient({ ...session, password }, options);
 }
 

@@ -7,22 +7,35 @@ export const megolm = "m.megolm.v1.aes-sha2";
 
 /** What a client needs to encrypt. `secret` holds the key of the user's secret storage: what a person would type on a new device. */
 function encryption(secret) {
-  const sent = [];
+  const sent = [], claimed = [];
+  const gate = { open: Promise.resolve() };
   const clientOptions = {
-    // Notes what the client sends to devices: { user: { device: content } } of each request.
-    fetchFn: (url, options) => {
-      if (String(url).includes("/sendToDevice/m.room.encrypted/")) sent.push(JSON.parse(options.body).messages);
-      return fetch(url, options);
+    // Notes what the client sends to devices, { user: { device: content } } of each request, and the keys that it gets for it.
+    fetchFn: async (url, options) => {
+      const path = String(url);
+      if (path.includes("/sendToDevice/m.room.encrypted/")) sent.push(JSON.parse(options.body).messages);
+      if (path.includes("/sync?")) await gate.open;
+      const response = await fetch(url, options);
+      if (path.includes("/keys/claim")) claimed.push((await response.clone().json()).one_time_keys);
+      return response;
     },
     cryptoCallbacks: {
       getSecretStorageKey: async ({ keys }) => secret.key && keys[secret.id] ? [secret.id, secret.key] : null,
       cacheSecretStorageKey: (id, _info, key) => Object.assign(secret, { id, key }),
     },
   };
-  return { secret, sent, clientOptions, prepare: client => client.initRustCrypto({ useIndexedDB: false }) };
+  return { secret, sent, claimed, gate, clientOptions, prepare: client => client.initRustCrypto({ useIndexedDB: false }) };
 }
 
-const remember = (client, crypto) => Object.assign(client, { secret: crypto.secret, sentToDevices: crypto.sent });
+const remember = (client, crypto) => Object.assign(client, {
+  secret: crypto.secret, sentToDevices: crypto.sent, claimedKeys: crypto.claimed,
+  /** Lets no further sync begin, until the function that it gives is called. */
+  pauseSync() {
+    const { promise, resolve } = Promise.withResolvers();
+    crypto.gate.open = promise;
+    return resolve;
+  },
+});
 
 export async function newCryptoUser(prefix) {
   const crypto = encryption({});

@@ -1,4 +1,8 @@
 using System.Text.Json;
+using Matrix.Replication;
+using Matrix.Storage.Keys;
+using Matrix.Storage.Streams;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Matrix.ServiceTests.Sync;
 
@@ -134,5 +138,34 @@ public sealed class EncryptionTests(SyncFixture fixture) : IClassFixture<SyncFix
         for (var i = 0; i < 10; i++) since = (await receiver.SyncAsync(since)).Next;
         Assert.Single(sql.All);
         Assert.Equal(1, sql.Containing("delete from to_device_messages"));
+    }
+
+    /// <summary>A row of device_lists, as a writer makes it.</summary>
+    private async Task SignAsync(SyncUser by, SyncUser about)
+    {
+        var store = fixture.One.Services.GetRequiredService<CrossSigningStore>();
+        var publisher = fixture.One.Services.GetRequiredService<IStreamPublisher>();
+        var signature = new NewMasterSignature(about.Id, "key", new KeySignature("ed25519:k", $"{Guid.NewGuid()}"));
+        await publisher.PublishAllAsync(await store.SignAsync(by.Id, [], [signature], CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task Whom_a_user_has_signed_is_told_to_himself_alone_from_memory_and_from_the_database()
+    {
+        var (alice, bob) = (await NewDeviceAsync(), await NewDeviceAsync());
+        var room = await alice.CreateRoomAsync();
+        await bob.JoinAsync(room);
+        var (ofAlice, ofBob) = ((await alice.SyncAsync()).Next, (await bob.SyncAsync()).Next);
+        await alice.SyncAsync(at: fixture.Two);
+        await SignAsync(alice, bob);
+        await using var cold = await fixture.StartAsync("signed");
+        foreach (var host in new[] { fixture.One, fixture.Two, cold })
+        {
+            Assert.Equal([bob.Id], (await alice.SyncUntilAsync(ofAlice, a => a.DevicesChanged.Count > 0, host)).DevicesChanged);
+            Assert.Empty((await bob.SyncAsync(ofBob, at: host)).DevicesChanged);
+        }
+        var changes = await alice.GetAsync($"/keys/changes?from={ofAlice}&to={ofAlice}");
+        Assert.Equal(bob.Id, Assert.Single(changes.GetProperty("changed").EnumerateArray()).GetString());
+        Assert.Empty((await bob.GetAsync($"/keys/changes?from={ofBob}&to={ofBob}")).GetProperty("changed").EnumerateArray());
     }
 }

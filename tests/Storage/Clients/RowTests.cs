@@ -18,7 +18,10 @@ public class RowTests
         Assert.Equal("""{"type":"m.direct"}""", Text(new AccountDataRow("", "m.direct").Encode()));
         Assert.Equal("""{"room_id":"!r","type":"m.tag"}""", Text(new AccountDataRow("!r", "m.tag").Encode()));
         Assert.Equal("""{"device_id":"D"}""", Text(new ToDeviceRow("D").Encode()));
+        Assert.Equal("""{"device_id":"D","keys":true}""", Text(new ToDeviceRow("D", KeysChanged: true).Encode()));
         Assert.Equal("{}", Text(new DeviceListRow(null).Encode()));
+        // SyncReader.SqlDeviceListChanges looks for the name and the colon after it.
+        Assert.Equal("""{"about":"@a:b"}""", Text(new DeviceListRow(null, "@a:b").Encode()));
         Assert.Equal("""{"user_id":"@a:x","typing":true,"expires_ts_ms":9}""", Text(new TypingRow("@a:x", true, 9).Encode()));
         Assert.Equal("""{"presence":"online","last_active_ts":7,"currently_active":true}""", Text(new PresenceRow("online", null, 7, true).Encode()));
     }
@@ -28,8 +31,8 @@ public class RowTests
     {
         foreach (var r in new[] { new ReceiptRow("@a:x", "m.read", "main", "$e", -3, 5), new ReceiptRow("@\u00fc:x", "m.read", "", "$\"e", null, 5) }) Assert.Equal(r, ReceiptRow.Decode(r.Encode()));
         foreach (var r in new[] { new AccountDataRow("", "m.direct"), new AccountDataRow("!r", "m.tag") }) Assert.Equal(r, AccountDataRow.Decode(r.Encode()));
-        Assert.Equal(new ToDeviceRow("D"), ToDeviceRow.Decode(new ToDeviceRow("D").Encode()));
-        foreach (var r in new[] { new DeviceListRow("D"), new DeviceListRow(null) }) Assert.Equal(r, DeviceListRow.Decode(r.Encode()));
+        foreach (var r in new[] { new ToDeviceRow("D"), new ToDeviceRow("D", KeysChanged: true) }) Assert.Equal(r, ToDeviceRow.Decode(r.Encode()));
+        foreach (var r in new[] { new DeviceListRow("D"), new DeviceListRow(null), new DeviceListRow(null, "@a:b") }) Assert.Equal(r, DeviceListRow.Decode(r.Encode()));
         foreach (var r in new[] { new TypingRow("@a:x", true, 9), new TypingRow("@a:x", false, 0) }) Assert.Equal(r, TypingRow.Decode(r.Encode()));
         foreach (var r in new[] { new PresenceRow("online", "a \U0001F6A2", 7, true), new PresenceRow("offline", null, 0, false) }) Assert.Equal(r, PresenceRow.Decode(r.Encode()));
     }

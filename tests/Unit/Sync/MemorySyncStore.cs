@@ -73,7 +73,8 @@ internal sealed class MemorySyncStore(MemoryStreamSource source) : ISyncStore
             Position = 0, RoomNid = roomNid, EventNid = 1000 + events.Count, RoomId = room.Id, EventId = pdu.EventId, RoomVersion = pdu.Version.Id,
             Type = pdu.Type, Sender = pdu.Sender, StateKey = pdu.StateKey, ReceivedTsMs = 0, TxnDeviceId = device, TxnId = txn,
             ReplacesEventId = before?.Pdu.EventId, PrevSender = before?.Pdu.Sender, PrevContent = before?.Pdu.Content ?? default,
-            Redacts = pdu.Redacts, IsCurrentState = pdu.IsState, Json = pdu.Json,
+            Redacts = pdu.Redacts, IsCurrentState = pdu.IsState, Json = pdu.Json, Moves = moving,
+            Flags = moving.Length > 0 ? EventFlags.StateMoved : EventFlags.None,
         };
         var frame = source.Commit(Streams.Events, [(room.Id, row.Encode())]);
         var stored = StoredEvent.FromRow(row with { Position = frame.To }, pdu.Version);
@@ -93,6 +94,33 @@ internal sealed class MemorySyncStore(MemoryStreamSource source) : ISyncStore
         room.Timeline[room.Timeline.IndexOf(victim)] = redacted;
         if (victim.Pdu.IsState && room.State.GetValueOrDefault(victim.Pdu.StatePair) == victim) room.State[victim.Pdu.StatePair] = redacted;
     }
+
+    /// <summary>
+    /// Commits the room's next event as one with which forks were resolved: the state at that key is an older event again, or none.
+    /// </summary>
+    public StreamFrame CommitMove(Room room, StateKey key, string? nowEventId)
+    {
+        lock (gate)
+        {
+            var nid = NidOf(room.RoomId, room.RoomVersion);
+            var data = rooms[nid];
+            var before = data.State.GetValueOrDefault(key);
+            var now = nowEventId is null ? null : data.Timeline.Find(e => e.Pdu.EventId == nowEventId);
+            moving = [new StateMove(key.Type, key.Key, 1, before?.EventNid ?? 0, now?.EventNid ?? 0, now?.Pdu.EventId, now?.Pdu.Sender, now?.Pdu.Membership)];
+            if (now is null) data.State.Remove(key);
+            else data.State[key] = now;
+            var frame = Commit(nid, room.Events.Skip(data.Timeline.Count).First(), null, null);
+            stateMoves.Add(new(data.Timeline[^1].EventNid, key, before?.EventNid ?? 0, now?.EventNid ?? 0));
+            moving = [];
+            return frame;
+        }
+    }
+
+    private readonly List<StateMoveRecord> stateMoves = [];
+    private StateMove[] moving = [];
+
+    public Task<List<StateMoveRecord>> StateMovesAsync(IReadOnlyCollection<long> eventNids, CancellationToken ct) =>
+        AskAsync(() => stateMoves.Where(m => eventNids.Contains(m.EventNid)).ToList());
 
     public StreamFrame SetAccountData(string userId, string roomId, string type, string json)
     {
@@ -267,6 +295,8 @@ internal sealed class MemorySyncStore(MemoryStreamSource source) : ISyncStore
     });
 
     private long lastConnection;
+
+    public Task<int> PruneSlidingAsync(long beforeTsMs, CancellationToken ct) => AskAsync(() => 0);
 
     public Task<long?> PutSlidingAsync(long connNid, long basedOn, byte[] state, long nowMs, CancellationToken ct) => AskAsync<long?>(() =>
     {

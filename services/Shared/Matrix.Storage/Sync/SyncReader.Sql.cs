@@ -118,6 +118,10 @@ public sealed partial class SyncReader
         join state_keys k on k.state_key_nid = e.state_key_nid
         where m.user_id = $1 and m.membership = 'join'
         """;
+    internal const string SqlStateMoves =
+        """
+        select m.event_nid, k.type, k.state_key, m.before_nid, m.now_nid from state_moves m join state_keys k using (state_key_nid) where m.event_nid = any($1)
+        """;
     internal const string SqlStateKeys = "select state_key_nid, type, state_key from state_keys where state_key_nid = any($1)";
     // As far back as that: a room where nobody has said anything for so long has no activity.
     internal const string SqlLastOfTypes =

@@ -286,6 +286,17 @@ public sealed partial class SyncReader(Database database)
     public Task<List<string>> MemberTurnsAsync(string userId, long after, long upTo, CancellationToken ct) =>
         IdsAsync(Command(SqlMemberTurns, userId, after, upTo), ct);
 
+    /// <summary>What else of the current state changed with those events.</summary>
+    public async Task<List<StateMoveRecord>> StateMovesAsync(IReadOnlyCollection<long> eventNids, CancellationToken ct)
+    {
+        var moves = new List<StateMoveRecord>();
+        if (eventNids.Count == 0) return moves;
+        await using var command = Command(SqlStateMoves, [eventNids.ToArray()]);
+        await using var r = await command.ExecuteReaderAsync(ct);
+        while (await r.ReadAsync(ct)) moves.Add(new(r.GetInt64(0), new(r.GetString(1), r.GetString(2)), r.GetInt64(3), r.GetInt64(4)));
+        return moves;
+    }
+
     /// <summary>Types and state keys by their nids.</summary>
     public async Task<Dictionary<long, StateKey>> StateKeysAsync(IReadOnlyCollection<long> keyNids, CancellationToken ct)
     {

@@ -1,3 +1,4 @@
+using Matrix.Events;
 using Matrix.Replication;
 using Matrix.Storage.Events;
 using Matrix.Storage.Streams;
@@ -40,6 +41,9 @@ public sealed record RoomLoad(string Version, List<StoredEvent> Timeline, bool I
 
 /// <param name="Position">Position of the membership event in stream events; 0: not in the stream.</param>
 public readonly record struct MemberLoad(string UserId, string Membership, long EventNid, long Position);
+
+/// <summary>A key at which the current state changed with an event that is not its own: forks were resolved. Nids of 0: no event.</summary>
+public sealed record StateMoveRecord(long EventNid, StateKey Key, long BeforeNid, long NowNid);
 
 /// <summary>One step in a user's history with a room.</summary>
 /// <param name="Position">0: not in the stream.</param>

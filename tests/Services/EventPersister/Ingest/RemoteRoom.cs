@@ -1,6 +1,8 @@
 using Matrix.Events;
+using Matrix.Replication;
 using Matrix.Rooms.Ingest;
 using Matrix.Storage.Events;
+using Matrix.Storage.Streams;
 using Matrix.Testing;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -11,6 +13,9 @@ internal sealed class RemoteRoom(PersisterFixture fixture, Room room)
 {
     public const string Origin = "remote.example";
     private const int NoLimit = 10_000;
+
+    private Dictionary<StateKey, string> atJoin = [];
+    private long joined;
 
     public Room Room => room;
     public string Id => room.RoomId;
@@ -35,6 +40,29 @@ internal sealed class RemoteRoom(PersisterFixture fixture, Room room)
         var result = await Ingestor(fixture.One).IngestAsync(
             new PduIngest(room.RoomId, Origin, IngestMode.Join, [room.Last.Json], RoomVersion: room.RoomVersion.Id, StateBefore: [.. before.Values]), default);
         Assert.Equal(IngestVerdict.Accepted, Assert.Single(result.Pdus).Verdict);
+        (atJoin, joined) = (room.State.ToDictionary(), result.Position);
+    }
+
+    /// <summary>The state as somebody has it who read the room when it was joined and has followed stream events since.</summary>
+    private async Task<Dictionary<StateKey, string>> FollowedAsync()
+    {
+        var state = new Dictionary<StateKey, string>(atJoin);
+        var source = new StreamStore(fixture.Database);
+        for (var from = joined; ;)
+        {
+            var page = await source.ReadAsync(Streams.Events, from, long.MaxValue, 1_000, default);
+            foreach (var row in page.Rows.Where(r => r.Key == Id).Select(r => EventRow.Decode(r)))
+            {
+                if (row.IsCurrentState) state[new StateKey(row.Type, row.StateKey!)] = row.EventId;
+                foreach (var move in row.Moves)
+                {
+                    if (move.EventId is null) state.Remove(new StateKey(move.Type, move.StateKey));
+                    else state[new StateKey(move.Type, move.StateKey)] = move.EventId;
+                }
+            }
+            if (page.Rows.Count == 0) return state;
+            from = page.To;
+        }
     }
 
     public static IPduIngest Ingestor(PersisterHost host) => host.Services.GetRequiredService<IPduIngest>();
@@ -72,11 +100,12 @@ internal sealed class RemoteRoom(PersisterFixture fixture, Room room)
 
     public async Task<StoredEvent> StoredAsync(string eventId) => Assert.Single(await fixture.Events.ByIdsAsync([eventId], default));
 
-    /// <summary>Everything that must agree with the state of that branch: current state, the current snapshot, memberships.</summary>
+    /// <summary>Everything that must agree with the state of that branch: current state, the current snapshot, memberships, and what followers have.</summary>
     public async Task IsAtAsync(Room branch)
     {
         var expected = branch.State.ToDictionary();
         Assert.Equal(Lines(expected), Lines(await StateAsync()));
+        Assert.Equal(Lines(expected), Lines(await FollowedAsync()));
         var record = (await fixture.Rooms.FindAsync(Id, default))!;
         var snapshot = (await fixture.States.EventsAsync(record.CurrentSnapshot!.Value, default)).ToDictionary(e => e.Pdu.StatePair, e => e.Pdu.EventId);
         Assert.Equal(Lines(expected), Lines(snapshot));
