@@ -1,3 +1,4 @@
+using Matrix.Events;
 using Matrix.Primitives;
 using Matrix.Rooms.Writing;
 using Matrix.Storage.Rooms;
@@ -13,9 +14,6 @@ internal sealed partial class JoinForksDuty(ForkStore forks, IRoomWriter writer,
     /// <summary>Synapse: rooms with more ends than this get one.</summary>
     private const int MaxExtremities = 10;
     private const int RoomsAtOnce = 20, SendersTried = 5;
-
-    // Synapse: the type of such events.
-    public const string EventType = "org.matrix.dummy_event";
 
     private static readonly byte[] EmptyObject = "{}"u8.ToArray();
     /// <summary>Rooms in which nobody of ours may send; they are left in peace until the process starts again or one of its ends goes.</summary>
@@ -43,7 +41,7 @@ internal sealed partial class JoinForksDuty(ForkStore forks, IRoomWriter writer,
         {
             try
             {
-                await writer.SendAsync(new RoomWrite(roomId, sender, [new EventToSend(EventType, null, EmptyObject)]), ct);
+                await writer.SendAsync(new RoomWrite(roomId, sender, [new EventToSend(EventTypes.Dummy, null, EmptyObject)]), ct);
                 return true;
             }
             catch (MatrixException e)

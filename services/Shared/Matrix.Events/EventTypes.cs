@@ -26,6 +26,8 @@ public static class EventTypes
     public const string SpaceParent = "m.space.parent";
     public const string Reaction = "m.reaction";
     public const string Sticker = "m.sticker";
+    /// <summary>Synapse: joins the ends of a room's graph, and is shown to nobody.</summary>
+    public const string Dummy = "org.matrix.dummy_event";
 }
 
 /// <summary>Values of <c>membership</c>.</summary>

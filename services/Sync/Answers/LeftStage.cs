@@ -84,7 +84,7 @@ internal sealed class LeftStage(ISyncStore store)
     }
 
     private static bool IsWanted(Reader reader, CachedEvent e) =>
-        (e.IsState || !reader.User.AccountData.Ignored.Contains(e.Sender)) && reader.Request.Filter.Room.Timeline.Matches(e.View);
+        e.Type != EventTypes.Dummy && (e.IsState || !reader.User.AccountData.Ignored.Contains(e.Sender)) && reader.Request.Filter.Room.Timeline.Matches(e.View);
 
     /// <summary>Members of the rooms left: the reader may share no room with them any more.</summary>
     private async Task FindStrangersAsync(AnswerPlan plan, CancellationToken ct)

@@ -104,6 +104,7 @@ internal ref struct RoomPlanner
 
     private readonly bool IsWanted(CachedEvent e)
     {
+        if (e.Type == EventTypes.Dummy) return false;
         if (!e.IsState && reader.User.AccountData.Ignored.Count > 0 && reader.User.AccountData.Ignored.Contains(e.Sender)) return false;
         return request.Filter.Room.Timeline.Matches(e.View) && (IsVisible(e) || IsCurrentState(e));
     }

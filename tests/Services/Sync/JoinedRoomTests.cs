@@ -36,6 +36,20 @@ public sealed class JoinedRoomTests(SyncFixture fixture) : IClassFixture<SyncFix
     }
 
     [Fact]
+    public async Task An_event_that_only_joins_ends_of_the_graph_is_shown_to_nobody()
+    {
+        var alice = fixture.NewUser();
+        var room = await alice.CreateRoomAsync();
+        var start = (await alice.SyncAsync()).Next;
+        await alice.SendAsync(room, "org.matrix.dummy_event", new { });
+        var id = await alice.SayAsync(room, "after it");
+        var part = (await alice.SyncUntilAsync(start, a => a.Joined(room)?.Ids.Contains(id) == true)).Joined(room)!;
+        Assert.Equal([id], part.Ids);
+        var page = await alice.GetAsync($"/rooms/{Uri.EscapeDataString(room)}/messages?dir=b&limit=20");
+        Assert.DoesNotContain(page.GetProperty("chunk").EnumerateArray(), e => e.Text("type") == "org.matrix.dummy_event");
+    }
+
+    [Fact]
     public async Task An_incremental_sync_tells_what_is_new_and_only_that()
     {
         var (alice, bob) = (fixture.NewUser(), fixture.NewUser());

@@ -71,6 +71,7 @@ public sealed class EventVisibility(StateReader states, RoomReader rooms, EventR
     /// <summary>Null: only the state at the event can tell.</summary>
     private static bool? ByCurrentState(UserId user, StoredEvent e, Room room)
     {
+        if (e.Pdu.Type == EventTypes.Dummy) return false;
         var own = IsOwnMembership(user, e);
         if ((e.Flags & Hidden) != 0)
             return own && (e.Flags & EventFlags.Outlier) != 0 && (e.Flags & EventFlags.Rejected) == 0;      // an invite from a room that we are not in

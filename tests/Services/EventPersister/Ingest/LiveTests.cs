@@ -269,7 +269,7 @@ public sealed class LiveTests(PersisterFixture fixture) : IClassFixture<Persiste
         while (await duty.RunAsync(default) > 0) { }
         Assert.InRange((await entered.ExtremitiesAsync()).Count, 1, 10);
         var dummy = (await fixture.TimelineAsync(entered.Id))[^1];
-        Assert.Equal((JoinForksDuty.EventType, bob.Id, 10), (dummy.Pdu.Type, dummy.Pdu.Sender, dummy.Pdu.PrevEvents.Length));
+        Assert.Equal((EventTypes.Dummy, bob.Id, 10), (dummy.Pdu.Type, dummy.Pdu.Sender, dummy.Pdu.PrevEvents.Length));
         // Where none of ours may send, nothing is tried for ever.
         room.Merge(branches[0]);
         room.Set(Alice, EventTypes.PowerLevels, $$"""{"users":{"{{Alice}}":100},"events_default":50}""");
