@@ -12,6 +12,8 @@ namespace Matrix.Push;
 internal sealed partial class PusherBoard(
     PusherStore store, PusherSettingsStore settings, IStreamPublisher publisher, UnreadRooms unread, DeliveryContext delivery)
 {
+    /// <summary>At shutdown, for notifications that are under way.</summary>
+    private static readonly TimeSpan LastDelivery = TimeSpan.FromSeconds(5);
     private readonly Lock gate = new();
     private readonly SemaphoreSlim saving = new(1, 1);
     private readonly Dictionary<string, List<(PusherState Saved, PusherQueue Queue)>> byUser = new(StringComparer.Ordinal);
@@ -117,7 +119,7 @@ internal sealed partial class PusherBoard(
 
     public async Task StopAsync()
     {
-        foreach (var queue in All()) queue.Stop();
+        await Task.WhenAll(All().Select(q => q.FinishAsync(LastDelivery)));
         try
         {
             await SaveAsync(evenIdle: true, CancellationToken.None);

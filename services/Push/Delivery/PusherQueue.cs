@@ -23,6 +23,8 @@ internal sealed partial class PusherQueue(PusherAddress address, PusherState sav
     private readonly Lock gate = new();
     private readonly LinkedList<Notification> pending = new();
     private readonly CancellationTokenSource stopping = new();
+    private readonly CancellationTokenSource abandoned = new();
+    private Task running = Task.CompletedTask;
     private bool countsWanted;
     private bool isRunning;
     private long lastPos = saved.LastPos;
@@ -88,13 +90,34 @@ internal sealed partial class PusherQueue(PusherAddress address, PusherState sav
         }
     }
 
-    public void Stop() => stopping.Cancel();
+    /// <summary>Ends at once; a notification that is under way may have arrived, and nobody notes it.</summary>
+    public void Stop()
+    {
+        stopping.Cancel();
+        abandoned.Cancel();
+    }
+
+    /// <summary>Begins no more deliveries and waits for the one under way, so that whoever goes on does not repeat it.</summary>
+    public async Task FinishAsync(TimeSpan atMost)
+    {
+        await stopping.CancelAsync();
+        Task last;
+        lock (gate) last = running;
+        try
+        {
+            await last.WaitAsync(atMost, context.Clock, CancellationToken.None);
+        }
+        catch (TimeoutException)
+        {
+            await abandoned.CancelAsync();
+        }
+    }
 
     private void StartLocked()
     {
         if (isRunning || stopping.IsCancellationRequested) return;
         isRunning = true;
-        _ = Task.Run(RunAsync, CancellationToken.None);
+        running = Task.Run(RunAsync, CancellationToken.None);
     }
 
     private async Task RunAsync()
@@ -135,7 +158,7 @@ internal sealed partial class PusherQueue(PusherAddress address, PusherState sav
         await context.Limit.Slots.WaitAsync(stopping.Token);
         try
         {
-            return await context.Gateway.NotifyAsync(address.Gateway, json, stopping.Token);
+            return await context.Gateway.NotifyAsync(address.Gateway, json, abandoned.Token);
         }
         finally
         {

@@ -6,6 +6,8 @@ namespace Matrix.Web.RateLimits;
 internal sealed class LocalBucket
 {
     private readonly Lock gate = new();
+    /// <summary>Held by whoever asks for a lease, so that those who come at the same time use it and do not each take one of their own.</summary>
+    public SemaphoreSlim Leasing { get; } = new(1, 1);
     private double level;
     private long updatedMs;
     private int leased;

@@ -91,7 +91,22 @@ public sealed class RateLimiter
         if (bucket.EmptyForMs(now) is > 0 and var empty) return empty;
         if (tokens > 0 && bucket.TryUseLease(now)) return 0;
         var wanted = tokens == 0 ? 0 : Math.Clamp((int)limit.PerSecond, 1, Math.Max(1, limit.BurstCount / 4));
-        if (await shared.TakeAsync(key, limit.PerSecond, limit.BurstCount, wanted, ct) is not { } answer) return bucket.Take(limit, tokens, now);
+        if (wanted <= 1) return await AskAsync(shared, key, bucket, limit, wanted, now, ct);
+        await bucket.Leasing.WaitAsync(ct);
+        try
+        {
+            if (bucket.EmptyForMs(now) is > 0 and var meanwhile) return meanwhile;
+            return bucket.TryUseLease(now) ? 0 : await AskAsync(shared, key, bucket, limit, wanted, now, ct);
+        }
+        finally
+        {
+            bucket.Leasing.Release();
+        }
+    }
+
+    private static async ValueTask<long> AskAsync(IRateBuckets shared, string key, LocalBucket bucket, RateLimit limit, int wanted, long now, CancellationToken ct)
+    {
+        if (await shared.TakeAsync(key, limit.PerSecond, limit.BurstCount, wanted, ct) is not { } answer) return bucket.Take(limit, Math.Min(1, wanted), now);
         if (answer.RetryAfterMs > 0)
         {
             bucket.Empty(now + answer.RetryAfterMs);
