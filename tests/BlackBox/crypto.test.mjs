@@ -88,6 +88,8 @@ test("a fresh device opens the secret storage and restores the backup", async ()
   }, "the keys of all that was said are backed up");
   const fresh = await anotherDevice(alice);
   const crypto = fresh.getCrypto();
+  // The keys in the secret storage are compared with those that the server has: they must be known first.
+  assert.equal(await crypto.userHasCrossSigningKeys(alice.getUserId(), true), true);
   await crypto.bootstrapCrossSigning({});
   await eventually(async () => (await crypto.getDeviceVerificationStatus(alice.getUserId(), fresh.getDeviceId())).crossSigningVerified, "it has signed itself");
   await crypto.loadSessionBackupPrivateKeyFromSecretStorage();
