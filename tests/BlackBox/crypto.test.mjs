@@ -78,14 +78,14 @@ test("a new device is verified by emoji with the first one, and others trust it 
   await untilReadable(phone, roomId, id);
 });
 
-// To be explained: in the fleet the fresh device now and then fails to read one of the messages that were kept; it runs, and its failure is not counted.
-test("a fresh device opens the secret storage and restores the backup", { todo: true }, async () => {
+test("a fresh device opens the secret storage and restores the backup", async () => {
   await say(alice, "kept for later");
   const sessions = new Set((await history(alice, roomId)).filter(e => e.type === "m.room.encrypted").map(e => e.content.session_id));
   const backup = await eventually(async () => {
     const info = await ask(alice, "GET", "room_keys/version");
     const kept = (await ask(alice, "GET", `room_keys/keys/${encodeURIComponent(roomId)}?version=${info.version}`)).sessions;
-    return [...sessions].every(id => kept[id]) && info;
+    // The phone may have kept them first, and it knows them only from what was said since it was there.
+    return [...sessions].every(id => kept[id]?.first_message_index === 0) && info;
   }, "the keys of all that was said are backed up");
   const fresh = await anotherDevice(alice);
   const crypto = fresh.getCrypto();
