@@ -9,6 +9,7 @@ using Matrix.EventPersister.Rooms;
 using Matrix.EventPersister.Rpc;
 using Matrix.EventPersister.Sending;
 using Matrix.EventPersister.State;
+using Matrix.EventPersister.ThirdParty;
 using Matrix.FederationClient;
 using Matrix.Replication;
 using Matrix.Rooms.Ingest;
@@ -63,6 +64,7 @@ public static class EventPersisterService
         services.AddSingleton<RoomAddresses>();
         services.AddSingleton<MembershipChanges>();
         services.AddSingleton<GuestRemoval>();
+        services.AddThirdPartyInvites();
         services.AddSingleton<ContentRules>();
         services.TryAddSingleton<RelationReader>();
         services.AddSingleton<RelationRules>();

@@ -44,6 +44,7 @@ public sealed class PersisterHost(WebApplication app, HttpClient http) : IAsyncD
         services.AddSingleton(new HomeserverConfig
         {
             ServerName = server.Name, Database = new DatabaseConfig { ConnectionString = "" }, CacheBudgetBytes = cacheBudget, RateLimitsEnabled = false,
+            OutboundVerifyCertificates = false, FederationVerifyCertificates = false,
         });
         services.AddSingleton<AccessTokenStore>();
         services.AddSingleton<TokenAuthenticator>();
