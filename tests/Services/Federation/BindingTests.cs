@@ -22,7 +22,7 @@ public sealed class BindingTests(PostgresFixture postgres) : IClassFixture<Postg
     public async ValueTask DisposeAsync() => await host.DisposeAsync();
 
     private static string Invite(string room, string mxid = "@bob:test.example") =>
-        $$$"""{"medium":"email","address":"b@e.example","mxid":"{{{mxid}}}","room_id":"{{{room}}}","sender":"@alice:test.example","signed":{"mxid":"{{{mxid}}}","token":"t","signatures":{}}}""";
+        $$$"""{"medium":"email","address":"b@e.example","mxid":"{{{mxid}}}","room_id":"{{{room}}}","sender":"@alice:test.example","signed":{"mxid":"{{{mxid}}}","token":"t","signatures":{} } }""";
 
     private Task<(int Status, JsonElement Body)> TellAsync(HttpMethod method, params string[] invites) =>
         host.JsonAsync(method, Path, null, $$"""{"medium":"email","address":"b@e.example","mxid":"@bob:test.example","invites":[{{string.Join(',', invites)}}]}""");
