@@ -58,7 +58,7 @@ internal static class EventEndpoints
         var state = await pager.StateForAsync(last, shown, eventFilter, ct);
         return new AnswerBuffer(await answers.BundlingRendererAsync(requester, view, shown, state, ct, after.Ignored))
             .Event("event"u8, e).Events("events_before"u8, before.Events).Events("events_after"u8, after.Events).Events("state"u8, state)
-            .Token("start"u8, MessagesEndpoints.PageToken(before.Edge)).Token("end"u8, MessagesEndpoints.PageToken(after.Edge)).Answer();
+            .Token("start"u8, StreamToken.After(before.Edge)).Token("end"u8, StreamToken.After(after.Edge)).Answer();
     }
 
     private static async Task<IResult> Forget(string roomId, Requester requester, RoomReader rooms, MembershipStore memberships, CancellationToken ct)

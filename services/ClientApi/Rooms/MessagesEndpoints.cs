@@ -22,29 +22,16 @@ internal static class MessagesEndpoints
         var request = new PageRequest(backwards, PositionOf(from, "from"), PositionOf(to, "to"), PageRequest.LimitOf(limit), PageRequest.FilterOf(filter));
         var view = await access.RequireAsync(roomId, requester.UserId, ct);
         var page = await pager.ReadAsync(view, requester.UserId, request, ct);
-        if (IsBeforeTheRoom(request, page, from)) page = await pager.ReadAsync(view, requester.UserId, request with { From = null }, ct);
         var members = request.Filter.LazyLoadMembers ? await pager.MembersForAsync(page.Events, ct) : null;
 
         var answer = new AnswerBuffer(await answers.BundlingRendererAsync(requester, view, page.Events, members ?? [], ct, page.Ignored))
             .Events("chunk"u8, page.Events);
         // Synapse: only a page with nothing on it is the end, so that there is a token to come back with.
         var goesOn = page.HasMore || page.Events.Count > 0;
-        answer.Token("start"u8, StartOf(request, page, from)).Token("end"u8, goesOn ? PageToken(page.Edge) : null);
+        answer.Token("start"u8, StartOf(request, page, from)).Token("end"u8, goesOn ? StreamToken.After(page.Edge) : null);
         if (members is not null) answer.Events("state"u8, members);
         return answer.Answer();
     }
-
-    /// <summary>
-    /// A timeline of <c>/sync</c> that holds the whole room ends before its first event. Synapse: going back from there begins at the newest event, so that
-    /// there is something to see. Tokens of pages are marked: they end where there is no more.
-    /// </summary>
-    private static bool IsBeforeTheRoom(PageRequest request, RoomPage page, string? from) =>
-        request is { Backwards: true, From: not null, To: null } && page is { Events.Count: 0, HasMore: false } && StreamToken.FromClient(from!, "from")[PageMark] is null;
-
-    private const char PageMark = 'm';
-
-    /// <summary>The token after a position that a page has reached.</summary>
-    internal static StreamToken PageToken(long position) => StreamToken.After(position).With(PageMark, 1);
 
     private static long? PositionOf(string? token, string parameter) =>
         string.IsNullOrEmpty(token) ? null

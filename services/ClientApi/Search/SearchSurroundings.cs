@@ -22,7 +22,7 @@ internal sealed class SearchSurroundings(RoomPager pager, RoomSnapshotReader sna
             var after = await PageAsync(view, user, new PageRequest(false, position, null, context.After, EventFilter.All), ct);
             var profiles = context.IncludeProfile ? await pager.MembersForAsync([e, .. before.Events, .. after.Events], ct) : null;
             all[e.Pdu.EventId] = new Surroundings(
-                before.Events, after.Events, MessagesEndpoints.PageToken(before.Edge), MessagesEndpoints.PageToken(after.Edge), profiles);
+                before.Events, after.Events, StreamToken.After(before.Edge), StreamToken.After(after.Edge), profiles);
         }
         return all;
     }
