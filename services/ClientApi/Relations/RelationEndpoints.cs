@@ -28,9 +28,8 @@ internal static class RelationEndpoints
     {
         var request = query.ToRequest(relType, eventType);
         var (view, parent) = await lookup.RequireAsync(roomId, eventId, requester.UserId, ct);
-        var ignored = await answers.IgnoredAsync(requester, ct);
-        var page = await pager.ReadAsync(view, parent, requester.UserId, ignored, request, ct);
-        var answer = new AnswerBuffer(await answers.BundlingRendererAsync(requester, view, page.Events, [], ct, ignored))
+        var page = await pager.ReadAsync(view, parent, requester.UserId, request, ct);
+        var answer = new AnswerBuffer(await answers.BundlingRendererAsync(requester, view, page.Events, [], ct))
             .Events("chunk"u8, page.Events)
             .Token("next_batch"u8, page.Next is { } next ? StreamToken.After(next) : null)
             .Token("prev_batch"u8, request.FromToken);
@@ -46,16 +45,15 @@ internal static class RelationEndpoints
         var wanted = ChildrenQuery.LimitOf(limit);
         var start = ChildrenQuery.PositionOf(from, "from") ?? long.MaxValue;
         var view = await access.RequireAsync(roomId, requester.UserId, ct);
-        var ignored = await answers.IgnoredAsync(requester, ct);
         var roots = await relations.ThreadRootsAsync(
-            view.RoomNid, view.UpTo, start, requester.UserId.Value, include == "participated", ignored, wanted + 1, ct);
+            view.RoomNid, view.UpTo, start, requester.UserId.Value, include == "participated", view.Ignored, wanted + 1, ct);
         var hasMore = roots.Count > wanted;
         if (hasMore) roots.RemoveAt(wanted);
         var stored = (await events.ByNidsAsync(roots.ConvertAll(r => r.RootNid), ct)).DistinctBy(e => e.EventNid).ToDictionary(e => e.EventNid);
         // What relates to something else begins no thread.
         var shown = roots.ConvertAll(r => stored[r.RootNid]).FindAll(e => EventRelation.Read(e.Pdu) is null);
-        shown = (await visibility.FilterAsync(requester.UserId, shown, ct)).ConvertAll(e => ignored.Contains(e.Pdu.Sender) ? e with { Pdu = e.Pdu.Redacted() } : e);
-        return new AnswerBuffer(await answers.BundlingRendererAsync(requester, view, shown, [], ct, ignored))
+        shown = (await visibility.FilterAsync(requester.UserId, shown, [view.Standing], ct)).ConvertAll(e => view.Ignored.Contains(e.Pdu.Sender) ? e with { Pdu = e.Pdu.Redacted() } : e);
+        return new AnswerBuffer(await answers.BundlingRendererAsync(requester, view, shown, [], ct))
             .Events("chunk"u8, shown)
             .Token("next_batch"u8, hasMore ? StreamToken.Before(roots[^1].Latest) : null).Answer();
     }
@@ -97,7 +95,7 @@ internal sealed class ChildrenPager(RelationReader relations, EventReader events
     private const int MaxDepth = 3;
 
     public async Task<ChildrenPage> ReadAsync(
-        RoomView view, StoredEvent parent, UserId user, IReadOnlySet<string> ignored, ChildrenRequest request, CancellationToken ct)
+        RoomView view, StoredEvent parent, UserId user, ChildrenRequest request, CancellationToken ct)
     {
         var (after, upTo) = request.Backwards
             ? (request.To ?? long.MinValue, Math.Min(request.From ?? long.MaxValue, view.UpTo))
@@ -109,7 +107,7 @@ internal sealed class ChildrenPager(RelationReader relations, EventReader events
         if (hasMore) children.RemoveAt(request.Limit);
         var stored = (await events.ByNidsAsync(children.ConvertAll(c => c.EventNid), ct)).DistinctBy(e => e.EventNid).ToDictionary(e => e.EventNid);
         var found = children.ConvertAll(c => stored[c.EventNid]);
-        var visible = await visibility.FilterAsync(user, found.FindAll(e => !ignored.Contains(e.Pdu.Sender)), ct);
+        var visible = await visibility.FilterAsync(user, found.FindAll(e => !view.Ignored.Contains(e.Pdu.Sender)), [view.Standing], ct);
         var last = hasMore ? found[^1].Position : null;
         // A page may be short of what the user may not see; it goes on where it was cut.
         return new ChildrenPage(visible, request.Backwards ? last - 1 : last, request.Recurse == true ? children.Select(c => c.Depth).DefaultIfEmpty(0).Max() : 1);

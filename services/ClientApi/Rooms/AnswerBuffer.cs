@@ -8,7 +8,7 @@ namespace Matrix.ClientApi.Rooms;
 /// <summary>An answer object put together from slices of stored JSON.</summary>
 internal sealed class AnswerBuffer(EventRenderer renderer)
 {
-    private readonly ArrayBufferWriter<byte> output = new(16 * 1024);
+    private readonly PooledBuffer output = new(16 * 1024);
     private bool any;
 
     private void Name(ReadOnlySpan<byte> name)
@@ -50,9 +50,10 @@ internal sealed class AnswerBuffer(EventRenderer renderer)
         return this;
     }
 
+    /// <summary>Once, and last.</summary>
     public IResult Answer()
     {
         output.Write(any ? "}"u8 : "{}"u8);
-        return MatrixResults.Raw(output.WrittenMemory);
+        return MatrixResults.Raw(output);
     }
 }

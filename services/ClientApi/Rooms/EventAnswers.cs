@@ -19,22 +19,20 @@ internal sealed class EventAnswers(EventReader events, Aggregator aggregator, Ac
 
     /// <summary>As above, with aggregations of the children of <paramref name="main"/> as far as the view reaches.</summary>
     /// <param name="further">Events that are shown without aggregations.</param>
-    /// <param name="ignored">Null: read here.</param>
     public Task<EventRenderer> BundlingRendererAsync(
-        Requester requester, RoomView view, IReadOnlyList<StoredEvent> main, IReadOnlyList<StoredEvent> further, CancellationToken ct,
-        IReadOnlySet<string>? ignored = null) => BundlingRendererAsync(requester, _ => view.UpTo, main, further, ct, ignored);
+        Requester requester, RoomView view, IReadOnlyList<StoredEvent> main, IReadOnlyList<StoredEvent> further, CancellationToken ct) =>
+        BundlingRendererAsync(requester, _ => view.UpTo, main, further, view.Ignored, ct);
 
     /// <summary>As above, for events of several rooms.</summary>
     /// <param name="upTo">How far the view of an event's room reaches.</param>
     public async Task<EventRenderer> BundlingRendererAsync(
-        Requester requester, Func<StoredEvent, long> upTo, IReadOnlyList<StoredEvent> main, IReadOnlyList<StoredEvent> further, CancellationToken ct,
-        IReadOnlySet<string>? ignored = null)
+        Requester requester, Func<StoredEvent, long> upTo, IReadOnlyList<StoredEvent> main, IReadOnlyList<StoredEvent> further, IReadOnlySet<string> ignored,
+        CancellationToken ct)
     {
         var targets = new List<AggregationTarget>(main.Count);
         foreach (var e in main)
             if (AggregationTarget.Of(e.Pdu, e.RoomNid, e.RedactedBy is not null, upTo(e)) is { } target) targets.Add(target);
         if (targets.Count == 0) return await RendererAsync(requester, main.Concat(further), ct);
-        ignored ??= await IgnoredAsync(requester, ct);
         var bundles = await aggregator.BundleAsync(new AggregationReader(requester.UserId, requester.DeviceId, ignored), targets, ct);
         return await RendererAsync(requester, main.Concat(further), bundles, ct);
     }

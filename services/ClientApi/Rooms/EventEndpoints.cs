@@ -56,7 +56,7 @@ internal static class EventEndpoints
         var last = after.Events.Count > 0 ? after.Events[^1] : e;
         List<StoredEvent> shown = [e, .. before.Events, .. after.Events];
         var state = await pager.StateForAsync(last, shown, eventFilter, ct);
-        return new AnswerBuffer(await answers.BundlingRendererAsync(requester, view, shown, state, ct, after.Ignored))
+        return new AnswerBuffer(await answers.BundlingRendererAsync(requester, view, shown, state, ct))
             .Event("event"u8, e).Events("events_before"u8, before.Events).Events("events_after"u8, after.Events).Events("state"u8, state)
             .Token("start"u8, StreamToken.After(before.Edge)).Token("end"u8, StreamToken.After(after.Edge)).Answer();
     }
@@ -95,7 +95,7 @@ internal sealed class EventLookup(RoomAccess access, EventReader events, EventVi
     {
         var e = (await events.ByIdsAsync([eventId], ct)).FirstOrDefault();
         if (e is null || e.Pdu.RoomId != roomId) throw NotFound();
-        if (await access.FindAsync(roomId, user, ct) is { } view && await visibility.MaySeeAsync(user, e, ct)) return (view, e);
+        if (await access.FindAsync(roomId, user, ct) is { } view && (await visibility.FilterAsync(user, [e], [view.Standing], ct)).Count == 1) return (view, e);
         throw hidden?.AsException() ?? NotFound();
     }
 

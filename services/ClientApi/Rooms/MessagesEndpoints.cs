@@ -24,7 +24,7 @@ internal static class MessagesEndpoints
         var page = await pager.ReadAsync(view, requester.UserId, request, ct);
         var members = request.Filter.LazyLoadMembers ? await pager.MembersForAsync(page.Events, ct) : null;
 
-        var answer = new AnswerBuffer(await answers.BundlingRendererAsync(requester, view, page.Events, members ?? [], ct, page.Ignored))
+        var answer = new AnswerBuffer(await answers.BundlingRendererAsync(requester, view, page.Events, members ?? [], ct))
             .Events("chunk"u8, page.Events);
         // Synapse: only a page with nothing on it is the end, so that there is a token to come back with.
         var goesOn = page.HasMore || page.Events.Count > 0;

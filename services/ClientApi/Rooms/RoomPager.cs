@@ -2,7 +2,6 @@ using System.Text;
 using Matrix.Events;
 using Matrix.Primitives;
 using Matrix.Rooms;
-using Matrix.Storage.AccountData;
 using Matrix.Storage.Events;
 using Matrix.Storage.Relations;
 using Matrix.Storage.Rooms;
@@ -30,14 +29,13 @@ internal sealed record PageRequest(bool Backwards, long? From, long? To, int Lim
 
 /// <param name="Edge">Position of the token to go on from in the direction of the page.</param>
 /// <param name="HasMore">False: the timeline ends here, as far as the user may see.</param>
-/// <param name="Ignored">Users whose messages were passed over.</param>
-internal sealed record RoomPage(List<StoredEvent> Events, long Edge, bool HasMore, IReadOnlySet<string> Ignored);
+internal sealed record RoomPage(List<StoredEvent> Events, long Edge, bool HasMore);
 
 /// <summary>
 /// Reads pages of a room's timeline, in stream order, as a user may see them. What visibility, filter or his list of ignored users hides is passed
 /// over, so a page is short only at the end or after a long stretch of hidden events; its edge always counts what was passed over. Spec: client-server-api/#get_matrixclientv3roomsroomidmessages
 /// </summary>
-internal sealed class RoomPager(EventReader events, EventVisibility visibility, StateReader states, AccountDataStore accountData, RelationReader relations)
+internal sealed class RoomPager(EventReader events, EventVisibility visibility, StateReader states, RelationReader relations)
 {
     /// <summary>Events looked at for one page, at most.</summary>
     private const int MaxScanned = 4000;
@@ -47,7 +45,7 @@ internal sealed class RoomPager(EventReader events, EventVisibility visibility, 
         var (low, high) = request.Backwards
             ? (request.To ?? long.MinValue, Math.Min(request.From ?? long.MaxValue, view.UpTo))
             : (request.From ?? long.MinValue, Math.Min(request.To ?? long.MaxValue, view.UpTo));
-        var ignored = IgnoredUsers.Read(await accountData.GetAsync(user.Value, "", IgnoredUsers.Type, ct));
+        var ignored = view.Ignored;
         bool Wanted(StoredEvent e) => request.Filter.Matches(e.Pdu) && (e.Pdu.IsState || !ignored.Contains(e.Pdu.Sender));
         var found = new List<StoredEvent>(request.Limit);
         var edge = request.From ?? (request.Backwards ? high : low);
@@ -56,12 +54,12 @@ internal sealed class RoomPager(EventReader events, EventVisibility visibility, 
             var take = request.Filter is { MatchesEverything: true, AsksForRelated: false } ? request.Limit - found.Count : Math.Min(500, Math.Max(50, 2 * request.Limit));
             var page = await events.TimelineAsync(view.RoomNid, low, high, request.Backwards, take, ct);
             scanned += page.Count;
-            var visible = await visibility.FilterAsync(user, await RelatedAsync(page.FindAll(Wanted), view.RoomNid, request.Filter, ct), ct);
+            var visible = await visibility.FilterAsync(user, await RelatedAsync(page.FindAll(Wanted), view.RoomNid, request.Filter, ct), [view.Standing], ct);
             var room = request.Limit - found.Count;
             if (visible.Count > room)
             {
                 found.AddRange(visible.GetRange(0, room));
-                return new RoomPage(found, EdgeAt(found[^1], request), true, ignored);
+                return new RoomPage(found, EdgeAt(found[^1], request), true);
             }
             found.AddRange(visible);
             if (page.Count > 0)
@@ -71,9 +69,9 @@ internal sealed class RoomPager(EventReader events, EventVisibility visibility, 
             }
             if (page.Count == take) continue;
             // The end of the range. Beyond an end that the client set there may be more.
-            return request.To is { } to && (request.Backwards || to < view.UpTo) ? new RoomPage(found, to, true, ignored) : new RoomPage(found, edge, false, ignored);
+            return request.To is { } to && (request.Backwards || to < view.UpTo) ? new RoomPage(found, to, true) : new RoomPage(found, edge, false);
         }
-        return new RoomPage(found, edge, low < high, ignored);
+        return new RoomPage(found, edge, low < high);
     }
 
     /// <summary>Those that others relate to as the filter wants. Spec: client-server-api/#filtering (related_by_rel_types, related_by_senders)</summary>

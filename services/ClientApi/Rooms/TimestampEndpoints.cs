@@ -29,7 +29,7 @@ internal static class TimestampEndpoints
         for (var scanned = 0; scanned < MaxScanned; scanned += Portion)
         {
             var page = await times.NearestAsync(view.RoomNid, from, view.UpTo, backwards, Portion, ct);
-            if ((await visibility.FilterAsync(requester.UserId, page, ct)).FirstOrDefault() is { } found)
+            if ((await visibility.FilterAsync(requester.UserId, page, [view.Standing], ct)).FirstOrDefault() is { } found)
                 return MatrixResults.Object(w =>
                 {
                     w.WriteString("event_id"u8, found.Pdu.EventId);

@@ -31,7 +31,7 @@ internal static class SearchEndpoints
 
         var views = page.Results.Select(r => r.View).DistinctBy(v => v.RoomNid).ToDictionary(v => v.RoomNid, v => v.UpTo);
         List<StoredEvent> shown = [.. page.Results.Select(r => r.Event), .. around?.Values.SelectMany(a => a.Before.Concat(a.After)) ?? []];
-        var renderer = await answers.BundlingRendererAsync(requester, e => views[e.RoomNid], shown, [.. state?.Values.SelectMany(s => s) ?? []], ct, ignored);
+        var renderer = await answers.BundlingRendererAsync(requester, e => views[e.RoomNid], shown, [.. state?.Values.SelectMany(s => s) ?? []], ignored, ct);
         return MatrixResults.Object(w =>
         {
             w.WriteStartObject("search_categories"u8);

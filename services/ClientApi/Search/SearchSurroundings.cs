@@ -28,7 +28,7 @@ internal sealed class SearchSurroundings(RoomPager pager, RoomSnapshotReader sna
     }
 
     private async Task<RoomPage> PageAsync(RoomView view, UserId user, PageRequest request, CancellationToken ct) =>
-        request.Limit == 0 ? new RoomPage([], request.From!.Value, true, new HashSet<string>()) : await pager.ReadAsync(view, user, request, ct);
+        request.Limit == 0 ? new RoomPage([], request.From!.Value, true) : await pager.ReadAsync(view, user, request, ct);
 
     /// <summary>State of the rooms of the results, by room id.</summary>
     public async Task<Dictionary<string, List<StoredEvent>>> StateAsync(List<SearchResult> results, CancellationToken ct)

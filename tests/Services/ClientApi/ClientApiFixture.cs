@@ -29,6 +29,7 @@ public class ClientApiFixture : IAsyncLifetime
     public HttpClient Http => Host.Http;
     public Database Database => postgres.Database;
     public IServiceProvider Services => Host.Services;
+    public string ConnectionString => postgres.ConnectionString;
 
     public async ValueTask InitializeAsync()
     {

@@ -13,28 +13,23 @@ namespace Matrix.Rooms;
 /// <param name="retention">Null: messages do not age.</param>
 public sealed class EventVisibility(StateReader states, RoomReader rooms, EventReader reader, MessageRetention? retention = null, TimeProvider? clock = null)
 {
-    private static readonly StateKey VisibilityKey = new(HistoryVisibilities.EventType, "");
-    private static readonly StateKey RetentionKey = new(MessageRetention.EventType, "");
     private const EventFlags Hidden = EventFlags.Outlier | EventFlags.Rejected | EventFlags.SoftFailed;
 
     /// <summary>
-    /// Those of <paramref name="events"/> that the user may see, in the order given; rooms may be mixed. Two queries for what current state
+    /// Those of <paramref name="events"/> that the user may see, in the order given; rooms may be mixed. One round trip for what current state
     /// answers; historical state is read, in three queries altogether, only for events older than his membership or than the room's visibility.
     /// </summary>
     public async Task<List<StoredEvent>> FilterAsync(UserId user, IReadOnlyList<StoredEvent> events, CancellationToken ct)
     {
         if (events.Count == 0) return [];
-        var known = new Dictionary<long, Room>();
-        foreach (var e in events)
-            if (!known.ContainsKey(e.RoomNid))
-                known[e.RoomNid] = new Room(await rooms.MembershipAsync(e.Pdu.RoomId, user.Value, ct));
-        StateKey[] wanted = retention is null ? [VisibilityKey] : [VisibilityKey, RetentionKey];
-        foreach (var now in await rooms.CurrentStateAsync(known.Keys, wanted, ct))
-        {
-            if (now.Pdu.Type == MessageRetention.EventType) known[now.RoomNid].Retention = now.Pdu;
-            else known[now.RoomNid].Visibility = now;
-        }
+        var standings = await rooms.StandingsAsync([.. events.Select(e => e.Pdu.RoomId).Distinct(StringComparer.Ordinal)], user.Value, ct);
+        return await FilterAsync(user, events, standings.Rooms.Values, ct);
+    }
 
+    /// <summary>As above, for who has just asked how the user stands to the rooms of these events.</summary>
+    public async Task<List<StoredEvent>> FilterAsync(UserId user, IReadOnlyList<StoredEvent> events, IEnumerable<RoomStanding> standings, CancellationToken ct)
+    {
+        var known = standings.ToDictionary(s => s.RoomNid, s => new Room(s));
         var verdicts = new bool?[events.Count];
         List<int>? open = null;
         for (var i = 0; i < events.Count; i++)
@@ -56,13 +51,11 @@ public sealed class EventVisibility(StateReader states, RoomReader rooms, EventR
     /// <summary>As <see cref="FilterAsync"/>, for one event.</summary>
     public async Task<bool> MaySeeAsync(UserId user, StoredEvent e, CancellationToken ct) => (await FilterAsync(user, [e], ct)).Count == 1;
 
-    private sealed class Room(MembershipRecord? member)
+    private sealed class Room(RoomStanding standing)
     {
-        public MembershipRecord? Member { get; } = member;
-        /// <summary>The visibility event of the current state; null: none.</summary>
-        public StoredEvent? Visibility { get; set; }
-        /// <summary>The retention event of the current state; null: none, or it does not matter.</summary>
-        public Pdu? Retention { get; set; }
+        public MembershipRecord? Member => standing.Member;
+        public StoredEvent? Visibility => standing.Visibility;
+        public Pdu? Retention => standing.Retention?.Pdu;
         /// <summary>Last position at which the user was joined, looked up once; null: not looked up.</summary>
         public long? JoinedUntil { get; set; }
         public bool IsJoined => Member is { Membership: "join" };

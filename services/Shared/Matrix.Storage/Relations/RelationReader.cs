@@ -40,11 +40,12 @@ public sealed partial class RelationReader(Database database)
         }
         string[] hidden = [.. ignored];
         await using var batch = database.Source.CreateBatch();
-        Add(batch, SqlReplacements, parents);
-        Add(batch, SqlReferences, parents).Parameters.AddWithValue(hidden);
+        var columns = new ParentColumns(parents);
+        Add(batch, SqlReplacements, columns);
+        Add(batch, SqlReferences, columns).Parameters.AddWithValue(hidden);
         if (threads)
         {
-            var command = Add(batch, SqlThreads, parents);
+            var command = Add(batch, SqlThreads, columns);
             command.Parameters.AddWithValue(hidden);
             command.Parameters.AddWithValue(userId);
         }
@@ -58,17 +59,30 @@ public sealed partial class RelationReader(Database database)
         return found;
     }
 
-    private static NpgsqlBatchCommand Add(NpgsqlBatch batch, string sql, IReadOnlyList<RelationParent> parents)
+    private sealed class ParentColumns
     {
-        var (rooms, ids, senders, types, upTo) =
-            (new long[parents.Count], new string[parents.Count], new string[parents.Count], new string[parents.Count], new long[parents.Count]);
-        for (var i = 0; i < parents.Count; i++) (rooms[i], ids[i], senders[i], types[i], upTo[i]) = parents[i];
+        public ParentColumns(IReadOnlyList<RelationParent> parents)
+        {
+            var n = parents.Count;
+            (Rooms, Ids, Senders, Types, UpTo) = (new long[n], new string[n], new string[n], new string[n], new long[n]);
+            for (var i = 0; i < n; i++) (Rooms[i], Ids[i], Senders[i], Types[i], UpTo[i]) = parents[i];
+        }
+
+        public long[] Rooms { get; }
+        public string[] Ids { get; }
+        public string[] Senders { get; }
+        public string[] Types { get; }
+        public long[] UpTo { get; }
+    }
+
+    private static NpgsqlBatchCommand Add(NpgsqlBatch batch, string sql, ParentColumns parents)
+    {
         var command = new NpgsqlBatchCommand(sql);
-        command.Parameters.AddWithValue(rooms);
-        command.Parameters.AddWithValue(ids);
-        command.Parameters.AddWithValue(senders);
-        command.Parameters.AddWithValue(types);
-        command.Parameters.AddWithValue(upTo);
+        command.Parameters.AddWithValue(parents.Rooms);
+        command.Parameters.AddWithValue(parents.Ids);
+        command.Parameters.AddWithValue(parents.Senders);
+        command.Parameters.AddWithValue(parents.Types);
+        command.Parameters.AddWithValue(parents.UpTo);
         batch.BatchCommands.Add(command);
         return command;
     }

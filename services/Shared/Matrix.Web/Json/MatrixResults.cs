@@ -21,6 +21,9 @@ public static class MatrixResults
     /// <summary>JSON bytes as they are.</summary>
     public static IResult Raw(ReadOnlyMemory<byte> json, int status = 200) => new RawResult(status, json);
 
+    /// <summary>JSON bytes in a buffer that is given back once they are sent.</summary>
+    public static IResult Raw(PooledBuffer json) => new PooledResult(json);
+
     public static IResult Json<T>(T value, JsonTypeInfo<T> type, int status = 200) => new RawResult(status, JsonSerializer.SerializeToUtf8Bytes(value, type));
 
     /// <summary>An object written by hand; the braces are written around what <paramref name="members"/> writes.</summary>
@@ -54,6 +57,14 @@ public static class MatrixResults
             writer.WriteEndObject();
         }
         return buffer.WrittenSpan.ToArray();
+    }
+
+    private sealed class PooledResult(PooledBuffer body) : IResult
+    {
+        public async Task ExecuteAsync(HttpContext context)
+        {
+            using (body) await new RawResult(200, body.WrittenMemory).ExecuteAsync(context);
+        }
     }
 
     private sealed class RawResult(int status, ReadOnlyMemory<byte> body) : IResult
