@@ -61,6 +61,8 @@ internal sealed class MembershipCommand(MembershipRequest request, CancellationT
 
     public override async ValueTask<RoomReply> RunAsync(RoomTurn turn, CancellationToken ct)
     {
+        // His own key of state is needed for the event anyhow: looked for and made at once. Those of others are made when the event may be.
+        if (request.Sender == request.Target) await turn.Storage.StateKeys.GetOrAddAsync([new StateKey(EventTypes.Member, request.Target)], ct);
         var member = await turn.GetAsync(new StateKey(EventTypes.Member, request.Target), ct);
         var membership = member?.Membership;
         if (Refusal(membership) is { } refusal) return refusal;

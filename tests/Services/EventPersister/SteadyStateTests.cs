@@ -55,6 +55,61 @@ public sealed class SteadyStateTests(PersisterFixture fixture) : IClassFixture<P
         Assert.Equal(2, sql.All.Count(s => s.Contains("insert into events")));
         Assert.InRange(sql.All.Count, 2, 3);        // a block of numbers may be due
     }
+
+    [Fact]
+    public async Task Senders_of_one_room_share_its_transactions()
+    {
+        var alice = await fixture.NewUserAsync();
+        var room = await alice.CreateRoomAsync();
+        (await alice.SendAsync(room, "warm")).Ok();
+        using var sql = new Sql(DatabaseName);
+        await Task.WhenAll(Enumerable.Range(0, 20).Select(async _ =>
+        {
+            for (var i = 0; i < 10; i++) (await alice.SendAsync(room, "x")).Ok();
+        }));
+        Assert.All(sql.All, s => Assert.Contains("insert into events", s));
+        // One after the other they would be two hundred.
+        Assert.InRange(sql.All.Count, 10, 100);
+    }
+
+    [Fact]
+    public async Task A_join_costs_the_same_however_many_are_there()
+    {
+        var alice = await fixture.NewUserAsync();
+        async Task<int> CostAsync(int members)
+        {
+            var room = await alice.CreateRoomAsync(new { preset = "public_chat" });
+            for (var i = 0; i < members; i++) (await (await fixture.NewUserAsync()).JoinAsync(room)).Ok();
+            var bob = await fixture.NewUserAsync();
+            (await bob.GetAsync("/rooms/!none:test.example/state/m.room.name")).Is(403, "M_FORBIDDEN");      // his token is known from now on
+            using var sql = new Sql(DatabaseName);
+            (await bob.JoinAsync(room)).Ok();
+            Assert.Single(sql.All, s => s.Contains("insert into events"));
+            return sql.All.Count;
+        }
+        var few = await CostAsync(2);
+        Assert.Equal(few, await CostAsync(40));
+        // Whether the room is blocked, his profile, the new key of state, the event.
+        Assert.InRange(few, 1, 4);
+    }
+
+    [Fact]
+    public async Task A_new_room_costs_the_same_however_many_are_invited()
+    {
+        var alice = await fixture.NewUserAsync();
+        async Task<int> CostAsync(int invited)
+        {
+            var users = new List<string>();
+            for (var i = 0; i < invited; i++) users.Add((await fixture.NewUserAsync()).Id);
+            await alice.CreateRoomAsync(new { invite = users });      // profiles and keys of state are known from now on
+            using var sql = new Sql(DatabaseName);
+            await alice.CreateRoomAsync(new { name = "n", topic = "t", invite = users });
+            Assert.Single(sql.All, s => s.Contains("insert into events"));
+            return sql.All.Count(s => !s.Contains("nextval"));
+        }
+        Assert.Equal(1, await CostAsync(0));
+        Assert.Equal(1, await CostAsync(25));
+    }
 }
 
 [CollectionDefinition("alone", DisableParallelization = true)]
