@@ -119,8 +119,12 @@ internal sealed partial class RoomActor(string roomId, ActorTools tools)
         using var span = Diagnostics.StartShared("room turn", commands, static c => c.Trace);
         for (var attempt = 0; attempt < MaxAttempts && commands.Count > 0; attempt++)
         {
-            if (stale) (stale, room) = (false, null);
-            var fresh = room is null;
+            var fresh = stale || room is null;
+            if (stale)
+            {
+                stale = false;
+                if (room is not null && !await FollowAsync(room)) room = null;
+            }
             if (room is null && !await LoadAsync(commands)) return;
             room!.Trim();
             var turn = new RoomTurn(room, tools.Storage, tools.Server, tools.Clock, tools.Policy);
@@ -129,7 +133,7 @@ internal sealed partial class RoomActor(string roomId, ActorTools tools)
             {
                 if (!fresh && NeedsProof(commands, replies) && !await tools.Truth.IsAtAsync(room.RoomNid, room.Head))
                 {
-                    room = null;
+                    stale = true;
                     continue;
                 }
                 if (room is { IsNew: true }) room = null;
@@ -143,6 +147,10 @@ internal sealed partial class RoomActor(string roomId, ActorTools tools)
         foreach (var command in commands)
             command.Complete(MatrixError.Unavailable("The room is changed by others all the time."));
     }
+
+    /// <summary>Others have moved the room. When they said things only, its state need not be read again. False: it must be.</summary>
+    private async Task<bool> FollowAsync(RoomState held) =>
+        !held.IsNew && await tools.Storage.Loader.GlanceAsync(roomId, held.EntryNids, CancellationToken.None) is { } glance && held.Follow(glance);
 
     private async Task<bool> LoadAsync(List<RoomCommand> commands)
     {
@@ -244,7 +252,8 @@ internal sealed partial class RoomActor(string roomId, ActorTools tools)
                 CompleteAll(commands, replies, turn, outcome.To);
                 return true;
             case CommitKind.HeadMoved:
-                room = null;
+                if (turn.TryUndo()) stale = true;
+                else room = null;
                 Diagnostics.Rebuilt.Add(1);
                 LogMoved(tools.Log, roomId);
                 return false;

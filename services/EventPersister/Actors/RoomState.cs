@@ -94,6 +94,19 @@ internal sealed class RoomState : IStateView
             if (entry is null ? stateKeyNids.Count > 0 : stateKeyNids.Contains(entry.StateKeyNid) || eventNids.Contains(entry.EventNid)) RemoveEntry(key);
     }
 
+    /// <summary>The events of the state that are held.</summary>
+    public long[] EntryNids => [.. entries.Values.OfType<StateEntry>().Select(e => e.EventNid)];
+
+    /// <summary>Follows what others did to the room, when they left its state as it is. False: it is to be read anew.</summary>
+    public bool Follow(RoomGlance now)
+    {
+        if (now.CurrentSnapshot != CurrentSnapshot) return false;
+        (Head, Extremities) = (now.Head, now.Extremities);
+        foreach (var (key, entry) in entries.ToArray())
+            if (entry is not null && now.Redacted.Contains(entry.EventNid)) RemoveEntry(key);
+        return true;
+    }
+
     private static long Size(StateEntry entry) => entry.Pdu.Json.Length + 512;
 
     /// <summary>Between turns.</summary>

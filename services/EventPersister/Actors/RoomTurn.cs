@@ -62,6 +62,14 @@ internal sealed partial class RoomTurn(RoomState room, RoomStorage storage, Serv
 
     public readonly record struct Mark(int Events, int Undo, int Redactions, IReadOnlyList<Extremity> Tips);
 
+    /// <summary>Takes everything back, where only messages were made: the room is then as it was before the turn. False: it is not.</summary>
+    public bool TryUndo()
+    {
+        if (ingest is not null || undo.Count > 0) return false;
+        RollBack(new Mark(0, 0, 0, tipsBefore));
+        return true;
+    }
+
     public Mark Here => new(events.Count, undo.Count, redactions.Count, room.Extremities);
 
     public void RollBack(Mark to)

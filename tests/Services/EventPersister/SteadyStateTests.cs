@@ -110,6 +110,30 @@ public sealed class SteadyStateTests(PersisterFixture fixture) : IClassFixture<P
         Assert.Equal(1, await CostAsync(0));
         Assert.Equal(1, await CostAsync(25));
     }
+
+    [Fact]
+    public async Task Who_loses_a_room_to_another_persister_reads_its_state_again_only_when_it_changed()
+    {
+        var alice = await fixture.NewUserAsync();
+        var room = await alice.CreateRoomAsync();
+        async Task<List<string>> AfterAsync(Func<User, Task> elsewhere)
+        {
+            (await alice.SendAsync(room, "held by the first")).Ok();
+            (await alice.At(fixture.Two).SendAsync(room, "known there")).Ok();
+            (await alice.SendAsync(room, "held by the first again")).Ok();
+            await elsewhere(alice.At(fixture.Two));
+            using var sql = new Sql(DatabaseName);
+            (await alice.SendAsync(room, "after")).Ok();
+            return [.. sql.All];
+        }
+        const string State = "with recursive p";
+        Assert.DoesNotContain(await AfterAsync(async a => (await a.SendAsync(room, "message")).Ok()), s => s.Contains(State));
+        Assert.Contains(await AfterAsync(async a => (await a.SetStateAsync(room, "m.room.name", "", new { name = "new" })).Ok()), s => s.Contains(State));
+        // What was redacted elsewhere is not held here.
+        var name = (await alice.SetStateAsync(room, "m.room.name", "", new { name = "named" })).Ok().EventId;
+        await AfterAsync(async a => (await a.PostAsync($"/rooms/{Uri.EscapeDataString(room)}/redact/{Uri.EscapeDataString(name)}")).Ok());
+        Assert.NotEqual(name, (await alice.SetStateAsync(room, "m.room.name", "", new { name = "named" })).Ok().EventId);
+    }
 }
 
 [CollectionDefinition("alone", DisableParallelization = true)]

@@ -14,6 +14,10 @@ public sealed record StateEntry(long StateKeyNid, long EventNid, Pdu Pdu);
 /// <summary>A room as its writer needs it. <paramref name="Room"/>'s head was read first: what follows is of that head or younger.</summary>
 public sealed record LoadedRoom(RoomRecord Room, IReadOnlyList<Extremity> Extremities, StateMap State, SnapshotChain Chain, IReadOnlyList<StateEntry> Entries);
 
+/// <summary>What may have changed of a room that is held in memory. Its head was read first.</summary>
+/// <param name="Redacted">Those of the events asked for that are redacted.</param>
+public sealed record RoomGlance(long Head, long? CurrentSnapshot, IReadOnlyList<Extremity> Extremities, IReadOnlySet<long> Redacted);
+
 /// <summary>Reads what a writer of rooms holds in memory.</summary>
 public sealed class RoomLoader(Database database)
 {
@@ -56,6 +60,29 @@ public sealed class RoomLoader(Database database)
         select m.user_id from rooms r join room_memberships m using (room_nid) join users u on u.user_id = m.user_id
         where r.room_id = $1 and m.membership = 'join' and u.is_guest
         """;
+
+    internal const string SqlRedacted = "select event_nid from events where event_nid = any($1) and flags & 8 <> 0";
+
+    /// <summary>For who has the room's state already, and wants to know whether it still is. Null: no such room here. One round trip, whatever the state's size.</summary>
+    public async Task<RoomGlance?> GlanceAsync(string roomId, long[] eventNids, CancellationToken ct)
+    {
+        await using var batch = database.Source.CreateBatch();
+        batch.BatchCommands.Add(Command(SqlRoom, roomId));
+        batch.BatchCommands.Add(Command(SqlExtremities, roomId));
+        var redacted = new NpgsqlBatchCommand(SqlRedacted);
+        redacted.Parameters.AddWithValue(eventNids);
+        batch.BatchCommands.Add(redacted);
+        await using var r = await batch.ExecuteReaderAsync(ct);
+        if (!await r.ReadAsync(ct)) return null;
+        var (head, snapshot) = (r.GetInt64(3), r.IsDBNull(5) ? default(long?) : r.GetInt64(5));
+        await r.NextResultAsync(ct);
+        var extremities = new List<Extremity>(1);
+        while (await r.ReadAsync(ct)) extremities.Add(new(r.GetInt64(0), r.GetString(1), r.GetInt64(2)));
+        await r.NextResultAsync(ct);
+        var gone = new HashSet<long>();
+        while (await r.ReadAsync(ct)) gone.Add(r.GetInt64(0));
+        return new RoomGlance(head, snapshot, extremities, gone);
+    }
 
     /// <summary>Guests of this server who are joined.</summary>
     public async Task<List<string>> JoinedGuestsAsync(string roomId, CancellationToken ct)
