@@ -106,7 +106,8 @@ internal ref struct RoomPlanner
     {
         if (e.Type == EventTypes.Dummy) return false;
         if (!e.IsState && reader.User.AccountData.Ignored.Count > 0 && reader.User.AccountData.Ignored.Contains(e.Sender)) return false;
-        return request.Filter.Room.Timeline.Matches(e.View) && (IsVisible(e) || IsCurrentState(e));
+        if (!e.IsState && e.View.OriginServerTs < plan.OldestTsMs) return false;
+        return request.Filter.Room.Timeline.Matches(e.View) && plan.RelatedBy?.Contains(e.EventId) != false && (IsVisible(e) || IsCurrentState(e));
     }
 
     /// <summary>
@@ -230,7 +231,11 @@ internal ref struct RoomPlanner
         }
         if (atNow is null) return;
         foreach (var (key, value) in atNow)
-            if (value.Nid != walk.Get(key).Nid && (request.Tells(key) || IsMemberNews(key))) Add(value);
+        {
+            if (value.Nid == walk.Get(key).Nid || !(request.Tells(key) || IsMemberNews(key))) continue;
+            if (value.IsNone) plan.Deleted.Add(key);
+            else plan.State.Add(value);
+        }
     }
 
     /// <summary>Sliding sync with lazily loaded members: who keeps them is told all changes, unless there is a gap.</summary>
@@ -266,6 +271,7 @@ internal ref struct RoomPlanner
         for (var j = end; j >= 0 && window[j].Event.Position > known; j--)
         {
             var e = window[j].Event;
+            foreach (var move in window[j].Moves ?? []) if (move.Key.Type == EventTypes.Member) changed |= PlanMoved(move.Key.Key);
             if (!e.IsMember) continue;
             changed = true;
             if (e.StateKey == reader.User.Id) continue;
@@ -273,6 +279,14 @@ internal ref struct RoomPlanner
             else if (e.Membership != Membership.Join && e.PrevMembership == Membership.Join) plan.GoneMembers.Add(e.StateKey!);
         }
         if (changed) plan.Summary = new RoomSummary(Heroes(), cache.Joined, cache.Invited);
+    }
+
+    /// <summary>Forks were resolved, and somebody's membership with them: what he is now counts.</summary>
+    private readonly bool PlanMoved(string userId)
+    {
+        var isJoined = cache.Members.TryGetValue(userId, out var member) && member.Membership == Membership.Join;
+        if (userId != reader.User.Id) (isJoined ? plan.NewMembers : plan.GoneMembers).Add(userId);
+        return true;
     }
 
     private readonly string[]? Heroes()

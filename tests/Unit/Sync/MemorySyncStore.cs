@@ -225,6 +225,9 @@ internal sealed class MemorySyncStore(MemoryStreamSource source) : ISyncStore
     public Task<List<StoredEvent>> TimelineAsync(long roomNid, long after, long upTo, int limit, CancellationToken ct) => AskAsync(() =>
         rooms[roomNid].Timeline.Where(e => e.Position > after && e.Position <= upTo).Reverse().Take(limit).ToList());
 
+    public Task<List<StoredEvent>> NextEventsAsync(long roomNid, long after, long upTo, int limit, CancellationToken ct) => AskAsync(() =>
+        rooms[roomNid].Timeline.Where(e => e.Position > after && e.Position <= upTo).Take(limit).ToList());
+
     public Task<Dictionary<long, TimelineLoad>> TimelinesAsync(IReadOnlyCollection<TimelineRange> ranges, int limit, CancellationToken ct) => AskAsync(() =>
     {
         var found = new Dictionary<long, TimelineLoad>();
@@ -279,6 +282,9 @@ internal sealed class MemorySyncStore(MemoryStreamSource source) : ISyncStore
     public Task<Dictionary<string, ReadOnlyMemory<byte>>> BundleAsync(
         AggregationReader reader, IReadOnlyList<AggregationTarget> targets, CancellationToken ct) =>
         Task.FromResult(new Dictionary<string, ReadOnlyMemory<byte>>());
+
+    public Task<HashSet<string>> RelatedAsync(
+        IReadOnlyCollection<(long RoomNid, string EventId)> events, EventFilter filter, long upTo, CancellationToken ct) => Task.FromResult(new HashSet<string>());
 
     // ---------------------------------------------------------------- connections of sliding sync
 

@@ -70,7 +70,10 @@ public sealed partial class RelationReader
 
     internal const string SqlRelated =
         """
-        select distinct parent_id from event_relations
-        where room_nid = $1 and parent_id = any($2) and ($3::text[] is null or rel_type = any($3)) and ($4::text[] is null or sender = any($4))
+        select q.event_id from unnest($1::bigint[], $2::text[]) as q(room_nid, event_id)
+        where exists (
+            select 1 from event_relations r
+            where r.room_nid = q.room_nid and r.parent_id = q.event_id and r.pos <= $5
+              and ($3::text[] is null or r.rel_type = any($3)) and ($4::text[] is null or r.sender = any($4)))
         """;
 }

@@ -129,17 +129,22 @@ public sealed partial class RelationReader(Database database)
         return (bool)(await command.ExecuteScalarAsync(ct))!;
     }
 
-    /// <summary>Those of the events that some event of any of those relation types and senders relates to. Null: any.</summary>
+    /// <summary>Those of a room's events that some event of any of those relation types and senders relates to. Null: any.</summary>
+    public Task<HashSet<string>> RelatedAsync(long roomNid, string[] eventIds, string[]? relTypes, string[]? senders, CancellationToken ct) =>
+        RelatedAsync([.. eventIds.Select(id => (roomNid, id))], relTypes, senders, long.MaxValue, ct);
+
+    /// <summary>The same of events of several rooms; relating events after <paramref name="upTo"/> do not count.</summary>
     public async Task<HashSet<string>> RelatedAsync(
-        long roomNid, string[] eventIds, string[]? relTypes, string[]? senders, CancellationToken ct)
+        IReadOnlyCollection<(long RoomNid, string EventId)> events, string[]? relTypes, string[]? senders, long upTo, CancellationToken ct)
     {
         var related = new HashSet<string>(StringComparer.Ordinal);
-        if (eventIds.Length == 0) return related;
+        if (events.Count == 0) return related;
         await using var command = database.Source.CreateCommand(SqlRelated);
-        command.Parameters.AddWithValue(roomNid);
-        command.Parameters.AddWithValue(eventIds);
+        command.Parameters.AddWithValue(events.Select(e => e.RoomNid).ToArray());
+        command.Parameters.AddWithValue(events.Select(e => e.EventId).ToArray());
         command.Parameters.Add(Texts(relTypes));
         command.Parameters.Add(Texts(senders));
+        command.Parameters.AddWithValue(upTo);
         await using var r = await command.ExecuteReaderAsync(ct);
         while (await r.ReadAsync(ct)) related.Add(r.GetString(0));
         return related;
