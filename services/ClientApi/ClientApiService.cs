@@ -171,6 +171,7 @@ public static class ClientApiService
         routes.MapRoomEvents();
         routes.MapMessages();
         routes.MapRelations();
+        routes.MapThreadUpdates();
         routes.MapSpaces();
         routes.MapTimestampToEvent();
         routes.MapMutualRooms();

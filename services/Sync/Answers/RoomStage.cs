@@ -137,7 +137,7 @@ internal sealed partial class RoomStage(
         if (joined.IsNew)
             foreach (var (userId, member) in cache.Members) if (member.Membership == Membership.Join && userId != reader.User.Id) part.NewMembers.Add(userId);
         PlanEphemeral(plan, reader, room, joined, part);
-        PlanAccountData(reader, joined, part, older);
+        AnswerPlanner.AddRoomAccountData(reader, part, isWhole: joined.Known == long.MinValue, older);
         PlanContacts(plan, reader, part);
         return true;
     }
@@ -209,19 +209,6 @@ internal sealed partial class RoomStage(
         if (!filter.Matches("m.typing", null, room.Id)) return;
         if (isWhole ? room.Typing.Anybody(plan.NowMs) : AnswerPlanner.TypingChanged(room, since, plan.NowMs))
             part.Typing = [.. room.Typing.Now(plan.NowMs).Where(user => !reader.User.AccountData.Ignored.Contains(user))];
-    }
-
-    private static void PlanAccountData(Reader reader, JoinedRoom joined, RoomPlan part, OlderChanges older)
-    {
-        var since = reader.Request.Since?.AccountData ?? 0;
-        var isWhole = joined.Known == long.MinValue;
-        foreach (var (type, entry) in reader.User.AccountData.OfRoom(part.RoomId))
-        {
-            // Changed since this answer's moment: the next one tells it.
-            if (entry.IsStale) continue;
-            if (isWhole ? entry.IsDeleted : !AnswerPlanner.IsChanged(part.RoomId, type, entry, since, older)) continue;
-            if (reader.Request.Filter.Room.AccountData.Matches(type, null, part.RoomId)) part.AccountData.Add((type, entry.Content));
-        }
     }
 
     /// <summary>Devices and presence of those who newly share a room with the reader.</summary>

@@ -112,6 +112,10 @@ internal sealed class DatabaseSyncStore(
         IReadOnlyCollection<(long RoomNid, string EventId)> events, EventFilter filter, long upTo, CancellationToken ct) =>
         relations.RelatedAsync(events, filter.RelatedByRelTypes?.ToArray(), filter.RelatedBySenders?.ToArray(), upTo, ct);
 
+    public Task<List<ThreadNews>> ThreadNewsAsync(
+        IReadOnlyCollection<long> roomNids, long after, long upTo, IReadOnlyCollection<string> ignored, int limit, CancellationToken ct) =>
+        relations.ThreadNewsAsync(roomNids, after, upTo, upTo, ignored, limit, ct);
+
     public Task<DeviceKeyCounts> KeyCountsAsync(string userId, string deviceId, CancellationToken ct) => keys.CountsAsync(userId, deviceId, ct);
 
     public Task<long?> FindRoomAsync(string roomId, CancellationToken ct) => sync.FindRoomAsync(roomId, ct);

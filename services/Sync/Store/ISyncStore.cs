@@ -3,6 +3,7 @@ using Matrix.Replication;
 using Matrix.Rooms.Aggregations;
 using Matrix.Storage.Events;
 using Matrix.Storage.Keys;
+using Matrix.Storage.Relations;
 using Matrix.Storage.Sync;
 
 namespace Matrix.Sync.Store;
@@ -63,6 +64,9 @@ internal interface ISyncStore
     Task<Dictionary<string, ReadOnlyMemory<byte>>> BundleAsync(AggregationReader reader, IReadOnlyList<AggregationTarget> targets, CancellationToken ct);
     /// <summary>Ids of those events that others relate to in the way that the filter asks for, by events up to <paramref name="upTo"/>.</summary>
     Task<HashSet<string>> RelatedAsync(IReadOnlyCollection<(long RoomNid, string EventId)> events, EventFilter filter, long upTo, CancellationToken ct);
+    /// <summary>Threads of those rooms with events at positions in (after, upTo], latest first.</summary>
+    Task<List<ThreadNews>> ThreadNewsAsync(
+        IReadOnlyCollection<long> roomNids, long after, long upTo, IReadOnlyCollection<string> ignored, int limit, CancellationToken ct);
     Task<DeviceKeyCounts> KeyCountsAsync(string userId, string deviceId, CancellationToken ct);
     /// <summary>Null: no such room.</summary>
     Task<long?> FindRoomAsync(string roomId, CancellationToken ct);

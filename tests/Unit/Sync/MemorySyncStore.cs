@@ -4,6 +4,7 @@ using Matrix.Replication;
 using Matrix.Rooms.Aggregations;
 using Matrix.Storage.Events;
 using Matrix.Storage.Keys;
+using Matrix.Storage.Relations;
 using Matrix.Storage.Streams;
 using Matrix.Storage.Sync;
 using Matrix.Sync.Store;
@@ -285,6 +286,10 @@ internal sealed class MemorySyncStore(MemoryStreamSource source) : ISyncStore
 
     public Task<HashSet<string>> RelatedAsync(
         IReadOnlyCollection<(long RoomNid, string EventId)> events, EventFilter filter, long upTo, CancellationToken ct) => Task.FromResult(new HashSet<string>());
+
+    public Task<List<ThreadNews>> ThreadNewsAsync(
+        IReadOnlyCollection<long> roomNids, long after, long upTo, IReadOnlyCollection<string> ignored, int limit, CancellationToken ct) =>
+        Task.FromResult(new List<ThreadNews>());
 
     // ---------------------------------------------------------------- connections of sliding sync
 

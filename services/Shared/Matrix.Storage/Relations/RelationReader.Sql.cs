@@ -62,6 +62,14 @@ public sealed partial class RelationReader
         order by t.latest desc limit $7
         """;
 
+    internal const string SqlThreadNews =
+        """
+        select r.room_nid, r.parent_id, e.event_nid, max(r.pos), count(*)
+        from event_relations r join events e on e.event_id = r.parent_id and e.room_nid = r.room_nid
+        where r.room_nid = any($1) and r.rel_type = 'm.thread' and r.pos > $2 and r.pos <= $3 and r.sender <> all($4::text[])
+        group by r.room_nid, r.parent_id, e.event_nid having max(r.pos) <= $5 order by max(r.pos) desc limit $6
+        """;
+
     internal const string SqlHasAnnotation =
         """
         select exists (select 1 from event_relations

@@ -22,6 +22,11 @@ public sealed record ChildrenSummary
     public ThreadSummary? Thread { get; set; }
 }
 
+/// <summary>A thread in which something was said.</summary>
+/// <param name="Latest">Position of the newest event of it.</param>
+/// <param name="Count">How many there are.</param>
+public sealed record ThreadNews(long RoomNid, string RootId, long RootNid, long Latest, long Count);
+
 /// <summary>Reads relations between events. Nothing here hides anything but events of the users named as ignored.</summary>
 public sealed partial class RelationReader(Database database)
 {
@@ -115,6 +120,27 @@ public sealed partial class RelationReader(Database database)
         await using var r = await command.ExecuteReaderAsync(ct);
         while (await r.ReadAsync(ct)) roots.Add((r.GetInt64(0), r.GetInt64(1)));
         return roots;
+    }
+
+    /// <summary>
+    /// Threads of those rooms with events at positions in (after, upTo], latest first, those whose newest event stands at or before
+    /// <paramref name="from"/>. Roots that are not here are left out.
+    /// </summary>
+    public async Task<List<ThreadNews>> ThreadNewsAsync(
+        IReadOnlyCollection<long> roomNids, long after, long upTo, long from, IReadOnlyCollection<string> ignored, int limit, CancellationToken ct)
+    {
+        var threads = new List<ThreadNews>();
+        if (roomNids.Count == 0) return threads;
+        await using var command = database.Source.CreateCommand(SqlThreadNews);
+        command.Parameters.AddWithValue(roomNids.ToArray());
+        command.Parameters.AddWithValue(after);
+        command.Parameters.AddWithValue(upTo);
+        command.Parameters.AddWithValue(ignored.ToArray());
+        command.Parameters.AddWithValue(from);
+        command.Parameters.AddWithValue(limit);
+        await using var r = await command.ExecuteReaderAsync(ct);
+        while (await r.ReadAsync(ct)) threads.Add(new(r.GetInt64(0), r.GetString(1), r.GetInt64(2), r.GetInt64(3), r.GetInt64(4)));
+        return threads;
     }
 
     /// <summary>Whether the user has annotated that event with an event of that type and key before.</summary>
