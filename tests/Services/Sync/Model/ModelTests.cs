@@ -72,7 +72,8 @@ internal static class ModelRun
                 if (random.Next(2) == 0) await change;
                 random.Shuffle(CollectionsMarshal.AsSpan(clients));
                 await Task.WhenAll([change, .. clients.Take(random.Next(4)).Select(client => client.StepAsync(fleet.Any(random)))]);
-                if (random.Next(12) == 0) fleet.Evict(random);
+                if (step == steps / 2) await world.BurstAsync();
+                if (random.Next(12) == 0 || step == steps / 2) fleet.Evict(random);
                 if (random.Next(25) == 0) await fleet.RescaleAsync(random);
                 if (betweenSteps is not null) await betweenSteps();
             }

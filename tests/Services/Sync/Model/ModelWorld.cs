@@ -7,6 +7,7 @@ namespace Matrix.ServiceTests.Sync.Model;
 internal sealed class ModelWorld(SyncFixture fixture, int seed, Random random)
 {
     public static readonly string[] Devices = ["CLASSIC", "THRIFTY", "SLIDING", "LAZY"];
+    private const int BurstSize = 55;
     private static readonly string[] Visibilities = ["shared", "joined", "invited", "world_readable"];
     private readonly List<(string Room, SyncUser Sender, string EventId, bool IsPlain)> said = [];
     private readonly ConcurrentDictionary<string, int> lists = new(StringComparer.Ordinal);
@@ -89,6 +90,16 @@ internal sealed class ModelWorld(SyncFixture fixture, int seed, Random random)
             _ => Saying(room, user, other, step),
         };
         return () => TryAsync(change);
+    }
+
+    /// <summary>More than instances hold in memory of a room that they load anew, after changes of its state: a gap for whoever was not there.</summary>
+    public async Task BurstAsync()
+    {
+        var at = random.Next(Rooms.Count);
+        var (room, owner) = (Rooms[at], Users[at]);
+        for (var n = 0; n < 4; n++) await TryAsync(() => owner.SetAsync(room, "x.state", new { burst = n }, $"k{n}"));
+        foreach (var user in Users) await TryAsync(random.Next(2) == 0 ? () => user.JoinAsync(room) : () => GoAsync(room, user, () => user.LeaveAsync(room)));
+        for (var n = 0; n < BurstSize; n++) await TryAsync(() => owner.SayAsync(room, $"burst {n}"));
     }
 
     /// <summary>The last changes: something of everything, in every room and by every user.</summary>
