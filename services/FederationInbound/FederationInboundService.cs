@@ -3,8 +3,10 @@ using Matrix.FederationInbound.Authentication;
 using Matrix.FederationInbound.Keys;
 using Matrix.FederationInbound.Queries;
 using Matrix.FederationInbound.Rooms;
+using Matrix.FederationInbound.ThirdParty;
 using Matrix.FederationInbound.Transactions;
 using Matrix.Rooms.Ingest;
+using Matrix.Rooms.Writing;
 using Matrix.ServiceDefaults;
 using Matrix.Storage.Directory;
 using Matrix.Storage.Events;
@@ -36,6 +38,8 @@ public static class FederationInboundService
         services.TryAddSingleton<ServerMembers>();
         services.TryAddSingleton<InboundStore>();
         services.AddRemotePduIngest();
+        services.AddRemoteRoomWriter();
+        services.AddSingleton<BindingNotices>();
         services.AddSingleton<RoomAccess>();
         services.AddSingleton<RoomHistory>();
         services.AddSingleton<TransactionIntake>();
@@ -60,6 +64,7 @@ public static class FederationInboundService
         routes.MapQueries();
         routes.MapHistory();
         routes.MapTransactions();
+        routes.MapBindings();
         return endpoints;
     }
 }

@@ -1,7 +1,7 @@
 // The first real conversation, through every service.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { history, logInAgain, messagesOf, newUser, sdk, stopAll, unique, until, untilMembership, untilMessage } from "./support/client.mjs";
+import { history, logInAgain, messagesOf, newUser, sdk, stopAll, unique, until, untilMember, untilMembership, untilMessage } from "./support/client.mjs";
 
 let alice, bob, roomId;
 
@@ -27,7 +27,7 @@ test("one makes a room and invites, the other sees it and joins", async () => {
   await bob.joinRoom(roomId);
   const room = await untilMembership(bob, roomId, "join");
   await until(bob, [sdk.RoomStateEvent.Events, sdk.RoomEvent.Name], () => room.name === name, "the name of the room");
-  await until(alice, sdk.RoomStateEvent.Members, () => alice.getRoom(roomId).getMember(bob.getUserId())?.membership === "join", "bob joins");
+  await untilMember(alice, roomId, bob.getUserId(), "join");
 });
 
 test("each sees what the other sends, with the name of the other", async () => {
@@ -42,13 +42,13 @@ test("each sees what the other sends, with the name of the other", async () => {
       () => { const seen = messagesOf(client.getRoom(roomId)); return seen.length === 2 && seen; }, "both messages");
     assert.deepEqual(both.map(e => e.getId()), [first.event_id, second.event_id]);
   }
-  const sender = await until(bob, [sdk.RoomMemberEvent.Name, sdk.RoomStateEvent.Members], () => bob.getRoom(roomId).getMember(alice.getUserId()), "alice as a member");
+  const sender = await until(bob, [sdk.RoomMemberEvent.Name, sdk.RoomStateEvent.Members], () => bob.getRoom(roomId)?.getMember(alice.getUserId()), "alice as a member");
   assert.equal(sender.rawDisplayName, "Alice ⛵");
 });
 
 test("typing is seen while it lasts", async () => {
   const typing = expected => until(bob, [sdk.RoomMemberEvent.Typing, sdk.ClientEvent.Event],
-    () => (bob.getRoom(roomId).getMember(alice.getUserId())?.typing ?? false) === expected, `typing: ${expected}`);
+    () => (bob.getRoom(roomId)?.getMember(alice.getUserId())?.typing ?? false) === expected, `typing: ${expected}`);
   await alice.sendTyping(roomId, true, 20_000);
   await typing(true);
   await alice.sendTyping(roomId, false, 0);
@@ -58,7 +58,7 @@ test("typing is seen while it lasts", async () => {
 test("a read receipt is seen by the other", async () => {
   const [, last] = messagesOf(bob.getRoom(roomId));
   await alice.sendReadReceipt(messagesOf(alice.getRoom(roomId)).at(-1));
-  await until(bob, sdk.RoomEvent.Receipt, () => bob.getRoom(roomId).getEventReadUpTo(alice.getUserId(), true) === last.getId(), "the receipt");
+  await until(bob, sdk.RoomEvent.Receipt, () => bob.getRoom(roomId)?.getEventReadUpTo(alice.getUserId(), true) === last.getId(), "the receipt");
 });
 
 test("a new device pages back through everything, each event once", async () => {
@@ -79,7 +79,7 @@ test("a new device pages back through everything, each event once", async () => 
 
 test("who leaves hears no more and cannot send", async () => {
   await bob.leave(roomId);
-  await until(alice, sdk.RoomStateEvent.Members, () => alice.getRoom(roomId).getMember(bob.getUserId())?.membership === "leave", "bob leaves");
+  await untilMember(alice, roomId, bob.getUserId(), "leave");
   await assert.rejects(bob.sendTextMessage(roomId, "still here?"), error => error.errcode === "M_FORBIDDEN");
   const after = await alice.sendTextMessage(roomId, "fair winds");
   await untilMessage(alice, roomId, after.event_id);

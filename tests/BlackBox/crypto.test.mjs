@@ -1,7 +1,7 @@
 // End-to-end encryption with real clients: what they trust the server with is right.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { history, sdk, stopAll, unique, until, untilMembership } from "./support/client.mjs";
+import { history, sdk, stopAll, unique, until, untilMember, untilMembership } from "./support/client.mjs";
 import {
   anotherDevice, ask, askKeys, encryptedRoom, eventually, newCryptoUser, setUpIdentity, untilReadable, verifyBySas,
 } from "./support/crypto.mjs";
@@ -25,7 +25,7 @@ test("messages go both ways and the server sees none of them", async () => {
   await untilMembership(bob, roomId, "invite");
   await bob.joinRoom(roomId);
   await untilMembership(bob, roomId, "join");
-  await until(alice, sdk.RoomStateEvent.Members, () => alice.getRoom(roomId).getMember(bob.getUserId())?.membership === "join", "bob joins");
+  await untilMember(alice, roomId, bob.getUserId(), "join");
   const first = await say(alice, "The tide turns at six.");
   assert.equal((await untilReadable(bob, roomId, first)).getContent().body, "The tide turns at six.");
   const second = await say(bob, "Then at six ⛵");

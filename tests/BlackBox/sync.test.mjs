@@ -27,6 +27,7 @@ test("sliding: rooms of the range come with their names, and what is said in the
     const name = unique(`room${i}`);
     const { room_id: id } = await alice.createRoom({ preset: "public_chat", name });
     await bob.joinRoom(id);
+    await untilMembership(bob, id, "join");
     rooms.push({ id, name });
   }
   const before = await alice.sendTextMessage(rooms[0].id, "before");
@@ -89,7 +90,9 @@ test("sliding: an invitation comes, is accepted, and a kick ends it", async () =
 
 test("sliding: a position that the server does not know begins anew", async () => {
   const alice = await newUser("alice");
-  const { room_id: roomId } = await alice.createRoom({ name: unique("again") });
+  const name = unique("again");
+  const { room_id: roomId } = await alice.createRoom({ name });
+  await until(alice, [sdk.RoomEvent.Name, sdk.ClientEvent.Room], () => alice.getRoom(roomId)?.name === name, "the room with its name");
   const ask = async pos => {
     const answer = await fetch(`${baseUrl}/_matrix/client/unstable/org.matrix.simplified_msc3575/sync?timeout=0${pos ? `&pos=${pos}` : ""}`, {
       method: "POST", headers: { authorization: `Bearer ${alice.getAccessToken()}`, "content-type": "application/json" },

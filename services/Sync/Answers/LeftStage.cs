@@ -61,6 +61,7 @@ internal sealed class LeftStage(ISyncStore store)
         }
         part.Timeline.Reverse();
         readerAt.Reverse();
+        if (part.Limited) part.Parents.AddRange(part.Timeline);
         part.ReaderAt = [.. readerAt];
         part.StartsAfter = part.Timeline.Count > 0 ? part.Timeline[0].Position - 1 : left.LeftAt;
         var stateAt = reader.Request.UseStateAfter ? left.LeftAt : part.StartsAfter;

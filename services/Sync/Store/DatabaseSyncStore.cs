@@ -30,6 +30,9 @@ internal sealed class DatabaseSyncStore(
     public Task<List<StoredEvent>> TimelineAsync(long roomNid, long after, long upTo, int limit, CancellationToken ct) =>
         events.TimelineAsync(roomNid, after, upTo, backwards: true, limit, ct);
 
+    public Task<Dictionary<long, TimelineLoad>> TimelinesAsync(IReadOnlyCollection<TimelineRange> ranges, int limit, CancellationToken ct) =>
+        sync.TimelinesAsync(ranges, limit, ct);
+
     public Task<List<StoredEvent>> CurrentStateAsync(IReadOnlyCollection<long> roomNids, IReadOnlyCollection<StateKey> keys, CancellationToken ct) =>
         rooms.CurrentStateAsync(roomNids, keys, ct);
 

@@ -20,6 +20,8 @@ internal interface ISyncStore
     Task<List<StoredEvent>> EventsByIdsAsync(IReadOnlyCollection<string> ids, CancellationToken ct);
     /// <summary>Timeline events with positions in (after, upTo], newest first.</summary>
     Task<List<StoredEvent>> TimelineAsync(long roomNid, long after, long upTo, int limit, CancellationToken ct);
+    /// <summary>Timeline events of each range, ascending; the newest of a room when there are more. Rooms without are omitted.</summary>
+    Task<Dictionary<long, TimelineLoad>> TimelinesAsync(IReadOnlyCollection<TimelineRange> ranges, int limit, CancellationToken ct);
     /// <summary>Current state of those rooms at those keys.</summary>
     Task<List<StoredEvent>> CurrentStateAsync(IReadOnlyCollection<long> roomNids, IReadOnlyCollection<StateKey> keys, CancellationToken ct);
     Task<Dictionary<long, List<string>>> JoinedMembersAsync(IReadOnlyCollection<long> roomNids, CancellationToken ct);

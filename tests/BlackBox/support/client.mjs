@@ -96,6 +96,11 @@ export const untilMembership = (client, roomId, membership) => until(
   client, [sdk.RoomEvent.MyMembership, sdk.ClientEvent.Room],
   () => client.getRoom(roomId)?.getMyMembership() === membership && client.getRoom(roomId), `${client.getUserId()}: ${membership}`);
 
+/** Until the client knows that membership of somebody else. */
+export const untilMember = (client, roomId, userId, membership) => until(
+  client, [sdk.RoomStateEvent.Members, sdk.ClientEvent.Room, sdk.ClientEvent.Sync],
+  () => client.getRoom(roomId)?.getMember(userId)?.membership === membership, `${client.getUserId()} knows of ${userId}: ${membership}`);
+
 export function stopAll() {
   for (const client of started) client.stopClient();
   started.clear();

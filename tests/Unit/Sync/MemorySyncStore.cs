@@ -225,6 +225,14 @@ internal sealed class MemorySyncStore(MemoryStreamSource source) : ISyncStore
     public Task<List<StoredEvent>> TimelineAsync(long roomNid, long after, long upTo, int limit, CancellationToken ct) => AskAsync(() =>
         rooms[roomNid].Timeline.Where(e => e.Position > after && e.Position <= upTo).Reverse().Take(limit).ToList());
 
+    public Task<Dictionary<long, TimelineLoad>> TimelinesAsync(IReadOnlyCollection<TimelineRange> ranges, int limit, CancellationToken ct) => AskAsync(() =>
+    {
+        var found = new Dictionary<long, TimelineLoad>();
+        foreach (var (room, after, upTo) in ranges)
+            (found[room] = new()).Events.AddRange(rooms[room].Timeline.Where(e => e.Position > after && e.Position <= upTo).TakeLast(limit));
+        return found;
+    });
+
     public Task<List<StoredEvent>> CurrentStateAsync(IReadOnlyCollection<long> roomNids, IReadOnlyCollection<StateKey> keys, CancellationToken ct) =>
         AskAsync(() => roomNids.SelectMany(n => rooms[n].State.Where(s => keys.Contains(s.Key)).Select(s => s.Value)).ToList());
 
