@@ -7,6 +7,7 @@ using Matrix.ClientApi.DehydratedDevices;
 using Matrix.ClientApi.Devices;
 using Matrix.ClientApi.KeyBackup;
 using Matrix.ClientApi.Keys;
+using Matrix.ClientApi.Notifications;
 using Matrix.ClientApi.OAuth;
 using Matrix.ClientApi.OpenId;
 using Matrix.ClientApi.Presence;
@@ -28,16 +29,20 @@ using Matrix.ClientApi.Typing;
 using Matrix.ClientApi.Uia;
 using Matrix.ClientApi.Versions;
 using Matrix.ClientApi.Voip;
+using Matrix.FederationClient;
 using Matrix.FederationClient.DeviceKeys;
 using Matrix.Replication;
 using Matrix.Rooms;
 using Matrix.Rooms.Aggregations;
+using Matrix.Rooms.Spaces;
 using Matrix.Rooms.Writing;
 using Matrix.ServiceDefaults;
 using Matrix.Storage.AccountData;
 using Matrix.Storage.Accounts;
 using Matrix.Storage.Events;
+using Matrix.Storage.Federation;
 using Matrix.Storage.Keys;
+using Matrix.Storage.Push;
 using Matrix.Storage.Pushers;
 using Matrix.Storage.Receipts;
 using Matrix.Storage.Relations;
@@ -70,6 +75,8 @@ public static class ClientApiService
         services.AddSingleton<AccountDataWriter>();
         services.AddSingleton<ReceiptWriter>();
         services.AddSingleton<PushRuleBook>();
+        services.AddSingleton<NotificationRooms>();
+        services.AddSingleton<NotificationList>();
         services.AddSingleton<PresenceTracker>();
         services.AddSingleton<IStreamConsumer>(p => p.GetRequiredService<PresenceTracker>());
         services.AddSingleton<RoomPowers>();
@@ -82,7 +89,10 @@ public static class ClientApiService
         services.AddSingleton<RoomPager>();
         services.AddSingleton<ChildrenPager>();
         services.AddSingleton<RoomSnapshotReader>();
-        services.AddSingleton<RoomSummaries>();
+        services.AddFederationClient(p => ClientOptions(p.GetRequiredService<HomeserverConfig>()));
+        services.TryAddSingleton<ServerMembers>();
+        services.TryAddSingleton<RoomSummaries>();
+        services.AddSingleton<RemoteSpaces>();
         services.AddSingleton<MessageSearch>();
         services.AddSingleton<SearchSurroundings>();
         services.AddSingleton<SpaceTree>();
@@ -107,6 +117,15 @@ public static class ClientApiService
             p.GetRequiredService<StateReader>(), p.GetRequiredService<RoomReader>(), p.GetRequiredService<EventReader>(), retention, p.GetRequiredService<TimeProvider>());
     }
 
+    private static FederationClientOptions ClientOptions(HomeserverConfig config) => new()
+    {
+        VerifyCertificates = config.FederationVerifyCertificates,
+        CustomCaFiles = config.FederationCustomCaList,
+        IpRangeBlacklist = config.IpRangeBlacklist,
+        IpRangeWhitelist = config.IpRangeWhitelist,
+        DomainWhitelist = config.FederationDomainWhitelist,
+    };
+
     private static void AddStores(IServiceCollection services)
     {
         services.TryAddSingleton<LoginTokenStore>();
@@ -120,6 +139,7 @@ public static class ClientApiService
         services.TryAddSingleton<KeyBackupStore>();
         services.TryAddSingleton<SyncReader>();
         services.TryAddSingleton<PusherSettingsStore>();
+        services.TryAddSingleton<NotificationReader>();
         services.TryAddSingleton<RoomDirectoryStore>();
         services.TryAddSingleton<MembershipStore>();
         services.TryAddSingleton<RoomReader>();
@@ -164,6 +184,7 @@ public static class ClientApiService
         routes.MapDehydratedDevices();
         routes.MapPushRules();
         routes.MapPushers();
+        routes.MapNotifications();
         routes.MapAliases();
         routes.MapPublishing();
         routes.MapPublicRooms();

@@ -43,6 +43,9 @@ internal sealed class DatabaseSyncStore(
     public Task<Dictionary<long, List<string>>> JoinedMembersAsync(IReadOnlyCollection<long> roomNids, CancellationToken ct) =>
         rooms.JoinedMembersAsync(roomNids, ct);
 
+    public Task<List<string>> MembersSinceAsync(IReadOnlyCollection<long> roomNids, long after, CancellationToken ct) =>
+        sync.MembersSinceAsync(roomNids, after, ct);
+
     public Task<HashSet<long>> ForgottenAsync(string userId, IReadOnlyCollection<long> roomNids, CancellationToken ct) =>
         sync.ForgottenAsync(userId, roomNids, ct);
 

@@ -28,6 +28,8 @@ internal interface ISyncStore
     /// <summary>Current state of those rooms at those keys.</summary>
     Task<List<StoredEvent>> CurrentStateAsync(IReadOnlyCollection<long> roomNids, IReadOnlyCollection<StateKey> keys, CancellationToken ct);
     Task<Dictionary<long, List<string>>> JoinedMembersAsync(IReadOnlyCollection<long> roomNids, CancellationToken ct);
+    /// <summary>Members of those rooms, and who left them after that position.</summary>
+    Task<List<string>> MembersSinceAsync(IReadOnlyCollection<long> roomNids, long after, CancellationToken ct);
     /// <summary>Those rooms that the user has forgotten.</summary>
     Task<HashSet<long>> ForgottenAsync(string userId, IReadOnlyCollection<long> roomNids, CancellationToken ct);
     /// <summary>Nids of the state after the newest timeline event at or before that position, by state key nid; empty: none.</summary>

@@ -126,6 +126,7 @@ public sealed partial class SyncReader
     internal const string SqlJoinedRooms =
         "select m.user_id, r.room_id from room_memberships m join rooms r using (room_nid) where m.user_id = any($1) and m.membership = 'join'";
     internal const string SqlForgotten = "select room_nid from room_memberships where user_id = $1 and room_nid = any($2) and forgotten";
+    internal const string SqlMembersSince = "select distinct user_id from room_memberships where room_nid = any($1) and (membership = 'join' or pos > $2)";
     internal const string SqlMemberTurns =
         """
         select distinct k.state_key

@@ -197,6 +197,10 @@ public sealed partial class SyncReader(Database database)
     public async Task<List<string>> SharingAsync(string userId, IReadOnlyCollection<string> others, CancellationToken ct) =>
         others.Count == 0 ? [] : await IdsAsync(Command(SqlSharing, userId, others as string[] ?? [.. others]), ct);
 
+    /// <summary>Members of those rooms, and who was one, or might have been, after that position.</summary>
+    public Task<List<string>> MembersSinceAsync(IReadOnlyCollection<long> roomNids, long after, CancellationToken ct) =>
+        IdsAsync(Command(SqlMembersSince, roomNids as long[] ?? [.. roomNids], after), ct);
+
     private static async Task<List<string>> IdsAsync(NpgsqlCommand query, CancellationToken ct)
     {
         await using var command = query;
