@@ -243,6 +243,10 @@ internal sealed class MemorySyncStore(MemoryStreamSource source) : ISyncStore
     public Task<Dictionary<long, List<string>>> JoinedMembersAsync(IReadOnlyCollection<long> roomNids, CancellationToken ct) =>
         AskAsync(() => roomNids.ToDictionary(n => n, n => JoinedOf(rooms[n]).ToList()));
 
+    public Task<List<string>> MembersSinceAsync(IReadOnlyCollection<long> roomNids, long after, CancellationToken ct) =>
+        AskAsync(() => roomNids.SelectMany(n => rooms[n].State.Where(s => s.Key.Type == EventTypes.Member
+            && (s.Value.Pdu.Membership == Memberships.Join || s.Value.Position > after)).Select(s => s.Key.Key)).Distinct().ToList());
+
     public Task<HashSet<long>> ForgottenAsync(string userId, IReadOnlyCollection<long> roomNids, CancellationToken ct) => AskAsync(() => new HashSet<long>());
 
     public Task<Dictionary<long, long>> StateAtAsync(long roomNid, long position, CancellationToken ct) => AskAsync(() =>
