@@ -106,6 +106,7 @@ public static partial class ServiceDefaultsExtensions
         builder.Logging.AddFilter("Yarp", LogLevel.Warning);
         // Logging__LogLevel__Matrix.Sync=Debug
         builder.Logging.AddConfiguration(builder.Configuration.GetSection("Logging"));
+        builder.Logging.KeepQueriesOut();
         builder.Logging.AddSimpleConsole(console =>
         {
             console.SingleLine = true;

@@ -7,6 +7,7 @@ using Matrix.ClientApi.DehydratedDevices;
 using Matrix.ClientApi.Devices;
 using Matrix.ClientApi.KeyBackup;
 using Matrix.ClientApi.Keys;
+using Matrix.ClientApi.Notifications;
 using Matrix.ClientApi.OAuth;
 using Matrix.ClientApi.OpenId;
 using Matrix.ClientApi.Presence;
@@ -41,6 +42,7 @@ using Matrix.Storage.Accounts;
 using Matrix.Storage.Events;
 using Matrix.Storage.Federation;
 using Matrix.Storage.Keys;
+using Matrix.Storage.Push;
 using Matrix.Storage.Pushers;
 using Matrix.Storage.Receipts;
 using Matrix.Storage.Relations;
@@ -73,6 +75,8 @@ public static class ClientApiService
         services.AddSingleton<AccountDataWriter>();
         services.AddSingleton<ReceiptWriter>();
         services.AddSingleton<PushRuleBook>();
+        services.AddSingleton<NotificationRooms>();
+        services.AddSingleton<NotificationList>();
         services.AddSingleton<PresenceTracker>();
         services.AddSingleton<IStreamConsumer>(p => p.GetRequiredService<PresenceTracker>());
         services.AddSingleton<RoomPowers>();
@@ -108,9 +112,7 @@ public static class ClientApiService
     private static EventVisibility VisibilityOf(IServiceProvider p)
     {
         var config = p.GetRequiredService<HomeserverConfig>().Retention;
-        static long? Milliseconds(TimeSpan? time) => time is { } t ? (long)t.TotalMilliseconds : null;
-        var retention = config.Enabled
-            ? new MessageRetention(Milliseconds(config.DefaultMaxLifetime), Milliseconds(config.AllowedLifetimeMin), Milliseconds(config.AllowedLifetimeMax)) : null;
+        var retention = MessageRetention.Of(config.Enabled, config.DefaultMaxLifetime, config.AllowedLifetimeMin, config.AllowedLifetimeMax);
         return new EventVisibility(
             p.GetRequiredService<StateReader>(), p.GetRequiredService<RoomReader>(), p.GetRequiredService<EventReader>(), retention, p.GetRequiredService<TimeProvider>());
     }
@@ -137,6 +139,7 @@ public static class ClientApiService
         services.TryAddSingleton<KeyBackupStore>();
         services.TryAddSingleton<SyncReader>();
         services.TryAddSingleton<PusherSettingsStore>();
+        services.TryAddSingleton<NotificationReader>();
         services.TryAddSingleton<RoomDirectoryStore>();
         services.TryAddSingleton<MembershipStore>();
         services.TryAddSingleton<RoomReader>();
@@ -181,6 +184,7 @@ public static class ClientApiService
         routes.MapDehydratedDevices();
         routes.MapPushRules();
         routes.MapPushers();
+        routes.MapNotifications();
         routes.MapAliases();
         routes.MapPublishing();
         routes.MapPublicRooms();
@@ -188,6 +192,7 @@ public static class ClientApiService
         routes.MapRoomEvents();
         routes.MapMessages();
         routes.MapRelations();
+        routes.MapThreadUpdates();
         routes.MapSpaces();
         routes.MapTimestampToEvent();
         routes.MapMutualRooms();

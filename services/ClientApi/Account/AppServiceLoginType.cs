@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json;
 using Matrix.Primitives;
 using Matrix.Web.AppServices;
@@ -35,10 +33,6 @@ internal sealed class AppServiceLoginType(AppServiceRegistrations registrations,
     public AppServiceRegistration Find(string? token)
     {
         if (token is null) throw MatrixError.MissingToken().AsException();
-        var given = SHA256.HashData(Encoding.UTF8.GetBytes(token));
-        AppServiceRegistration? found = null;
-        foreach (var service in registrations.All)
-            if (CryptographicOperations.FixedTimeEquals(given, SHA256.HashData(Encoding.UTF8.GetBytes(service.AsToken)))) found = service;
-        return found ?? throw MatrixError.UnknownToken().AsException();
+        return registrations.OfToken(token) ?? throw MatrixError.UnknownToken().AsException();
     }
 }

@@ -19,6 +19,9 @@ internal static class AccountDataEndpoints
         routes.Put(ClientVersions.R0V3Unstable, Global, PutGlobal).AllowGuests().Named("set_account_data");
         routes.Get(ClientVersions.R0V3Unstable, OfRoom, GetOfRoom).AllowGuests().Named("get_room_account_data");
         routes.Put(ClientVersions.R0V3Unstable, OfRoom, PutOfRoom).AllowGuests().Named("set_room_account_data");
+        // MSC3391, not in the specification yet.
+        routes.Delete(ClientVersions.Unstable, "/org.matrix.msc3391" + Global, DeleteGlobal).AllowGuests().Named("delete_account_data");
+        routes.Delete(ClientVersions.Unstable, "/org.matrix.msc3391" + OfRoom, DeleteOfRoom).AllowGuests().Named("delete_room_account_data");
     }
 
     private static async Task<IResult> GetGlobal(
@@ -53,6 +56,23 @@ internal static class AccountDataEndpoints
         body.AsObject();
         RequireSettable(type);
         await writer.SetAsync(userId.Value, roomId.Value, type, body.Bytes, ct);
+        return MatrixResults.Empty;
+    }
+
+    private static async Task<IResult> DeleteGlobal(UserId userId, string type, Requester requester, AccountDataWriter writer, CancellationToken ct)
+    {
+        requester.RequireSelf(userId, "Cannot delete account data of other users.");
+        RequireSettable(type);
+        await writer.DeleteAsync(userId.Value, "", type, ct);
+        return MatrixResults.Empty;
+    }
+
+    private static async Task<IResult> DeleteOfRoom(
+        UserId userId, RoomId roomId, string type, Requester requester, AccountDataWriter writer, CancellationToken ct)
+    {
+        requester.RequireSelf(userId, "Cannot delete account data of other users.");
+        RequireSettable(type);
+        await writer.DeleteAsync(userId.Value, roomId.Value, type, ct);
         return MatrixResults.Empty;
     }
 

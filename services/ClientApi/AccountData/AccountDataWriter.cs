@@ -10,6 +10,9 @@ internal sealed class AccountDataWriter(AccountDataStore store, IStreamPublisher
     public async Task SetAsync(string userId, string roomId, string type, ReadOnlyMemory<byte> content, CancellationToken ct) =>
         await publisher.PublishAllAsync(await store.SetAsync(userId, roomId, type, content, ct));
 
+    public async Task DeleteAsync(string userId, string roomId, string type, CancellationToken ct) =>
+        await publisher.PublishAllAsync(await store.DeleteAsync(userId, roomId, type, ct));
+
     /// <summary>As <see cref="AccountDataStore.UpdateAsync"/>.</summary>
     public async Task UpdateAsync(
         string userId, string roomId, string type, Func<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>?> change, CancellationToken ct) =>

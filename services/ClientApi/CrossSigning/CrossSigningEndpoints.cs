@@ -1,5 +1,7 @@
+using Matrix.ClientApi.OAuth;
 using Matrix.ClientApi.Uia;
 using Matrix.Primitives;
+using Matrix.Storage.OAuth;
 using Matrix.Web.Auth;
 using Matrix.Web.Json;
 using Matrix.Web.Routing;
@@ -16,14 +18,15 @@ internal static class CrossSigningEndpoints
     }
 
     private static async Task<IResult> UploadKeys(
-        JsonBody body, Requester requester, CrossSigningUpload upload, Reauthentication reauthentication, CancellationToken ct)
+        JsonBody body, Requester requester, CrossSigningUpload upload, Reauthentication reauthentication, OAuthSessionStore oauth, CancellationToken ct)
     {
         var request = body.AsObject();
         var user = requester.UserId.Value;
         var plan = await upload.PlanAsync(user, CrossSigningReader.Read(request, user), ct);
         if (plan.NeedsProof && requester.AppServiceId is null)
         {
-            var outcome = await reauthentication.CheckAsync(requester, "device_signing", request, ct);
+            var isOAuth = await oauth.FindByTokenAsync(requester.TokenHash, ct) is not null;
+            var outcome = await reauthentication.CheckAsync(requester, OAuthStage.Operation, request, ct, flows: isOAuth ? OAuthStage.Flows : null);
             if (outcome.Challenge is { } challenge) return challenge;
         }
         return await upload.TryStoreAsync(user, plan, ct) ? MatrixResults.Empty

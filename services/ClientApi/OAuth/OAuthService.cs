@@ -1,3 +1,4 @@
+using Matrix.ClientApi.Uia;
 using Matrix.Storage.OAuth;
 using Matrix.Web.Routing;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -18,6 +19,8 @@ internal static class OAuthService
         services.AddSingleton<SignUpPolicy>();
         services.AddSingleton<WebLogin>();
         services.AddSingleton<LoginPages>();
+        services.AddSingleton<IUiaStage, OAuthStage>();
+        services.AddSingleton<IUiaStage, UnstableOAuthStage>();
     }
 
     public static void MapOAuth(this ClientRoutes routes)

@@ -22,7 +22,6 @@ internal static class PusherEndpoints
     {
         routes.Get(ClientVersions.ApiV1R0V3Unstable, "/pushers", List).Named("get_pushers");
         routes.Post(ClientVersions.ApiV1R0V3Unstable, "/pushers/set", Set).Named("set_pusher").BodyLimit(64 * 1024);
-        routes.Get(ClientVersions.R0V3Unstable, "/notifications", Notifications).Named("get_notifications");
     }
 
     private static async Task<IResult> List(Requester requester, PusherSettingsStore store, CancellationToken ct)
@@ -95,7 +94,4 @@ internal static class PusherEndpoints
         var value = request.RequiredString(name);
         return value.Length <= max ? value : throw MatrixError.InvalidParam($"'{name}' is too long").AsException();
     }
-
-    /// <summary>What was pushed is not kept: the list is empty, and says so honestly.</summary>
-    private static IResult Notifications() => MatrixResults.Raw("""{"notifications":[]}"""u8.ToArray());
 }

@@ -124,7 +124,7 @@ internal sealed class InteractiveAuth(UiaSessionStore sessions, IEnumerable<IUia
             }
             w.WriteEndArray();
             w.WriteStartObject("params"u8);
-            foreach (var type in demand.Flows.SelectMany(f => f.Stages).Distinct()) if (stages.TryGetValue(type, out var stage)) WriteParams(w, stage);
+            foreach (var type in demand.Flows.SelectMany(f => f.Stages).Distinct()) if (stages.TryGetValue(type, out var stage)) WriteParams(w, stage, id);
             w.WriteEndObject();
             // Synapse: who has tried hears how far he is, if only that he is nowhere.
             if (completed.Count > 0 || fault is not null)
@@ -140,13 +140,13 @@ internal sealed class InteractiveAuth(UiaSessionStore sessions, IEnumerable<IUia
         return new UiaOutcome(answer, id, JsonBody.EmptyObject, UiaOutcome.NoResults);
     }
 
-    private static void WriteParams(Utf8JsonWriter w, IUiaStage stage)
+    private static void WriteParams(Utf8JsonWriter w, IUiaStage stage, string session)
     {
         var buffer = new ArrayBufferWriter<byte>();
         using (var own = new Utf8JsonWriter(buffer, MatrixResults.WriterOptions))
         {
             own.WriteStartObject();
-            if (!stage.WriteParams(own)) return;
+            if (!stage.WriteParams(own, session)) return;
             own.WriteEndObject();
         }
         w.WritePropertyName(stage.Type);

@@ -8,13 +8,15 @@ namespace Matrix.ClientApi.Uia;
 internal sealed class Reauthentication(InteractiveAuth uia, IEnumerable<IUiaStage> stages)
 {
     /// <param name="operation">Names what is done with all that the user agrees to, such as the device to be removed.</param>
+    /// <param name="flows">What proves it; null: any stage that the user can do.</param>
     /// <param name="request">Kept without <c>auth</c> while the session lasts, unless <paramref name="remember"/> says what is kept instead. No secrets.</param>
     public async Task<UiaOutcome> CheckAsync(
-        Requester requester, string operation, JsonElement request, CancellationToken ct, Func<CancellationToken, ValueTask<byte[]>>? remember = null) =>
+        Requester requester, string operation, JsonElement request, CancellationToken ct, Func<CancellationToken, ValueTask<byte[]>>? remember = null,
+        IReadOnlyList<UiaFlow>? flows = null) =>
         await uia.CheckAsync(request, new UiaDemand
         {
             Operation = operation,
-            Flows = await FlowsAsync(requester.UserId, ct),
+            Flows = flows ?? await FlowsAsync(requester.UserId, ct),
             User = requester.UserId,
             Remember = remember ?? (_ => new(InteractiveAuth.WithoutAuth(request))),
         }, ct);

@@ -21,7 +21,7 @@ internal sealed partial class RecaptchaStage(HomeserverConfig config, Pages.Page
 
     public ValueTask<UiaVerdict> CheckAsync(UiaProof proof, CancellationToken ct) => VerifyAsync(proof.Auth.StringOrNull("response"), proof.ClientAddress, ct);
 
-    public bool WriteParams(Utf8JsonWriter w)
+    public bool WriteParams(Utf8JsonWriter w, string session)
     {
         if (captcha.PublicKey is not { } key) return false;
         w.WriteString("public_key"u8, key);

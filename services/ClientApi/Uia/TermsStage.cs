@@ -14,7 +14,7 @@ internal sealed class TermsStage(HomeserverConfig config, Pages.Pages pages) : I
     // Who comes to it says that he agrees.
     public ValueTask<UiaVerdict> CheckAsync(UiaProof proof, CancellationToken ct) => new(UiaVerdict.Proved);
 
-    public bool WriteParams(Utf8JsonWriter w)
+    public bool WriteParams(Utf8JsonWriter w, string session)
     {
         if (config.Accounts.Consent is not { } consent) return false;
         w.WriteStartObject("policies"u8);

@@ -38,7 +38,7 @@ internal interface IUiaStage
     ValueTask<UiaVerdict> CheckAsync(UiaProof proof, CancellationToken ct);
 
     /// <summary>Members of <c>params</c> for this stage; false: it has none and wrote nothing.</summary>
-    bool WriteParams(Utf8JsonWriter writer) => false;
+    bool WriteParams(Utf8JsonWriter writer, string session) => false;
 
     /// <summary>Whether this user can prove himself with it before he changes his account.</summary>
     ValueTask<bool> IsReauthOfAsync(UserId user, CancellationToken ct) => new(false);

@@ -4,6 +4,7 @@ using Matrix.Replication;
 using Matrix.ServiceDefaults;
 using Matrix.Storage;
 using Matrix.Storage.Accounts;
+using Matrix.Web.AppServices;
 using Matrix.Web.Auth;
 using Matrix.Web.RateLimits;
 using Matrix.Web.Routing;
@@ -21,6 +22,7 @@ public static class MatrixService
     public static WebApplicationBuilder Create(string service, string[] args, params string[] duties)
     {
         var builder = ServiceDefaultsExtensions.CreateService(service, args);
+        builder.AddAppServiceRegistrations();
         builder.Services.AddMatrixFoundation(Registered<HomeserverConfig>(builder), Registered<InstanceIdentity>(builder), duties);
         return builder;
     }
@@ -64,7 +66,13 @@ public static class MatrixService
         services.AddSingleton<AccessTokenStore>();
         services.AddSingleton<TokenAuthenticator>();
         services.AddSingleton<IStreamConsumer>(p => p.GetRequiredService<TokenAuthenticator>());
+        services.AddSingleton<AppServiceUserStore>();
+        services.AddSingleton<AppServiceMasquerade>();
+        services.AddSingleton<IStreamConsumer>(p => p.GetRequiredService<AppServiceMasquerade>());
         services.AddSingleton<IRequestAuthenticator, UserTokenAuthenticator>();
+        services.AddSingleton<DeviceSeenStore>();
+        services.AddSingleton<SeenDevices>();
+        services.AddHostedService(p => p.GetRequiredService<SeenDevices>());
     }
 
     private static IReadOnlyList<ServiceInstance> Instances(IServiceProvider provider, InstanceIdentity identity, string[] duties)

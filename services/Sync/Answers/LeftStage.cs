@@ -25,7 +25,7 @@ internal sealed class LeftStage(ISyncStore store)
             else await TellStayAsync(wanted, part, left, ct);
             plan.LeftPlans.Add(part);
         }
-        if (!reader.Request.IsInitial && !reader.Request.IsSliding) await FindStrangersAsync(plan, ct);
+        if (!reader.Request.IsInitial && !reader.Request.IsSliding) await FindStrangersAsync(plan, reader.Request.Since!.Value.Events, ct);
     }
 
     private static void TellTurn(Reader reader, RoomPlan part, CachedEvent turn)
@@ -39,6 +39,7 @@ internal sealed class LeftStage(ISyncStore store)
     {
         const int Pages = 5;
         var (room, limit, upTo) = (left.Own.RoomNid, reader.Request.TimelineLimit, left.LeftAt);
+        var filter = reader.Request.Filter.Room.Timeline;
         var readerAt = new List<Membership>();
         var membership = left.Own.Membership;
         for (var page = 0; page < Pages && upTo > left.Known; page++)
@@ -46,11 +47,12 @@ internal sealed class LeftStage(ISyncStore store)
             var size = Math.Max(limit * 2, 20);
             var events = await store.TimelineAsync(room, left.Known, upTo, size, ct);
             var visible = events.Count == 0 ? [] : await store.VisibleAsync(reader.User.Id, [.. events.Select(e => e.EventNid)], ct);
+            var related = filter.AsksForRelated ? await store.RelatedAsync([.. events.Select(e => (room, e.Pdu.EventId))], filter, left.LeftAt, ct) : null;
             foreach (var stored in events)
             {
                 var e = CachedEvent.Of(stored);
                 if (e.IsMember && e.StateKey == reader.User.Id) membership = e.PrevMembership;
-                if (!visible.Contains(e.Nid) || !IsWanted(reader, e)) continue;
+                if (!visible.Contains(e.Nid) || !IsWanted(reader, e) || related?.Contains(e.EventId) == false) continue;
                 if (part.Timeline.Count == limit) { part.Limited = true; break; }
                 part.Timeline.Add(e);
                 readerAt.Add(e.IsMember && e.StateKey == reader.User.Id ? e.Membership : membership);
@@ -61,6 +63,7 @@ internal sealed class LeftStage(ISyncStore store)
         }
         part.Timeline.Reverse();
         readerAt.Reverse();
+        if (part.Limited) part.Parents.AddRange(part.Timeline);
         part.ReaderAt = [.. readerAt];
         part.StartsAfter = part.Timeline.Count > 0 ? part.Timeline[0].Position - 1 : left.LeftAt;
         var stateAt = reader.Request.UseStateAfter ? left.LeftAt : part.StartsAfter;
@@ -86,11 +89,11 @@ internal sealed class LeftStage(ISyncStore store)
     private static bool IsWanted(Reader reader, CachedEvent e) =>
         e.Type != EventTypes.Dummy && (e.IsState || !reader.User.AccountData.Ignored.Contains(e.Sender)) && reader.Request.Filter.Room.Timeline.Matches(e.View);
 
-    /// <summary>Members of the rooms left: the reader may share no room with them any more.</summary>
-    private async Task FindStrangersAsync(AnswerPlan plan, CancellationToken ct)
+    /// <summary>Members of the rooms left, also those who left them meanwhile: the reader may share no room with them any more.</summary>
+    private async Task FindStrangersAsync(AnswerPlan plan, long since, CancellationToken ct)
     {
         var rooms = plan.Left.Where(l => l.WasJoined).Select(l => l.Own.RoomNid).ToList();
         if (rooms.Count == 0) return;
-        foreach (var members in (await store.JoinedMembersAsync(rooms, ct)).Values) plan.DevicesLeft.UnionWith(members);
+        plan.DevicesLeft.UnionWith(await store.MembersSinceAsync(rooms, since, ct));
     }
 }

@@ -33,6 +33,28 @@ public sealed class AccountDataTests(ClientApiFixture api) : IClassFixture<Clien
     }
 
     [Fact]
+    public async Task What_was_deleted_is_gone_and_told_once_as_an_empty_object()
+    {
+        static string Deleting(string path) => path.Replace("/v3/", "/unstable/org.matrix.msc3391/", StringComparison.Ordinal);
+        var (user, other) = (await api.RegisterUserAsync(), await api.RegisterUserAsync());
+        foreach (var path in new[] { Global(user, "a.b"), OfRoom(user, "a.b") })
+        {
+            (await api.DeleteAsync(user, Deleting(path))).RequireOk();
+            (await api.PutAsync(user, path, """{"a":1}""")).RequireOk();
+            var rows = await RowsAsync(user, "account_data");
+            for (var i = 0; i < 2; i++) (await api.DeleteAsync(user, Deleting(path))).RequireOk();
+            (await api.GetAsync(user, path)).Require(404, "M_NOT_FOUND");
+            Assert.Equal(rows + 1, await RowsAsync(user, "account_data"));
+            Assert.Equal("{}"u8.ToArray(), await api.ScalarAsync("select content from account_data where user_id = $1 and type = 'a.b' order by deleted desc limit 1", user.Id));
+            (await api.PutAsync(user, path, "{}")).RequireOk();
+            Assert.Equal("{}", (await api.GetAsync(user, path)).RequireOk().Body.GetRawText());
+            (await api.DeleteAsync(other, Deleting(path))).Require(403, "M_FORBIDDEN");
+        }
+        (await api.DeleteAsync(user, Deleting(Global(user, "m.push_rules")))).Require(405, "M_BAD_JSON");
+        (await api.DeleteAsync(null, Deleting(Global(user, "a")))).Require(401, "M_MISSING_TOKEN");
+    }
+
+    [Fact]
     public async Task Another_users_data_is_forbidden_and_no_token_is_told()
     {
         var (user, other) = (await api.RegisterUserAsync(), await api.RegisterUserAsync());

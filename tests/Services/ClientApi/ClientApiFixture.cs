@@ -45,6 +45,11 @@ public class ClientApiFixture : IAsyncLifetime
                 services.AddSingleton<AccessTokenStore>();
                 services.AddSingleton<TokenAuthenticator>();
                 services.AddSingleton<IStreamConsumer>(p => p.GetRequiredService<TokenAuthenticator>());
+                services.AddSingleton<AppServiceUserStore>();
+                services.AddSingleton<AppServiceMasquerade>();
+                services.AddSingleton<IStreamConsumer>(p => p.GetRequiredService<AppServiceMasquerade>());
+                services.AddSingleton<DeviceSeenStore>();
+                services.AddSingleton<SeenDevices>();
                 services.Replace(ServiceDescriptor.Singleton<IRequestAuthenticator, UserTokenAuthenticator>());
                 services.Replace(ServiceDescriptor.Singleton<TimeProvider>(Clock));
                 Replace(services);

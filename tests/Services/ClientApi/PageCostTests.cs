@@ -1,4 +1,4 @@
-using Matrix.ServiceTests.Sync;
+using Matrix.ServiceTests.EventPersister;
 
 namespace Matrix.ServiceTests.ClientApi;
 
@@ -9,7 +9,7 @@ public sealed class PageCostTests(ClientApiFixture api) : IClassFixture<ClientAp
     private async Task<int> CountAsync(TestUser user, string path, int events)
     {
         (await api.GetAsync(user, path)).RequireOk();      // the token is known from now on
-        using var statements = new Statements(api.ConnectionString);
+        using var statements = Sql.Count(api.ConnectionString);
         var answer = (await api.GetAsync(user, path)).RequireOk();
         Assert.Equal(events, answer.Body.GetProperty("chunk").GetArrayLength());
         return statements.All.Count;

@@ -59,7 +59,10 @@ public class SsoFixture : IAsyncLifetime
             services.AddSingleton<IStreamConsumer>(p => p.GetRequiredService<TokenAuthenticator>());
             services.Replace(ServiceDescriptor.Singleton<IRequestAuthenticator, UserTokenAuthenticator>());
             services.Replace(ServiceDescriptor.Singleton<TimeProvider>(Clock));
+            Replace(services);
         }, name);
+
+    protected virtual void Replace(IServiceCollection services) { }
 
     /// <summary>What a fixture made from this one has otherwise.</summary>
     protected virtual HomeserverConfig Adjust(HomeserverConfig config) => config;

@@ -6,6 +6,7 @@ using Matrix.EventPersister;
 using Matrix.Primitives;
 using Matrix.Replication;
 using Matrix.Replication.Buses;
+using Matrix.ServiceDefaults;
 using Matrix.ServiceTests.Hosting;
 using Matrix.Sync;
 using Matrix.Testing.Servers;
@@ -21,7 +22,7 @@ namespace Matrix.ServiceTests.Sync;
 /// Two Syncs over one database: one beside the services that write, and another one that knows their news from the bus only. Tokens are
 /// <c>USER|DEVICE</c>.
 /// </summary>
-public sealed class SyncFixture : IAsyncLifetime
+public class SyncFixture : IAsyncLifetime
 {
     private readonly PostgresFixture postgres = new();
     private int counter;
@@ -31,7 +32,7 @@ public sealed class SyncFixture : IAsyncLifetime
     public ServiceHost Two { get; private set; } = null!;
     public PostgresFixture Postgres => postgres;
 
-    public async ValueTask InitializeAsync()
+    public virtual async ValueTask InitializeAsync()
     {
         await postgres.InitializeAsync();
         One = await StartAsync("one", writes: true);
@@ -39,7 +40,7 @@ public sealed class SyncFixture : IAsyncLifetime
     }
 
     /// <summary>A further Sync, which starts cold.</summary>
-    public Task<ServiceHost> StartAsync(string name, bool writes = false) => ServiceHost.StartAsync(
+    public Task<ServiceHost> StartAsync(string name, bool writes = false, Func<HomeserverConfig, HomeserverConfig>? configure = null) => ServiceHost.StartAsync(
         postgres.ConnectionString,
         builder =>
         {
@@ -51,13 +52,16 @@ public sealed class SyncFixture : IAsyncLifetime
             if (writes) routes.MapEventPersister().MapClientApi();
             routes.MapSync();
         },
-        config => config with { RateLimitsEnabled = false },
+        config => (configure?.Invoke(config) ?? config) with { RateLimitsEnabled = false },
         services =>
         {
-            services.Replace(ServiceDescriptor.Singleton<IReplicationBus>(Bus));
+            UseBus(services);
             services.Replace(ServiceDescriptor.Singleton<IRequestAuthenticator>(new UserAndDevice()));
         },
         name);
+
+    /// <summary>What the hosts tell each other by: <see cref="Bus"/>.</summary>
+    protected virtual void UseBus(IServiceCollection services) => services.Replace(ServiceDescriptor.Singleton<IReplicationBus>(Bus));
 
     public SyncUser NewUser(string prefix = "u", string device = "DEV")
     {
@@ -65,8 +69,9 @@ public sealed class SyncFixture : IAsyncLifetime
         return new SyncUser(this, id, device);
     }
 
-    public async ValueTask DisposeAsync()
+    public virtual async ValueTask DisposeAsync()
     {
+        GC.SuppressFinalize(this);
         if (One is not null) await One.DisposeAsync();
         if (Two is not null) await Two.DisposeAsync();
         await postgres.DisposeAsync();
@@ -97,7 +102,9 @@ public sealed class FlakyBus : IReplicationBus
     }
 
     public ValueTask PublishAsync(StreamFrame frame, CancellationToken ct) => IsLost() ? ValueTask.CompletedTask : inner.PublishAsync(frame, ct);
-    public IAsyncDisposable Subscribe(IReadOnlyCollection<StreamDefinition> streams, Func<StreamFrame, ValueTask> onFrame) => inner.Subscribe(streams, onFrame);
+    /// <summary>What is ephemeral always comes to be kept, but not to everybody's ears.</summary>
+    public IAsyncDisposable Subscribe(IReadOnlyCollection<StreamDefinition> streams, Func<StreamFrame, ValueTask> onFrame) =>
+        inner.Subscribe(streams, frame => frame.Stream.IsEphemeral && IsLost() ? ValueTask.CompletedTask : onFrame(frame));
     public ValueTask<long> PublishEphemeralAsync(StreamDefinition stream, string key, ReadOnlyMemory<byte> payload, CancellationToken ct) =>
         inner.PublishEphemeralAsync(stream, key, payload, ct);
     public ValueTask<long> GetEphemeralPositionAsync(StreamDefinition stream, CancellationToken ct) => inner.GetEphemeralPositionAsync(stream, ct);

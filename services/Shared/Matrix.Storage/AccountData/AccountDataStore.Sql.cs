@@ -4,7 +4,7 @@ namespace Matrix.Storage.AccountData;
 
 public sealed partial class AccountDataStore
 {
-    internal const string SqlGet = "select content from account_data where user_id = $1 and room_id = $2 and type = $3";
+    internal const string SqlGet = "select content from account_data where user_id = $1 and room_id = $2 and type = $3 and not deleted";
 
     internal const string SqlOfRoom = "select type, content from account_data where user_id = $1 and room_id = $2 order by type";
 
@@ -21,8 +21,15 @@ public sealed partial class AccountDataStore
         """
         with written as (
             insert into account_data (user_id, room_id, type, content) values ($1, $2, $3, $4)
-            on conflict (user_id, room_id, type) do update set content = excluded.content where account_data.content <> excluded.content
+            on conflict (user_id, room_id, type) do update set content = excluded.content, deleted = false
+                where account_data.content <> excluded.content or account_data.deleted
             returning room_id, type),
+        """ + StreamRows + StreamStatement.Tail;
+
+    internal const string SqlDelete =
+        """
+        with written as (
+            update account_data set content = $4, deleted = true where user_id = $1 and room_id = $2 and type = $3 and not deleted returning room_id, type),
         """ + StreamRows + StreamStatement.Tail;
 
     /// <remarks>Locks the row, and makes it first when there is none.</remarks>

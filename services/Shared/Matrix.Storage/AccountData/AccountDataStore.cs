@@ -12,7 +12,7 @@ public enum MarkerResult { Moved, NotNewer, NotJoined, UnknownEvent }
 /// </summary>
 public sealed partial class AccountDataStore(Database database)
 {
-    /// <summary>Null: never set.</summary>
+    /// <summary>Null: never set, or deleted.</summary>
     public async Task<byte[]?> GetAsync(string userId, string roomId, string type, CancellationToken ct)
     {
         await using var command = database.Source.CreateCommand(SqlGet);
@@ -38,6 +38,13 @@ public sealed partial class AccountDataStore(Database database)
     {
         await using var command = database.Source.CreateCommand(SqlSet);
         return await SetAsync(command, userId, roomId, type, content, ct);
+    }
+
+    /// <summary>Leaves an empty object in its place, which <c>/sync</c> tells. What is not there stays so.</summary>
+    public async Task<IReadOnlyList<StreamBatch>> DeleteAsync(string userId, string roomId, string type, CancellationToken ct)
+    {
+        await using var command = database.Source.CreateCommand(SqlDelete);
+        return await SetAsync(command, userId, roomId, type, "{}"u8.ToArray(), ct);
     }
 
     /// <summary>

@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.RegularExpressions;
 
 namespace Matrix.Web.AppServices;
@@ -34,4 +36,16 @@ public sealed record AppServiceRegistration(
 }
 
 /// <summary>All application services of this homeserver.</summary>
-public sealed record AppServiceRegistrations(IReadOnlyList<AppServiceRegistration> All);
+public sealed record AppServiceRegistrations(IReadOnlyList<AppServiceRegistration> All)
+{
+    /// <summary>The service whose <c>as_token</c> it is; null: nobody's. As long for a wrong token as for a right one.</summary>
+    public AppServiceRegistration? OfToken(string token)
+    {
+        if (All.Count == 0) return null;
+        var given = SHA256.HashData(Encoding.UTF8.GetBytes(token));
+        AppServiceRegistration? found = null;
+        foreach (var service in All)
+            if (CryptographicOperations.FixedTimeEquals(given, SHA256.HashData(Encoding.UTF8.GetBytes(service.AsToken)))) found = service;
+        return found;
+    }
+}

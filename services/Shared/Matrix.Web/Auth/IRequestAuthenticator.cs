@@ -9,7 +9,12 @@ public interface IRequestAuthenticator
     ValueTask<Requester> AuthenticateAsync(HttpContext context, string token);
 }
 
-internal sealed class UserTokenAuthenticator(TokenAuthenticator tokens) : IRequestAuthenticator
+/// <summary>Tokens of application services are few and known; any other is a user's.</summary>
+internal sealed class UserTokenAuthenticator(TokenAuthenticator tokens, IEnumerable<AppServiceMasquerade> masquerades) : IRequestAuthenticator
 {
-    public ValueTask<Requester> AuthenticateAsync(HttpContext context, string token) => tokens.AuthenticateAsync(token, context.RequestAborted);
+    private readonly AppServiceMasquerade? masquerade = masquerades.FirstOrDefault();
+
+    public ValueTask<Requester> AuthenticateAsync(HttpContext context, string token) => masquerade?.ServiceOf(token) is { } service
+        ? masquerade.AuthenticateAsync(service, context.Request.Query, context.RequestAborted)
+        : tokens.AuthenticateAsync(token, context.RequestAborted);
 }

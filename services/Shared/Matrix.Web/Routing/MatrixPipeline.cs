@@ -52,6 +52,7 @@ public static partial class MatrixPipeline
         if (requester.IsGuest && endpoint.Metadata.GetMetadata<GuestsAllowed>() is null)
             throw MatrixError.Custom(403, "M_GUEST_ACCESS_FORBIDDEN", "Guest access not allowed").AsException();
         context.Features.Set(requester);
+        services.GetService<SeenDevices>()?.Note(requester, context);
         await LimitAsync(context, AccountRules.Pretend(requester, operation) is { } pretence ? c => MatrixResults.Raw(pretence).ExecuteAsync(c) : next, endpoint, requester);
     }
 
