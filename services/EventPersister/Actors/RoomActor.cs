@@ -224,14 +224,6 @@ internal sealed partial class RoomActor(string roomId, ActorTools tools)
         && await tools.Truth.EventOfTransactionAsync(new TransactionKey(command.Sender, send.DeviceId ?? "", roomId, txn)) is { } known
             ? new RoomReply(null, known, Certain: true) : reply;
 
-    /// <summary>The answer that a repeated transaction had.</summary>
-    private RoomReply? Repeated(RoomTurn turn, RoomCommand command)
-    {
-        if (command is not ITransactional { TxnId: { } txn } send) return null;
-        if (transactions.TryGetValue((send.DeviceId ?? "", command.Sender, txn), out var known)) return new RoomReply(null, known, Certain: true);
-        return turn.TransactionOfTurn(send.DeviceId ?? "", command.Sender, txn) is { } id ? new RoomReply(null, id) : default(RoomReply?);
-    }
-
     private static bool NeedsProof(List<RoomCommand> commands, List<RoomReply> replies)
     {
         for (var i = 0; i < commands.Count; i++) if (!replies[i].Certain) return true;
@@ -269,19 +261,6 @@ internal sealed partial class RoomActor(string roomId, ActorTools tools)
         }
     }
 
-    private void Remember(RoomTurn turn)
-    {
-        if (turn.Transactions is not { } made) return;
-        foreach (var (key, eventId) in made) Remember(key, eventId);
-    }
-
-    private void Remember((string Device, string Sender, string Txn) key, string eventId)
-    {
-        if (!transactions.TryAdd(key, eventId)) return;
-        transactionAges.Enqueue(key);
-        if (transactionAges.Count > MaxTransactions) transactions.Remove(transactionAges.Dequeue());
-    }
-
     private static void CompleteAll(List<RoomCommand> commands, List<RoomReply> replies, RoomTurn turn, long to)
     {
         for (var i = 0; i < commands.Count; i++) commands[i].Complete(replies[i], PositionOf(replies[i], turn, to));
@@ -301,11 +280,4 @@ internal sealed partial class RoomActor(string roomId, ActorTools tools)
 
     [LoggerMessage(5001, LogLevel.Debug, "Room {RoomId} was moved by another persister; its events are built anew")]
     private static partial void LogMoved(ILogger log, string roomId);
-}
-
-/// <summary>A command that a client may repeat under the same identifier.</summary>
-internal interface ITransactional
-{
-    string? DeviceId { get; }
-    string? TxnId { get; }
 }
