@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using Matrix.Events;
 using Matrix.Replication;
 using Matrix.Rooms.Aggregations;
@@ -7,9 +6,6 @@ using Matrix.Storage.Keys;
 using Matrix.Storage.Relations;
 using Matrix.Storage.Streams;
 using Matrix.Storage.Sync;
-using Matrix.Sync.Store;
-using Matrix.Testing;
-using Matrix.Testing.Replication;
 
 namespace Matrix.Unit.Sync;
 

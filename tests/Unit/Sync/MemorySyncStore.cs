@@ -1,10 +1,7 @@
 using System.Collections.Immutable;
 using Matrix.Events;
 using Matrix.Replication;
-using Matrix.Rooms.Aggregations;
 using Matrix.Storage.Events;
-using Matrix.Storage.Keys;
-using Matrix.Storage.Relations;
 using Matrix.Storage.Streams;
 using Matrix.Storage.Sync;
 using Matrix.Sync.Store;
