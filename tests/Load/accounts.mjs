@@ -12,6 +12,7 @@ const asked = options("node tests/Load/accounts.mjs: initial /sync of accounts i
   rounds: [10, "times that each account asks, one after the other"],
   phase: ["all", "setup: only make the rooms. cold: the first answer alone, to be asked after a restart. warm: the others. all: both"],
   restart: ["", "with --pids: ends the processes of that name, such as sync, before each cold answer, and waits until the fleet has started others"],
+  warmup: [8, "other accounts that ask a new process first; 0: its very first answer is measured"],
   width: [16, "requests at the same time while rooms are made"],
 });
 useServer(asked.url);
@@ -21,7 +22,7 @@ const filter = { room: { timeline: { limit: asked.limit }, state: { lazy_load_me
 for (const rooms of numbers(asked.rooms)) {
   const user = await population.account(rooms, asked);
   if (asked.phase === "setup") continue;
-  if (asked.restart) await coldly(asked);
+  const phase = asked.restart ? await coldly(asked, other => sync(other, { filter })) : "cold";
   await reached();
   const ask = () => timed(async () => (await sync(user, { filter })).bytes);
   const measure = async (phase, rounds) => {
@@ -33,7 +34,7 @@ for (const rooms of numbers(asked.rooms)) {
       ...cpu(before, after, rounds), ...memory(after),
     });
   };
-  if (asked.phase !== "warm") await measure("cold", 1);
+  if (asked.phase !== "warm") await measure(phase, 1);
   if (asked.phase !== "cold") {
     if (asked.phase === "warm") await ask();
     await measure("warm", asked.rounds);

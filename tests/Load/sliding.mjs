@@ -13,6 +13,7 @@ const asked = options("node tests/Load/sliding.mjs: the first answer of sliding 
   rounds: [20, "warm answers, each of a new connection"],
   phase: ["all", "setup: only make the rooms. cold: one answer, to be asked after a restart. warm: the others. all: both"],
   restart: ["", "with --pids: ends the processes of that name, such as sync, and waits until the fleet has started others; then measures cold"],
+  warmup: [8, "other accounts that ask a new process first; 0: its very first answer is measured"],
   restarts: [5, "times that --restart does so"],
   width: [16, "requests at the same time while rooms are made"],
 });
@@ -32,8 +33,9 @@ const body = {
   },
   extensions: Object.fromEntries(["to_device", "e2ee", "account_data", "receipts", "typing"].map(name => [name, { enabled: true }])),
 };
+const request = who => call("POST", "/_matrix/client/unstable/org.matrix.simplified_msc3575/sync?timeout=0&set_presence=offline", { token: who.token, body });
 const ask = () => timed(async () => {
-  const answer = await call("POST", "/_matrix/client/unstable/org.matrix.simplified_msc3575/sync?timeout=0&set_presence=offline", { token: user.token, body });
+  const answer = await request(user);
   const { lists, rooms } = answer.json();
   const expected = Math.min(asked.range, asked.rooms);
   if (lists.all.count !== asked.rooms || Object.keys(rooms).length !== expected)
@@ -55,15 +57,15 @@ async function measure(rounds) {
 
 if (asked.restart) {
   const all = [], used = [];
-  let last;
+  let last, phase;
   for (let i = 0; i < asked.restarts; i++) {
-    await coldly(asked);
+    phase = await coldly(asked, request);
     progress(`${asked.restart} is there again (${i + 1} of ${asked.restarts})`);
     last = await measure(1);
     all.push(...last.answers);
     used.push(last.used);
   }
-  tell("cold", all, Object.fromEntries(Object.keys(used[0]).map(name => [name, Math.round(mean(used.map(u => u[name])) * 1000) / 1000])), last.after);
+  tell(phase, all, Object.fromEntries(Object.keys(used[0]).map(name => [name, Math.round(mean(used.map(u => u[name])) * 1000) / 1000])), last.after);
 } else if (asked.phase !== "warm") {
   const { answers, used, after } = await measure(1);
   tell("cold", answers, used, after);

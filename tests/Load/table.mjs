@@ -18,11 +18,11 @@ const tables = {
   },
   accounts: {
     title: "The first `/sync` of one account", key: ["rooms", "limit", "phase"],
-    columns: { rooms: "rooms", limit: "timeline", phase: "memory of the process", p50_ms: "p50 ms", max_ms: "max ms", kb: "kB", cpu_ms: "CPU ms an answer", infra_cpu_ms: "database ms an answer", mb: "memory MB" },
+    columns: { rooms: "rooms", limit: "timeline", phase: "process", p50_ms: "p50 ms", max_ms: "max ms", kb: "kB", cpu_ms: "CPU ms an answer", infra_cpu_ms: "database ms an answer", mb: "memory MB" },
   },
   sliding: {
     title: "The first answer of sliding sync", key: ["rooms", "range", "limit", "phase"],
-    columns: { rooms: "rooms", range: "range", limit: "timeline", phase: "memory of the process", n: "answers", p50_ms: "p50 ms", max_ms: "max ms", kb: "kB", sync_cpu_ms: "CPU ms an answer (sync)", infra_cpu_ms: "database ms an answer", sync_mb: "memory MB (sync)" },
+    columns: { rooms: "rooms", range: "range", limit: "timeline", phase: "process", n: "answers", p50_ms: "p50 ms", max_ms: "max ms", kb: "kB", sync_cpu_ms: "CPU ms an answer (sync)", infra_cpu_ms: "database ms an answer", sync_mb: "memory MB (sync)" },
   },
   "idle-polls": {
     title: "Long polls that nothing concerns", key: ["polls", "users", "events_per_s"],

@@ -16,10 +16,10 @@ export async function newSlidingClient(client, { to = 19, timelineLimit = 10, cr
     baseUrl, userId: session.user_id, deviceId: session.device_id, accessToken: session.access_token, timelineSupport: true, ...crypto?.clientOptions,
     fetchFn: (url, options) => {
       const asked = new URL(url);
-      if (!asked.pathname.endsWith("/org.matrix.simplified_msc3575/sync")) return ask(url, options);
-      if (!isLost || !asked.searchParams.has("pos")) return ask(asked, options);
-      isLost = false;
-      asked.searchParams.set("pos", unknownPosition);
+      if (isLost && asked.searchParams.has("pos")) {
+        isLost = false;
+        asked.searchParams.set("pos", unknownPosition);
+      }
       return ask(asked, options);
     },
   });

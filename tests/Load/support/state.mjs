@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { restart } from "./measure.mjs";
 import { progress } from "./options.mjs";
-import { inParallel, join, newRoom, newUser, reached, say, serverUrl, sync } from "./server.mjs";
+import { call, inParallel, join, newRoom, newUser, reached, say, serverUrl } from "./server.mjs";
 
 export class Population {
   #file;
@@ -64,9 +64,23 @@ export class Population {
   }
 }
 
-/** Other processes of the name --restart, which know nothing of those who are measured; their code is in memory once somebody else has asked. */
-export async function coldly({ pids, restart: prefix }) {
+/** Who says nothing of himself is sent away: that finds out whether a process is there, and runs little of its code. */
+const refused = () => call("GET", "/_matrix/client/v3/sync").catch(error => {
+  if (!error.message.includes(": 401 ")) throw error;
+});
+
+/**
+ * Other processes of the name --restart. --warmup accounts that have nothing to do with those who are measured ask first, some of them at each instance:
+ * then the code is in memory and the data is not. "cold" is what that is called; "first" when nobody asked.
+ */
+export async function coldly({ pids, restart: prefix, warmup }, ask) {
+  const others = await inParallel(4, Array.from({ length: Math.max(1, warmup) }, () => async () => {
+    const other = await newUser("other");
+    await newRoom(other, { preset: "private_chat" });
+    return other;
+  }));
   await restart(pids, prefix);
-  const other = await newUser("other");
-  await reached(() => sync(other));
+  if (warmup > 0) for (const other of others) for (let i = 0; i < 5; i++) await reached(() => ask(other));
+  else for (let i = 0; i < 20; i++) await reached(refused);
+  return warmup > 0 ? "cold" : "first";
 }
