@@ -239,6 +239,10 @@ internal sealed class MemorySyncStore(MemoryStreamSource source) : ISyncStore
     public Task<Dictionary<long, List<string>>> JoinedMembersAsync(IReadOnlyCollection<long> roomNids, CancellationToken ct) =>
         AskAsync(() => roomNids.ToDictionary(n => n, n => JoinedOf(rooms[n]).ToList()));
 
+    public Task<List<string>> MembersSinceAsync(IReadOnlyCollection<long> roomNids, long after, CancellationToken ct) => AskAsync(() => roomNids
+        .SelectMany(n => JoinedOf(rooms[n]).Concat(rooms[n].Timeline.Where(e => e.Position > after && e.Pdu.Type == EventTypes.Member).Select(e => e.Pdu.StateKey!)))
+        .Distinct().ToList());
+
     public Task<HashSet<long>> ForgottenAsync(string userId, IReadOnlyCollection<long> roomNids, CancellationToken ct) => AskAsync(() => new HashSet<long>());
 
     public Task<Dictionary<long, long>> StateAtAsync(long roomNid, long position, CancellationToken ct) => AskAsync(() =>
