@@ -31,6 +31,7 @@ internal sealed class SlidingHandler(
             {
                 ExactTimelineLimit = 0, Required = RequiredState.None, CountsUnread = false,
             };
+            if (since is { } from) connection.Told.Begin(from.Events, connection.Version);
             var reader = new Reader(asked, user, device) { Members = connection.Told, Version = connection.Version };
             return await AnswerAsync(reader, request, connection, timeout, started, ct);
         }
