@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Matrix.Events;
 using Matrix.Primitives;
 using Matrix.Rooms;
 using Matrix.Storage.Events;
