@@ -1,8 +1,9 @@
 // Both kinds of sync, as the library speaks them.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { history, messagesOf, newUser, sdk, stopAll, unique, until, untilMembership, untilMessage, baseUrl } from "./support/client.mjs";
-import { newSlidingClient, untilRooms } from "./support/sliding.mjs";
+import { history, messagesOf, newUser, sdk, stopAll, unique, until, untilMember, untilMembership, untilMessage, baseUrl } from "./support/client.mjs";
+import { anotherDevice, anotherSlidingDevice, encryptedRoom, eventually, newCryptoUser, untilReadable } from "./support/crypto.mjs";
+import { newSlidingClient, unknownPosition, untilRooms } from "./support/sliding.mjs";
 
 after(stopAll);
 
@@ -51,6 +52,88 @@ test("sliding: rooms of the range come with their names, and what is said in the
   const answer = await phone.sendTextMessage(rooms[2].id, "from the phone");
   await untilMessage(alice, rooms[2].id, answer.event_id);
   await untilMessage(phone, rooms[2].id, answer.event_id);
+});
+
+test("sliding: a room that the list does not reach is there once the client opens it", async () => {
+  const [alice, bob] = await Promise.all([newUser("alice"), newUser("bob")]);
+  const rooms = [];
+  for (let i = 0; i < 3; i++) {
+    const { room_id: id } = await alice.createRoom({ preset: "public_chat", name: unique(`room${i}`) });
+    await bob.joinRoom(id);
+    rooms.push(id);
+  }
+  const [opened, , newest] = rooms;
+  const before = await alice.sendTextMessage(opened, "before");
+  await alice.sendTextMessage(newest, "newest");
+  const phone = await newSlidingClient(bob, { to: 0 });
+  await untilRooms(phone, [newest]);
+  assert.equal(phone.getRoom(opened), null);
+
+  phone.sliding.modifyRoomSubscriptions(new Set([opened]));
+  await untilRooms(phone, [opened]);
+  await untilMessage(phone, opened, before.event_id);
+  const after = await alice.sendTextMessage(opened, "after");
+  await untilMessage(phone, opened, after.event_id);
+  phone.sliding.modifyRoomSubscriptions(new Set());
+  const last = await alice.sendTextMessage(newest, "the list goes on");
+  await untilMessage(phone, newest, last.event_id);
+  assert.deepEqual(messagesOf(phone.getRoom(opened)).map(e => e.getId()), [before.event_id, after.event_id]);
+});
+
+test("sliding: messages to the device come in order and once, and so do rooms, though the position is lost in between", async () => {
+  const [alice, bob] = await Promise.all([newUser("alice"), newUser("bob")]);
+  const { room_id: roomId } = await alice.createRoom({ preset: "public_chat", name: unique("lost") });
+  await bob.joinRoom(roomId);
+  const phone = await newSlidingClient(bob);
+  await untilRooms(phone, [roomId]);
+  const type = unique("org.example.ping"), got = [];
+  phone.on(sdk.ClientEvent.ToDeviceEvent, e => { if (e.getType() === type) got.push(e.getContent().n); });
+  let sent = 0;
+  const ping = async () => {
+    const n = sent++;
+    await alice.sendToDevice(type, new Map([[bob.getUserId(), new Map([[phone.getDeviceId(), { n }]])]]));
+  };
+  const untilPinged = () => until(phone, sdk.ClientEvent.ToDeviceEvent, () => got.length >= sent, `${sent} messages to the device`);
+
+  await ping();
+  await ping();
+  await untilPinged();
+  const before = await alice.sendTextMessage(roomId, "before");
+  await untilMessage(phone, roomId, before.event_id);
+  const refused = await phone.losePosition();
+  assert.equal(refused.errcode, "M_UNKNOWN_POS");
+  const after = await alice.sendTextMessage(roomId, "after");
+  await ping();
+  await untilPinged();
+  await untilMessage(phone, roomId, after.event_id);
+  assert.deepEqual(got, [0, 1, 2]);
+  assert.deepEqual(messagesOf(phone.getRoom(roomId)).map(e => e.getId()), [before.event_id, after.event_id]);
+  // And it goes on without being told everything again and again.
+  const type2 = unique("org.example.setting");
+  await bob.setAccountData(type2, { on: true });
+  await until(phone, [sdk.ClientEvent.AccountData, sdk.ClientEvent.Event], () => phone.getAccountData(type2)?.getContent().on, "account data after that");
+});
+
+test("sliding: a client that encrypts gets keys, and hears of devices that are new", async () => {
+  const [alice, bob] = await Promise.all([newCryptoUser("alice"), newUser("bob")]);
+  const phone = await anotherSlidingDevice(bob);
+  const roomId = await encryptedRoom(alice, [bob.getUserId()]);
+  await untilMembership(phone, roomId, "invite");
+  await phone.joinRoom(roomId);
+  await untilMembership(phone, roomId, "join");
+  await untilMember(alice, roomId, bob.getUserId(), "join");
+  const { event_id: first } = await alice.sendTextMessage(roomId, "for the phone");
+  assert.equal((await untilReadable(phone, roomId, first)).getContent().body, "for the phone");
+  const { event_id: second } = await phone.sendTextMessage(roomId, "from the phone");
+  await untilReadable(alice, roomId, second);
+
+  const tablet = await anotherDevice(alice, { knowing: false });
+  await untilMembership(tablet, roomId, "join");
+  const devices = async () => (await phone.getCrypto().getUserDeviceInfo([alice.getUserId()])).get(alice.getUserId());
+  await eventually(async () => (await devices())?.has(tablet.getDeviceId()), "the phone hears of the tablet");
+  const { event_id: third } = await phone.sendTextMessage(roomId, "for both");
+  await untilReadable(alice, roomId, third);
+  await untilReadable(tablet, roomId, third);
 });
 
 test("sliding: typing, receipts and account data come as extensions", async () => {
@@ -104,6 +187,6 @@ test("sliding: a position that the server does not know begins anew", async () =
   assert.equal(first.status, 200);
   assert.ok(first.body.rooms[roomId].initial);
   assert.deepEqual((await ask(first.body.pos)).body.rooms, {});
-  const unknown = await ask("s1_e1c999999v1");
+  const unknown = await ask(unknownPosition);
   assert.deepEqual([unknown.status, unknown.body.errcode], [400, "M_UNKNOWN_POS"]);
 });

@@ -1,40 +1,84 @@
-// Clients that wait for nothing while others talk:  node tests/Load/idle-polls.mjs [--polls 10000] [--users 500] [--events 40] [--seconds 60]
+// Clients that wait for nothing while others talk.
 import { setMaxListeners } from "node:events";
-import { call, inParallel, newUser, option, say, usage } from "./support/server.mjs";
+import { setTimeout as pause } from "node:timers/promises";
+import { cpu, memory, usage } from "./support/measure.mjs";
+import { options, progress, result } from "./support/options.mjs";
+import { newRoom, newUser, say, sync, useServer } from "./support/server.mjs";
+import { Population } from "./support/state.mjs";
 
-const polls = option("polls", 10_000), userCount = Math.min(option("users", 500), polls), perSecond = option("events", 40), seconds = option("seconds", 60);
-const users = await inParallel(16, Array.from({ length: userCount }, () => async () => {
+const asked = options("node tests/Load/idle-polls.mjs: what long polls cost that nothing concerns", {
+  polls: [10_000, "long polls, parked in four steps"],
+  users: [500, "accounts that poll"],
+  events: [40, "events a second, sent in a room of somebody else"],
+  seconds: [30, "how long each measurement takes"],
+  timeout: [180, "seconds that a poll waits; then the client asks again"],
+  width: [16, "requests at the same time while accounts are made"],
+});
+useServer(asked.url);
+const Steps = 4;
+const population = new Population(asked.state);
+const users = await population.list("idle", Math.min(asked.users, asked.polls), async () => {
   const user = await newUser("idle");
-  await call("POST", "/_matrix/client/v3/createRoom", { token: user.token, body: { preset: "private_chat" } });
-  const { next_batch: since } = (await call("GET", "/_matrix/client/v3/sync?timeout=0&set_presence=offline", { token: user.token })).json();
-  return { ...user, since };
-}));
-const talker = await newUser("talker");
-const { room_id: roomId } = (await call("POST", "/_matrix/client/v3/createRoom", { token: talker.token, body: {} })).json();
-const empty = usage();
+  await newRoom(user, { preset: "private_chat" });
+  return user;
+}, asked.width);
+const talker = await newUser("talker"), roomId = await newRoom(talker, {});
+progress("first syncs");
+for (const user of users) user.since = (await sync(user)).json().next_batch;
 
 const end = new AbortController();
 setMaxListeners(0, end.signal);
-let answered = 0, failed = 0;
-for (let i = 0; i < polls; i++) {
-  const user = users[i % users.length];
-  call("GET", `/_matrix/client/v3/sync?timeout=170000&set_presence=offline&since=${user.since}`, { token: user.token, signal: end.signal })
-    .then(() => answered++, error => { if (error.name !== "AbortError") failed++; });
-  if (i % 200 === 199) await new Promise(resolve => setTimeout(resolve, 50));
+let parked = 0, renewed = 0, answered = 0, failed = 0;
+async function park(user) {
+  parked++;
+  let { since } = user;
+  while (!end.signal.aborted) {
+    try {
+      const answer = (await sync(user, { since, timeout: asked.timeout * 1000, signal: end.signal })).json();
+      if (answer.rooms) answered++;
+      else renewed++;
+      since = answer.next_batch;
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      failed++;
+      progress(error.message);
+      await pause(1000);
+    }
+  }
 }
-await new Promise(resolve => setTimeout(resolve, 2000));
-const before = usage(), begun = performance.now();
-let sent = 0;
-while (performance.now() - begun < seconds * 1000) {
-  await say(talker, roomId, `${sent++}`);
-  const ahead = (sent / perSecond) * 1000 - (performance.now() - begun);
-  if (ahead > 0) await new Promise(resolve => setTimeout(resolve, ahead));
+
+/** CPU while somebody talks, or nobody. */
+async function measure(perSecond) {
+  const before = usage(asked.pids), begun = performance.now();
+  let sent = 0;
+  while (performance.now() - begun < asked.seconds * 1000) {
+    if (perSecond === 0) {
+      await pause(asked.seconds * 1000);
+      continue;
+    }
+    await say(talker, roomId, `${sent++}`);
+    const ahead = (sent / perSecond) * 1000 - (performance.now() - begun);
+    if (ahead > 0) await pause(ahead);
+  }
+  const after = usage(asked.pids), elapsed = performance.now() - begun;
+  const share = cpu(before, after, elapsed / 100);
+  result(asked, "idle-polls", {
+    polls: parked, users: users.length, events_per_s: Math.round(sent / elapsed * 1000), renewed, answered, failed,
+    ...(share && { cpu_percent: share.cpu_ms, sync_cpu_percent: share.sync_cpu_ms, infra_cpu_percent: share.infra_cpu_ms }), ...memory(after),
+  });
 }
-const after = usage(), elapsed = performance.now() - begun;
+
+await measure(0);
+await measure(asked.events);
+for (let step = 1; step <= Steps; step++) {
+  while (parked < asked.polls * step / Steps) {
+    void park(users[parked % users.length]);
+    if (parked % 200 === 0) await pause(50);
+  }
+  progress(`${parked} polls parked`);
+  await pause(2000);
+  if (step === Steps) await measure(0);
+  await measure(asked.events);
+}
 end.abort();
-console.log(`${polls} polls parked, ${answered} answered, ${failed} failed; ${sent} events in ${(elapsed / 1000).toFixed(1)} s`);
-if (before) {
-  console.log(`CPU: ${(((after.cpuMs - before.cpuMs) / elapsed) * 100).toFixed(2)} % of a core with the events, `
-    + `memory: ${before.residentMb.toFixed(0)} MB with the polls, ${empty.residentMb.toFixed(0)} MB before them`);
-}
-process.exit(failed === 0 ? 0 : 1);
+process.exit(failed === 0 && answered === 0 ? 0 : 1);

@@ -98,8 +98,8 @@ internal sealed class AnswerBuilder(
         if (reader.Request.IsInitial) reader.Members.Clear();
         foreach (var part in plan.Joined)
         {
-            foreach (var e in part.StateEvents) if (e.IsMember) reader.Members.Told(part.RoomId, e.StateKey!, e.Nid, plan.Now.Events);
-            foreach (var e in part.Timeline) if (e.IsMember) reader.Members.Told(part.RoomId, e.StateKey!, e.Nid, plan.Now.Events);
+            foreach (var e in part.StateEvents) if (e.IsMember) reader.Members.Told(part.RoomId, e.StateKey!, e.Nid, plan.Now.Events, reader.Version);
+            foreach (var e in part.Timeline) if (e.IsMember) reader.Members.Told(part.RoomId, e.StateKey!, e.Nid, plan.Now.Events, reader.Version);
         }
     }
 }

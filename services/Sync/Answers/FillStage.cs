@@ -69,7 +69,7 @@ internal sealed class FillStage(SyncState state, ISyncStore store)
         var since = reader.Request.Since?.Events ?? 0;
         foreach (var (userId, member) in part.LazyMembers)
         {
-            var isKnown = !part.IsFull && !part.Request.RedundantMembers && reader.Members.Knows(part.RoomId, userId, member.Nid, since);
+            var isKnown = !part.IsFull && !part.Request.RedundantMembers && reader.Members.Knows(part.RoomId, userId, member.Nid, since, reader.Version);
             if (!isKnown && told.Add(member.Nid)) part.State.Add(member);
         }
     }

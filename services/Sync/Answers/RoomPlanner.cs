@@ -123,7 +123,8 @@ internal ref partial struct RoomPlanner
     private readonly bool IsVisible(CachedEvent e)
     {
         if (own == Membership.Join) return true;
-        if (e.IsMember && e.StateKey == reader.User.Id && (e.Membership == Membership.Join || e.PrevMembership == Membership.Join)) return true;
+        if (e.IsMember && e.StateKey == reader.User.Id
+            && (e.Membership == Membership.Join || e.PrevMembership == Membership.Join || e is { Membership: Membership.Leave, PrevMembership: Membership.Invite })) return true;
         var visibility = Visibility(walk.Get(new StateKey(EventTypes.HistoryVisibility, "")).Event);
         if (e.IsState && e.Type == EventTypes.HistoryVisibility && e.StateKey == "")
         {

@@ -92,7 +92,7 @@ internal sealed partial class RoomStage(
             {
                 if (!state.Rooms.TryGetValue(own.RoomId, out var room) || room.Cache is not { } cache) continue;
                 if (TryDisplayName(cache, reader.User.Id, out var name, out _))
-                    own.Unread.Evaluate(events, cache, reader.User.Id, name, reader.User.AccountData.PushRules, upTo);
+                    own.Unread.Evaluate(events, cache, reader.User, name, reader.User.AccountData.PushRules, upTo);
             }
         }
     }
@@ -170,7 +170,7 @@ internal sealed partial class RoomStage(
                 needs.Unread.Add((own, from, cache.Floor));
                 return false;
             }
-            own.Unread.Evaluate(Between(cache, first, plan.Now.Events), cache, reader.User.Id, name, rules, plan.Now.Events);
+            own.Unread.Evaluate(Between(cache, first, plan.Now.Events), cache, reader.User, name, rules, plan.Now.Events);
         }
         part.Unread = own.Unread.Count(own, reader.Request.ThreadCounts);
         return true;

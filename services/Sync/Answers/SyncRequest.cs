@@ -43,6 +43,8 @@ internal sealed record Reader(SyncRequest Request, User User, Device Device)
 {
     /// <summary>Members that this client has been told already.</summary>
     public ToldMembers Members { get; init; } = Device.Members;
+    /// <summary>Version of the connection of sliding sync that the client comes with.</summary>
+    public long Version { get; init; }
 
     /// <summary>The same reader asking for a room in another way; null: as always.</summary>
     public Reader For(SyncRequest? request) => request is null ? this : this with { Request = request };

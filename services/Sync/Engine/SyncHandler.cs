@@ -32,6 +32,7 @@ internal sealed class SyncHandler(
         try
         {
             if (request.Since is { } acknowledged) await AcknowledgeAsync(user, device, request.DeviceId, acknowledged.ToDevice, ct);
+            if (request is { LazyMembers: true, Since: { } seen }) device.Members.Begin(seen.Events, version: 0);
             return await AnswerAsync(new Reader(request, user, device), form, timeout, started, ct);
         }
         finally

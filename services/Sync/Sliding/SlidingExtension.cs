@@ -28,6 +28,8 @@ internal abstract class SlidingExtension(ExtensionRequest request)
 /// <summary>What an extension may look at.</summary>
 internal sealed class ExtensionContext
 {
+    private HashSet<SelectedRoom>? initial;
+
     public required Reader Reader { get; init; }
     public required AnswerPlan Plan { get; init; }
     /// <summary>Null: the connection begins.</summary>
@@ -42,8 +44,9 @@ internal sealed class ExtensionContext
     public bool IsNew(ExtensionRequest request) =>
         Since is null || !Before.Extensions.TryGetValue(request.Name, out var scope) || scope != request.Scope;
 
-    /// <summary>The client may have missed something of the room, since it was not in its lists all the time.</summary>
-    public bool HasMissed(SelectedRoom room) => !Before.Rooms.TryGetValue(room.Own.RoomNid, out var sent) || !sent.IsLive;
+    /// <summary>The client may have missed something of the room, since it was not in its lists, or its user not in the room, all the time.</summary>
+    public bool HasMissed(SelectedRoom room) =>
+        !Before.Rooms.TryGetValue(room.Own.RoomNid, out var sent) || !sent.IsLive || (initial ??= [.. Told.Where(t => t.IsInitial).Select(t => t.Room)]).Contains(room);
 
     /// <summary>Rooms of the answer that the extension is about: in one of its lists, or subscribed to.</summary>
     public IEnumerable<SelectedRoom> RoomsOf(ExtensionRequest request)

@@ -31,7 +31,8 @@ internal sealed class SlidingHandler(
             {
                 ExactTimelineLimit = 0, Required = RequiredState.None, CountsUnread = false,
             };
-            var reader = new Reader(asked, user, device) { Members = connection.Told };
+            if (since is { } from) connection.Told.Begin(from.Events, connection.Version);
+            var reader = new Reader(asked, user, device) { Members = connection.Told, Version = connection.Version };
             return await AnswerAsync(reader, request, connection, timeout, started, ct);
         }
         finally
@@ -85,7 +86,7 @@ internal sealed class SlidingHandler(
     {
         if (connection.Version == 0 || !ReferenceEquals(answer.State, connection.State))
             connection = await connections.SaveAsync(connection, request.ConnId, answer.State, ct);
-        AnswerBuilder.RememberTold(answer.Plan, reader);
+        AnswerBuilder.RememberTold(answer.Plan, reader with { Version = connection.Version });
         var pos = answer.Plan.Now.ToToken().With(ConnectionLetter, connection.Nid).With(VersionLetter, connection.Version);
         var output = new PooledBuffer(answer.HasNews ? 8192 : 512);
         new SlidingWriter(output, answer, reader, request).Write(pos.ToString());

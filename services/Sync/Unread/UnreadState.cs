@@ -56,16 +56,18 @@ internal sealed class UnreadState
         }
     }
 
-    /// <summary>Evaluates further events, ascending, and notes that everything up to <paramref name="through"/> is done.</summary>
-    public void Evaluate(IEnumerable<CachedEvent> events, RoomCache room, string userId, string? displayName, PushRuleSet with, long through)
+    /// <summary>
+    /// Evaluates further events, ascending, and notes that everything up to <paramref name="through"/> is done. Synapse: who is ignored notifies nobody.
+    /// </summary>
+    public void Evaluate(IEnumerable<CachedEvent> events, RoomCache room, User user, string? displayName, PushRuleSet with, long through)
     {
         lock (gate)
         {
             if (!ReferenceEquals(rules, with)) return;
             foreach (var e in events)
             {
-                if (e.Position <= Through || e.Sender == userId || notices.Count >= MaxNotices) continue;
-                var outcome = e.Push(room).For(with, userId, displayName);
+                if (e.Position <= Through || e.Sender == user.Id || user.AccountData.Ignored.Contains(e.Sender) || notices.Count >= MaxNotices) continue;
+                var outcome = e.Push(room).For(with, user.Id, displayName);
                 if (outcome.Notify) notices.Add(new Notice(e.Position, ThreadOf(e), outcome.Highlight));
             }
             Through = Math.Max(Through, through);

@@ -1,6 +1,7 @@
 // Clients that encrypt, with the crypto that real ones use.
 import { CryptoEvent, VerificationPhase, VerificationRequestEvent, VerifierEvent } from "matrix-js-sdk/lib/crypto-api/index.js";
 import { baseUrl, newUser, logInAgain, sdk, until } from "./client.mjs";
+import { newSlidingClient } from "./sliding.mjs";
 
 export { CryptoEvent };
 export const megolm = "m.megolm.v1.aes-sha2";
@@ -46,6 +47,12 @@ export async function newCryptoUser(prefix) {
 export async function anotherDevice(client, { knowing = true } = {}) {
   const crypto = encryption(knowing ? client.secret : {});
   return remember(await logInAgain(client, { crypto }), crypto);
+}
+
+/** Another device of the same user, which uses sliding sync. */
+export async function anotherSlidingDevice(client) {
+  const crypto = encryption({});
+  return remember(await newSlidingClient(client, { crypto }), crypto);
 }
 
 /** Cross-signing, secret storage and key backup, as a client sets them up for a new user. */

@@ -279,6 +279,7 @@ public sealed class JoinedRoomTests(SyncFixture fixture) : IClassFixture<SyncFix
         await bob.SetAsync(room, "m.room.topic", new { topic = "but sees that" });
         var part = (await alice.SyncUntilAsync(since, a => a.Joined(room) is not null)).Joined(room)!;
         Assert.Equal(["m.room.topic"], part.Bodies);
+        Assert.Equal(0, part.Unread);
         var other = await bob.CreateRoomAsync();
         await bob.InviteAsync(other, alice);
         Assert.Null((await alice.SyncAsync()).Invited(other));

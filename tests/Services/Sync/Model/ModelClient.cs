@@ -40,6 +40,7 @@ internal abstract class ModelClient(SyncUser user, ModelWorld world, Random rand
         public long ReceiptsSince { get; set; }
         /// <summary>Events of the first answer with the room: their receipts are needed.</summary>
         public HashSet<string> Shown { get; set; } = [];
+        public long ShownUpTo { get; set; }
         public int? JoinedCount { get; set; }
         public (int Notifications, int Highlights)? Unread { get; set; }
     }

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using Matrix.Replication;
 using Matrix.ServiceTests.Hosting;
-using Matrix.Storage.Streams;
 using Matrix.Sync.Engine;
 using Microsoft.Extensions.DependencyInjection;
 

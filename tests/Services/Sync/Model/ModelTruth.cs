@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Matrix.Events;
 using Matrix.Primitives;
 using Matrix.Rooms;
 using Matrix.Storage.Events;
@@ -90,7 +89,7 @@ internal sealed class ModelTruth
     public HashSet<string> Contacts(SyncUser user) => [user.Id, .. JoinedRooms(user).SelectMany(r => Rooms[r].Joined)];
 
     /// <summary>Messages of others after what he has read, by the default rules: all, and those that mention him.</summary>
-    public (int Notifications, int Highlights) Unread(string roomId, SyncUser user)
+    public (int Notifications, int Highlights) Unread(string roomId, SyncUser user, string? ignored)
     {
         var room = Rooms[roomId];
         var own = room.Receipts.Where(r => r.User == user.Id && r.Type is "m.read" or "m.read.private").ToList();
@@ -98,7 +97,7 @@ internal sealed class ModelTruth
         var joined = room.Timeline.FindLast(e => e.Pdu.Type == "m.room.member" && e.Pdu.StateKey == user.Id)!.Position!.Value;
         var floor = Math.Max(joined, ReadUpTo(""));
         var (all, loud) = (0, 0);
-        foreach (var e in room.Timeline.Where(e => e.Position > floor && e.Pdu.Type == "m.room.message" && e.Pdu.Sender != user.Id))
+        foreach (var e in room.Timeline.Where(e => e.Position > floor && e.Pdu.Type == "m.room.message" && e.Pdu.Sender != user.Id && e.Pdu.Sender != ignored))
         {
             var content = JsonDocument.Parse(e.Pdu.Json).RootElement.GetProperty("content");
             if (e.Position <= ReadUpTo(content.At("m.relates_to", "event_id")?.GetString() ?? "main")) continue;

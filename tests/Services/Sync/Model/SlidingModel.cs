@@ -107,6 +107,7 @@ internal sealed class SlidingModel(SyncUser user, ModelWorld world, Random rando
         if (part.IsInitial)
         {
             room.ReceiptsSince = token.Receipts!.Value;
+            room.ShownUpTo = room.ReceiptsSince;
             room.Shown = [.. part.Timeline.Select(e => e.Text("event_id"))];
         }
         if (part.Limited || part.Json.TryGetProperty("unstable_expanded_timeline", out _))
