@@ -31,15 +31,18 @@ using Matrix.ClientApi.Typing;
 using Matrix.ClientApi.Uia;
 using Matrix.ClientApi.Versions;
 using Matrix.ClientApi.Voip;
+using Matrix.FederationClient;
 using Matrix.FederationClient.DeviceKeys;
 using Matrix.Replication;
 using Matrix.Rooms;
 using Matrix.Rooms.Aggregations;
+using Matrix.Rooms.Spaces;
 using Matrix.Rooms.Writing;
 using Matrix.ServiceDefaults;
 using Matrix.Storage.AccountData;
 using Matrix.Storage.Accounts;
 using Matrix.Storage.Events;
+using Matrix.Storage.Federation;
 using Matrix.Storage.Keys;
 using Matrix.Storage.Push;
 using Matrix.Storage.Pushers;
@@ -88,7 +91,10 @@ public static class ClientApiService
         services.AddSingleton<RoomPager>();
         services.AddSingleton<ChildrenPager>();
         services.AddSingleton<RoomSnapshotReader>();
-        services.AddSingleton<RoomSummaries>();
+        services.AddFederationClient(p => ClientOptions(p.GetRequiredService<HomeserverConfig>()));
+        services.TryAddSingleton<ServerMembers>();
+        services.TryAddSingleton<RoomSummaries>();
+        services.AddSingleton<RemoteSpaces>();
         services.AddSingleton<MessageSearch>();
         services.AddSingleton<SearchSurroundings>();
         services.AddSingleton<SpaceTree>();
@@ -114,6 +120,15 @@ public static class ClientApiService
         return new EventVisibility(
             p.GetRequiredService<StateReader>(), p.GetRequiredService<RoomReader>(), p.GetRequiredService<EventReader>(), retention, p.GetRequiredService<TimeProvider>());
     }
+
+    private static FederationClientOptions ClientOptions(HomeserverConfig config) => new()
+    {
+        VerifyCertificates = config.FederationVerifyCertificates,
+        CustomCaFiles = config.FederationCustomCaList,
+        IpRangeBlacklist = config.IpRangeBlacklist,
+        IpRangeWhitelist = config.IpRangeWhitelist,
+        DomainWhitelist = config.FederationDomainWhitelist,
+    };
 
     private static void AddStores(IServiceCollection services)
     {

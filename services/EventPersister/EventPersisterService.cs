@@ -4,11 +4,13 @@ using Matrix.EventPersister.Commit;
 using Matrix.EventPersister.Ingest;
 using Matrix.EventPersister.Delayed;
 using Matrix.EventPersister.Membership;
+using Matrix.EventPersister.Policy;
 using Matrix.EventPersister.Profiles;
 using Matrix.EventPersister.Rooms;
 using Matrix.EventPersister.Rpc;
 using Matrix.EventPersister.Sending;
 using Matrix.EventPersister.State;
+using Matrix.EventPersister.ThirdParty;
 using Matrix.FederationClient;
 using Matrix.Replication;
 using Matrix.Rooms.Ingest;
@@ -19,6 +21,7 @@ using Matrix.Storage;
 using Matrix.Storage.AccountData;
 using Matrix.Storage.DelayedEvents;
 using Matrix.Storage.Events;
+using Matrix.Storage.Federation;
 using Matrix.Storage.Profiles;
 using Matrix.Storage.Relations;
 using Matrix.Storage.Rooms;
@@ -50,11 +53,13 @@ public static class EventPersisterService
         });
         services.AddSingleton<RoomStorage>();
         services.AddSingleton<DatabaseTruth>();
+        services.TryAddSingleton<ServerMembers>();
+        services.AddSingleton<PolicyGate>();
         services.AddSingleton<GroupCommitter>();
         services.AddHostedService(p => p.GetRequiredService<GroupCommitter>());
         services.AddSingleton(p => new ActorTools(
             p.GetRequiredService<RoomStorage>(), p.GetRequiredService<ServerIdentity>(), p.GetRequiredService<GroupCommitter>(),
-            p.GetRequiredService<DatabaseTruth>(), p.GetRequiredService<TimeProvider>(), p.GetRequiredService<ILogger<RoomActor>>()));
+            p.GetRequiredService<DatabaseTruth>(), p.GetRequiredService<PolicyGate>(), p.GetRequiredService<TimeProvider>(), p.GetRequiredService<ILogger<RoomActor>>()));
         services.AddSingleton<RoomActors>();
         services.AddSingleton<IStreamConsumer>(p => p.GetRequiredService<RoomActors>());
         services.AddSingleton<ProfileCache>();
@@ -63,6 +68,7 @@ public static class EventPersisterService
         services.AddSingleton<RoomAddresses>();
         services.AddSingleton<MembershipChanges>();
         services.AddSingleton<GuestRemoval>();
+        services.AddThirdPartyInvites();
         services.AddSingleton<ContentRules>();
         services.TryAddSingleton<RelationReader>();
         services.AddSingleton<RelationRules>();

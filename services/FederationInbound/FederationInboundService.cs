@@ -3,13 +3,17 @@ using Matrix.FederationInbound.Authentication;
 using Matrix.FederationInbound.Keys;
 using Matrix.FederationInbound.Queries;
 using Matrix.FederationInbound.Rooms;
+using Matrix.FederationInbound.ThirdParty;
 using Matrix.FederationInbound.Transactions;
 using Matrix.Rooms.Ingest;
+using Matrix.Rooms.Spaces;
+using Matrix.Rooms.Writing;
 using Matrix.ServiceDefaults;
 using Matrix.Storage.Directory;
 using Matrix.Storage.Events;
 using Matrix.Storage.Federation;
 using Matrix.Storage.Rooms;
+using Matrix.Storage.Spaces;
 using Matrix.Web.Auth;
 using Matrix.Web.Routing;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -35,7 +39,12 @@ public static class FederationInboundService
         services.TryAddSingleton<EventGraphReader>();
         services.TryAddSingleton<ServerMembers>();
         services.TryAddSingleton<InboundStore>();
+        services.TryAddSingleton<EventTimes>();
+        services.TryAddSingleton<RoomFactsReader>();
+        services.TryAddSingleton<RoomSummaries>();
         services.AddRemotePduIngest();
+        services.AddRemoteRoomWriter();
+        services.AddSingleton<BindingNotices>();
         services.AddSingleton<RoomAccess>();
         services.AddSingleton<RoomHistory>();
         services.AddSingleton<TransactionIntake>();
@@ -59,7 +68,10 @@ public static class FederationInboundService
         routes.MapKeys();
         routes.MapQueries();
         routes.MapHistory();
+        routes.MapSpaces();
+        routes.MapTimestampToEvent();
         routes.MapTransactions();
+        routes.MapBindings();
         return endpoints;
     }
 }

@@ -4,7 +4,10 @@ using Matrix.ClientApi.Consent;
 using Matrix.ClientApi.Mail;
 using Matrix.ClientApi.ThirdPartyIds;
 using Matrix.ClientApi.Uia;
+using Matrix.FederationClient.Identity;
+using Matrix.FederationClient.Outbound;
 using Matrix.Rooms.Writing;
+using Matrix.ServiceDefaults;
 using Matrix.Storage.Accounts;
 using Matrix.Web.AppServices;
 using Matrix.Web.RateLimits;
@@ -63,6 +66,11 @@ internal static class AccountServices
         services.TryAddSingleton<IMailer, SmtpMailer>();
         services.AddSingleton<MailTemplates>();
         services.AddSingleton<MsisdnDelegate>();
+        services.TryAddSingleton(p =>
+        {
+            var config = p.GetRequiredService<HomeserverConfig>();
+            return new IdentityHttp(new IpRangeList(config.IpRangeBlacklist, config.IpRangeWhitelist), config.OutboundVerifyCertificates);
+        });
         services.AddSingleton<IdentityServers>();
         services.AddSingleton<ThreepidProofs>();
         services.AddSingleton<ThreepidRules>();

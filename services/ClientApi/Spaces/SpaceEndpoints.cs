@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using Matrix.Events;
 using Matrix.Primitives;
+using Matrix.Rooms.Spaces;
 using Matrix.Storage.Rooms;
 using Matrix.Web.Auth;
 using Matrix.Web.Json;
@@ -39,53 +40,49 @@ internal static class SpaceEndpoints
         {
             w.WriteStartArray("rooms"u8);
             foreach (var room in rooms.Skip(page.Offset).Take(take))
-            {
-                w.WriteStartObject();
-                room.Summary.Write(w);
-                w.WriteStartArray("children_state"u8);
-                foreach (var child in room.Children)
-                {
-                    w.WriteStartObject();
-                    w.WriteString("type"u8, child.Pdu.Type);
-                    w.WriteString("state_key"u8, child.Pdu.StateKey);
-                    w.WritePropertyName("content"u8);
-                    w.WriteRawValue(child.Pdu.Content.Span, skipInputValidation: true);
-                    w.WriteString("sender"u8, child.Pdu.Sender);
-                    w.WriteNumber("origin_server_ts"u8, child.Pdu.OriginServerTs);
-                    w.WriteEndObject();
-                }
-                w.WriteEndArray();
-                w.WriteEndObject();
-            }
+                room.Write(w);
             w.WriteEndArray();
             if (page.Offset + take < rooms.Count) w.WriteString("next_batch"u8, (page with { Offset = page.Offset + take }).ToString());
         });
     }
 
     private static Task<IResult> GetSummary(
-        string roomIdOrAlias, Requester? requester, RoomSummaries summaries, RoomReader rooms, CancellationToken ct) =>
-        SummaryAsync(roomIdOrAlias, requester, summaries, rooms, unstable: false, ct);
+        string roomIdOrAlias, string[] via, Requester? requester, RoomSummaries summaries, RemoteSpaces remote, RoomReader rooms, CancellationToken ct) =>
+        SummaryAsync(roomIdOrAlias, via, requester, summaries, remote, rooms, unstable: false, ct);
 
     private static Task<IResult> GetUnstableSummary(
-        string roomIdOrAlias, Requester? requester, RoomSummaries summaries, RoomReader rooms, CancellationToken ct) =>
-        SummaryAsync(roomIdOrAlias, requester, summaries, rooms, unstable: true, ct);
+        string roomIdOrAlias, string[] via, Requester? requester, RoomSummaries summaries, RemoteSpaces remote, RoomReader rooms, CancellationToken ct) =>
+        SummaryAsync(roomIdOrAlias, via, requester, summaries, remote, rooms, unstable: true, ct);
+
+    /// <summary>Null: nobody knows the room, or the user (null: anybody) may not know of it.</summary>
+    private static async Task<RoomSummary?> FindAsync(
+        string roomId, string[] via, string? userId, RoomSummaries summaries, RemoteSpaces remote, CancellationToken ct)
+    {
+        var known = await summaries.OfAsync([roomId], userId, ct);
+        // Nobody without an account has this server ask others.
+        if (!known.Exists(r => r.HasState) && userId is not null && await remote.FindAsync(roomId, [.. via, .. SpaceTree.ServersOf(roomId)], suggestedOnly: false, ct) is { } space)
+            known = [space.Room.Summary.For(known.FirstOrDefault()?.Membership)];
+        return (await summaries.VisibleAsync(known, userId, ct)).FirstOrDefault();
+    }
 
     private static async Task<IResult> SummaryAsync(
-        string roomIdOrAlias, Requester? requester, RoomSummaries summaries, RoomReader rooms, bool unstable, CancellationToken ct)
+        string roomIdOrAlias, string[] via, Requester? requester, RoomSummaries summaries, RemoteSpaces remote, RoomReader rooms, bool unstable, CancellationToken ct)
     {
         string? roomId = null;
         if (RoomId.TryParse(roomIdOrAlias, null, out var id)) roomId = id.Value;
         else if (RoomAlias.TryParse(roomIdOrAlias, null, out var alias)) roomId = await rooms.AliasAsync(alias.Value, ct);
         else throw MatrixError.InvalidParam($"{roomIdOrAlias} was not legal room ID or room alias").AsException();
-        var summary = roomId is null ? null : (await summaries.VisibleAsync([roomId], requester?.UserId.Value, ct)).FirstOrDefault();
-        if (summary is null) throw MatrixError.NotFound("Room not found.").AsException();
+        var summary = (roomId is null ? null : await FindAsync(roomId, via, requester?.UserId.Value, summaries, remote, ct)) ?? throw MatrixError.NotFound("Room not found.").AsException();
         return MatrixResults.Object(w =>
         {
             summary.Write(w);
-            if (requester is not null) w.WriteString("membership"u8, summary.Facts.Membership ?? Memberships.Leave);
+            if (requester is not null) w.WriteString("membership"u8, summary.Membership ?? Memberships.Leave);
             if (!unstable) return;
-            w.WriteString("im.nheko.summary.room_version"u8, summary.Facts.Version.Id);
-            w.WriteString("im.nheko.summary.version"u8, summary.Facts.Version.Id);
+            if (summary.VersionId is { } version)
+            {
+                w.WriteString("im.nheko.summary.room_version"u8, version);
+                w.WriteString("im.nheko.summary.version"u8, version);
+            }
             if (summary.Encryption is not null) w.WriteString("im.nheko.summary.encryption"u8, summary.Encryption);
         });
     }

@@ -1,29 +1,22 @@
 using System.Buffers;
 using System.Net;
-using System.Net.Http.Headers;
 using System.Text.Json;
 using Matrix.Crypto;
-using Matrix.FederationClient.Outbound;
+using Matrix.FederationClient.Identity;
 using Matrix.FederationClient.Signing;
 using Matrix.Primitives;
-using Matrix.ServiceDefaults;
 using Matrix.Storage.Accounts;
 using Matrix.Web.Json;
 
 namespace Matrix.ClientApi.ThirdPartyIds;
 
 /// <summary>Identity servers, whose names users choose: guarded. Spec: identity-service-api/#establishing-associations</summary>
-internal sealed partial class IdentityServers(ThreepidStore store, ServerIdentity identity, HomeserverConfig config, ILogger<IdentityServers> log) : IDisposable
+internal sealed partial class IdentityServers(ThreepidStore store, ServerIdentity identity, IdentityHttp http, ILogger<IdentityServers> log)
 {
-    private const int MaxAnswer = 64 * 1024;
-    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(10);
-    private readonly HttpMessageInvoker http =
-        new(GuardedHttp.CreateHandler(new IpRangeList(config.IpRangeBlacklist, config.IpRangeWhitelist), config.OutboundVerifyCertificates, []));
-
     /// <summary>Binds what a session at the identity server has proved to the user.</summary>
     public async Task AssociateAsync(UserId user, string server, string? accessToken, string sid, string secret, CancellationToken ct)
     {
-        Check(server);
+        IdentityHttp.CheckName(server);
         var body = Json(w =>
         {
             w.WriteString("sid", sid);
@@ -32,7 +25,7 @@ internal sealed partial class IdentityServers(ThreepidStore store, ServerIdentit
         });
         // Synapse: without a token the first version of the API is spoken.
         var path = accessToken is null ? "/_matrix/identity/api/v1/3pid/bind" : "/_matrix/identity/v2/3pid/bind";
-        var (status, bytes) = await SendAsync(server, path, body, accessToken is null ? null : $"Bearer {accessToken}", ct);
+        var (status, bytes) = await http.PostAsync(server, path, body, accessToken is null ? null : $"Bearer {accessToken}", ct);
         if (status != HttpStatusCode.OK || bytes is null)
             throw MatrixError.Unknown(400, "The identity server did not bind the address.").AsException();
         var answer = new JsonBody(bytes).AsObject();
@@ -43,7 +36,7 @@ internal sealed partial class IdentityServers(ThreepidStore store, ServerIdentit
     /// <summary>Takes bindings back: at one server, or at all where this server made them. False: one of them does not know how to.</summary>
     public async Task<bool> UnbindAsync(UserId user, string medium, string address, string? server, CancellationToken ct)
     {
-        if (server is not null) Check(server);
+        if (server is not null) IdentityHttp.CheckName(server);
         var servers = server is null ? await store.BindingsAsync(user.Value, medium, address, ct) : [server];
         // Nobody knows of a binding: nothing could be taken back.
         if (servers.Count == 0) return false;
@@ -83,34 +76,11 @@ internal sealed partial class IdentityServers(ThreepidStore store, ServerIdentit
             w.WriteEndObject();
         });
         // The homeserver speaks for its user, as in a request between servers.
-        var (status, _) = await SendAsync(server, Path, body, XMatrix.Sign(identity, server, "POST", Path, body).ToString(), ct);
+        var (status, _) = await http.PostAsync(server, Path, body, XMatrix.Sign(identity, server, "POST", Path, body).ToString(), ct);
         if (status is HttpStatusCode.BadRequest or HttpStatusCode.NotFound or HttpStatusCode.NotImplemented) return false;
         if (status != HttpStatusCode.OK) throw MatrixError.Unknown(502, "Failed to contact identity server").AsException();
         await store.ForgetBindingAsync(user.Value, medium, address, server, ct);
         return true;
-    }
-
-    private static void Check(string server)
-    {
-        if (!ServerName.TryParse(server, null, out _)) throw MatrixError.InvalidParam("id_server must be a valid hostname with optional port and no other URL components").AsException();
-    }
-
-    private async Task<(HttpStatusCode Status, byte[]? Body)> SendAsync(string server, string path, ReadOnlyMemory<byte> body, string? authorization, CancellationToken ct)
-    {
-        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(ct);
-        timeout.CancelAfter(Timeout);
-        try
-        {
-            using var request = new HttpRequestMessage(HttpMethod.Post, $"https://{server}{path}");
-            request.Content = new ReadOnlyMemoryContent(body) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } };
-            if (authorization is not null) request.Headers.TryAddWithoutValidation("Authorization", authorization);
-            using var response = await http.SendAsync(request, timeout.Token);
-            return (response.StatusCode, await GuardedHttp.ReadBoundedAsync(response.Content, MaxAnswer, timeout.Token));
-        }
-        catch (Exception e) when (e is HttpRequestException or IOException || (e is OperationCanceledException && !ct.IsCancellationRequested))
-        {
-            throw MatrixError.Unknown(500, "Failed to contact identity server").AsException();
-        }
     }
 
     private static ReadOnlyMemory<byte> Json(Action<Utf8JsonWriter> members)
@@ -124,8 +94,6 @@ internal sealed partial class IdentityServers(ThreepidStore store, ServerIdentit
         }
         return buffer.WrittenMemory;
     }
-
-    public void Dispose() => http.Dispose();
 
     [LoggerMessage(4021, LogLevel.Warning, "An address of {User} could not be unbound at {Server}")]
     private static partial void LogNotUnbound(ILogger log, Exception e, string user, string server);

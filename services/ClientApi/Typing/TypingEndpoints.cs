@@ -27,7 +27,7 @@ internal static class TypingEndpoints
         if (await rooms.MembershipAsync(roomId.Value, userId.Value, ct) is not { Membership: "join" })
             throw MatrixError.Forbidden("You are not joined to the room.").AsException();
         var row = new TypingRow(userId.Value, typing, typing ? clock.GetUtcNow().ToUnixTimeMilliseconds() + timeout : 0);
-        await publisher.PublishEphemeralAsync(Replication.Streams.Typing, roomId.Value, row.Encode(), ct);
+        await publisher.PublishEphemeralAsync(Replication.Streams.Typing, TypingRow.Key(roomId.Value, userId.Value), row.Encode(), ct);
         return MatrixResults.Empty;
     }
 }

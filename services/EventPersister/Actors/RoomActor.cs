@@ -1,6 +1,7 @@
 using System.Threading.Channels;
 using Matrix.Crypto;
 using Matrix.EventPersister.Commit;
+using Matrix.EventPersister.Policy;
 using Matrix.Events;
 using Matrix.Primitives;
 using Matrix.Storage.Events;
@@ -8,7 +9,7 @@ using Matrix.Storage.Events;
 namespace Matrix.EventPersister.Actors;
 
 /// <summary>What every actor works with.</summary>
-internal sealed record ActorTools(RoomStorage Storage, ServerIdentity Server, GroupCommitter Committer, DatabaseTruth Truth, TimeProvider Clock, ILogger Log);
+internal sealed record ActorTools(RoomStorage Storage, ServerIdentity Server, GroupCommitter Committer, DatabaseTruth Truth, PolicyGate Policy, TimeProvider Clock, ILogger Log);
 
 /// <summary>
 /// The one place of this process where a room changes: takes what is queued, builds a chain of events, hands it to the committer and waits. Other
@@ -122,7 +123,7 @@ internal sealed partial class RoomActor(string roomId, ActorTools tools)
             var fresh = room is null;
             if (room is null && !await LoadAsync(commands)) return;
             room!.Trim();
-            var turn = new RoomTurn(room, tools.Storage, tools.Server, tools.Clock);
+            var turn = new RoomTurn(room, tools.Storage, tools.Server, tools.Clock, tools.Policy);
             var replies = await RunAllAsync(turn, commands);
             if (turn.Events.Count == 0)
             {

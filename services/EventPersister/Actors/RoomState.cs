@@ -1,4 +1,5 @@
 using Matrix.EventPersister.Ingest;
+using Matrix.EventPersister.Policy;
 using Matrix.Events;
 using Matrix.Storage.Rooms;
 
@@ -17,7 +18,7 @@ internal sealed class RoomState : IStateView
     public static readonly StateKey[] CoreKeys =
     [
         new(EventTypes.Create, ""), new(EventTypes.PowerLevels, ""), new(EventTypes.JoinRules, ""), new(EventTypes.HistoryVisibility, ""),
-        new(EventTypes.GuestAccess, ""),
+        new(EventTypes.GuestAccess, ""), RoomPolicy.StateKey,
     ];
 
     private readonly Dictionary<StateKey, StateEntry?> entries = [];
@@ -53,6 +54,9 @@ internal sealed class RoomState : IStateView
     public RoomGraph? Graph { get; set; }
     /// <summary>Snapshots that were resolved (their nids, joined) to the snapshot of the result.</summary>
     public Dictionary<string, long> Resolved { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Ticks of the clock when the room's policy server gave no answer; 0: it did, or was not asked.</summary>
+    public long PolicyAwaySince { get; set; }
 
     /// <summary>Keys that were asked for and not loaded since <see cref="ForgetMisses"/>; null: none.</summary>
     public List<StateKey>? Misses { get; private set; }

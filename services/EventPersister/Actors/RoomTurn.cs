@@ -1,5 +1,6 @@
 using Matrix.Crypto;
 using Matrix.EventPersister.Ingest;
+using Matrix.EventPersister.Policy;
 using Matrix.Events;
 using Matrix.Primitives;
 using Matrix.Storage.Events;
@@ -31,7 +32,7 @@ internal readonly record struct Appended(NewEvent? Event, string? ExistingId, Ma
 /// What an actor builds between two commits: a chain of events on top of the room, each authorised by the state before it. Refused commands are
 /// rolled back to their mark.
 /// </summary>
-internal sealed partial class RoomTurn(RoomState room, RoomStorage storage, ServerIdentity server, TimeProvider clock)
+internal sealed partial class RoomTurn(RoomState room, RoomStorage storage, ServerIdentity server, TimeProvider clock, PolicyGate? policy = null)
 {
     /// <summary>Synapse: no more extremities than this are joined by one event.</summary>
     private const int MaxPrevEvents = 10;
@@ -50,6 +51,8 @@ internal sealed partial class RoomTurn(RoomState room, RoomStorage storage, Serv
 
     public RoomState Room => room;
     public RoomStorage Storage => storage;
+    /// <summary>Null: a room that nobody else is in yet.</summary>
+    public PolicyGate? Policy => policy;
     public ServerIdentity Server => server;
     public IReadOnlyList<NewEvent> Events => ingest?.Events ?? events;
     public long NowMs => clock.GetUtcNow().ToUnixTimeMilliseconds();
@@ -122,6 +125,11 @@ internal sealed partial class RoomTurn(RoomState room, RoomStorage storage, Serv
             return fault.TooLarge ? MatrixError.TooLarge(fault.Reason) : MatrixError.BadJson(fault.Reason);
         var verdict = await CheckAsync(pdu!, ct);
         if (!verdict.Allowed) return MatrixError.Forbidden(verdict.Reason ?? "Not allowed.");
+        if (policy is not null && await HasPolicyAsync(ct))
+        {
+            (pdu, var refusal) = await policy.SignAsync(room, pdu!, ct);
+            if (refusal is not null) return refusal;
+        }
 
         var e = new NewEvent
         {
@@ -132,6 +140,14 @@ internal sealed partial class RoomTurn(RoomState room, RoomStorage storage, Serv
         };
         Apply(e, stateKey, intent);
         return new Appended(e, null, null);
+    }
+
+    private ValueTask<bool> HasPolicyAsync(CancellationToken ct)
+    {
+        if (room.TryGetEntry(RoomPolicy.StateKey, out var entry)) return ValueTask.FromResult(entry is not null);
+        return ReadAsync();
+
+        async ValueTask<bool> ReadAsync() => await GetAsync(RoomPolicy.StateKey, ct) is not null;
     }
 
     private void Apply(NewEvent e, StateKey? stateKey, in EventIntent intent)

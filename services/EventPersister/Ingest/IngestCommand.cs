@@ -25,7 +25,7 @@ internal sealed class IngestCommand(IngestMode mode, IReadOnlyList<IncomingPdu> 
 
     public override async ValueTask<RoomReply> RunAsync(RoomTurn turn, CancellationToken ct)
     {
-        var ingest = new IngestTurn(turn.Room, turn.Storage, turn.Server, turn.NowMs, mode);
+        var ingest = new IngestTurn(turn.Room, turn.Storage, turn.Server, turn.NowMs, mode, turn.Policy);
         turn.Take(ingest);
         Verdicts = await ingest.RunAsync(pdus, ct);
         string? last = null;

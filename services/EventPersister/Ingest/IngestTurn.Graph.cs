@@ -1,4 +1,5 @@
 using Matrix.EventPersister.Actors;
+using Matrix.EventPersister.Policy;
 using Matrix.Events;
 using Matrix.Rooms.Ingest;
 using Matrix.Storage.Events;
@@ -44,6 +45,8 @@ internal sealed partial class IngestTurn
             var now = await CheckAtAsync(e, states.Current, ct);
             if (!now.Allowed) (isSoftFailed, verdict) = (true, now);
         }
+        if (verdict.Allowed && mode == IngestMode.Live && RoomPolicy.Concerns(e) && await PolicyAsync(ct) is { } policy && !policy.IsRecommended(e, server.Ed25519))
+            (isSoftFailed, verdict) = (true, AuthVerdict.Reject($"The room's policy server {policy.Server} does not recommend it."));
         var flags = isSoftFailed ? EventFlags.SoftFailed : verdict.Allowed ? EventFlags.None : EventFlags.Rejected;
         var replacedNid = e.IsState ? states.At(before, KeyOf(e)!.Value) : 0;
         if (replacedNid != 0) await StoredAsync([replacedNid], ct);

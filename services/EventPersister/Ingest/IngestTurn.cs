@@ -1,5 +1,6 @@
 using Matrix.Crypto;
 using Matrix.EventPersister.Actors;
+using Matrix.EventPersister.Policy;
 using Matrix.Events;
 using Matrix.Rooms.Ingest;
 using Matrix.Storage.Events;
@@ -8,10 +9,11 @@ using Matrix.Storage.Rooms;
 namespace Matrix.EventPersister.Ingest;
 
 /// <summary>
-/// What an actor makes of events of other servers between two commits: each is judged by its auth events, by the state before it and by the current
-/// state, and takes its place in the graph. Parents come before children. Spec: server-server-api/#checks-performed-on-receipt-of-a-pdu, 4 to 6
+/// What an actor makes of events of other servers between two commits: each is judged by its auth events, by the state before it, by the current
+/// state and by the room's policy server, and takes its place in the graph. Parents come before children. Spec:
+/// server-server-api/#checks-performed-on-receipt-of-a-pdu, 4 to 7
 /// </summary>
-internal sealed partial class IngestTurn(RoomState room, RoomStorage storage, ServerIdentity server, long nowMs, IngestMode mode) : INewEvents
+internal sealed partial class IngestTurn(RoomState room, RoomStorage storage, ServerIdentity server, long nowMs, IngestMode mode, PolicyGate? policy) : INewEvents
 {
     private readonly BranchStates states = new(room, storage);
     private readonly List<NewEvent> events = [];
@@ -33,6 +35,7 @@ internal sealed partial class IngestTurn(RoomState room, RoomStorage storage, Se
     public async ValueTask<IReadOnlyList<IngestedPdu>> RunAsync(IReadOnlyList<IncomingPdu> pdus, CancellationToken ct)
     {
         await LoadAsync(pdus, ct);
+        pdus = await RecommendedAsync(pdus, ct);
         var verdicts = new IngestedPdu[pdus.Count];
         for (var i = 0; i < verdicts.Length; i++)
         {

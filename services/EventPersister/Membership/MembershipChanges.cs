@@ -3,7 +3,9 @@ using Matrix.Crypto;
 using Matrix.EventPersister.Actors;
 using Matrix.EventPersister.Profiles;
 using Matrix.EventPersister.Rooms;
+using Matrix.EventPersister.ThirdParty;
 using Matrix.Primitives;
+using Matrix.Rooms.Writing;
 using Matrix.Storage.Rooms;
 using Matrix.Web.Auth;
 using Matrix.Web.Json;
@@ -12,7 +14,8 @@ namespace Matrix.EventPersister.Membership;
 
 /// <summary>Changes memberships on behalf of users of this server.</summary>
 internal sealed partial class MembershipChanges(
-    RoomActors actors, ProfileCache profiles, ServerIdentity server, RoomBlocks blocks, RoomSuccession succession, ILogger<MembershipChanges> log)
+    RoomActors actors, ProfileCache profiles, ServerIdentity server, RoomBlocks blocks, RoomSuccession succession, ThirdPartyExchange exchange,
+    ILogger<MembershipChanges> log)
 {
     /// <summary>Id of the member event, and its position (0: it was there already). Throws what the client hears.</summary>
     public async Task<(string EventId, long Position)> ChangeAsync(string roomId, MembershipRequest request, CancellationToken ct)
@@ -47,6 +50,7 @@ internal sealed partial class MembershipChanges(
     public async Task<string> ChangeAsync(
         string roomId, Requester requester, MembershipAction action, string target, JsonElement body, string? txnId, CancellationToken ct)
     {
+        if (action is MembershipAction.Join) await AcceptAsync(roomId, target, body, ct);
         var request = new MembershipRequest(action, requester.UserId.Value, target, await profiles.GetAsync(target, ct))
         {
             DeviceId = requester.DeviceId, IsGuest = requester.IsGuest, Reason = body.StringOrNull("reason"),
@@ -55,13 +59,21 @@ internal sealed partial class MembershipChanges(
         return (await ChangeAsync(roomId, request, ct)).EventId;
     }
 
+    /// <summary>A join may bring the proof that its user has the address which the room invited.</summary>
+    private async Task AcceptAsync(string roomId, string user, JsonElement body, CancellationToken ct)
+    {
+        if (body.ObjectOrNull("third_party_signed") is { } signed)
+            await exchange.ExchangeAsync(new ThirdPartyExchangeWrite(roomId, signed.RequiredString("sender"), user, signed), ct);
+    }
+
     /// <summary>A send of the same room may have the same identifier.</summary>
-    private static string? OfAction(MembershipAction action, string? txnId) => txnId is null ? null : $"{action}/{txnId}";
+    public static string? OfAction(MembershipAction action, string? txnId) => txnId is null ? null : $"{action}/{txnId}";
 
     /// <summary>Synapse: what else is in the body of a join by id or alias goes into the member event.</summary>
     public async Task JoinAsync(string roomId, Requester requester, JsonElement body, string? txnId, CancellationToken ct)
     {
         var user = requester.UserId.Value;
+        await AcceptAsync(roomId, user, body, ct);
         var hasContent = body.EnumerateObject().Any(m => !m.NameEquals("reason") && !m.NameEquals("third_party_signed"));
         var request = new MembershipRequest(MembershipAction.Join, user, user, await profiles.GetAsync(user, ct))
         {

@@ -1,3 +1,4 @@
+using Matrix.EventPersister.ThirdParty;
 using Matrix.Primitives;
 using Matrix.Web.Auth;
 using Matrix.Web.Json;
@@ -68,11 +69,16 @@ internal static class MembershipEndpoints
     }
 
     private static async Task<IResult> Invite(
-        string roomId, string? txnId, Requester requester, JsonBody body, MembershipChanges changes, RateLimiter limiter, CancellationToken ct)
+        string roomId, string? txnId, Requester requester, JsonBody body, MembershipChanges changes, ThirdPartyInvites thirdParties, RateLimiter limiter,
+        CancellationToken ct)
     {
         var o = body.AsObject();
         if (!o.TryGetProperty("user_id", out _) && o.TryGetProperty("medium", out _))
-            throw MatrixError.Custom(403, "M_THREEPID_DENIED", "Third-party identifiers cannot be invited on this server.").AsException();
+        {
+            await limiter.RequireAsync(RateLimitRules.ThirdPartyInvite, requester, ct);
+            await thirdParties.InviteAsync(roomId, requester, Invitee.Read(o), isDirect: false, txnId, ct);
+            return MatrixResults.Empty;
+        }
         await limiter.RequireAsync(RateLimitRules.InvitesPerUser, requester, o.RequiredString("user_id"), ct);
         return await OtherAsync(roomId, txnId, requester, body, MembershipAction.Invite, changes, ct);
     }

@@ -1,4 +1,5 @@
 using Matrix.Crypto;
+using Matrix.EventPersister.ThirdParty;
 using Matrix.Events;
 using Matrix.Primitives;
 using Matrix.ServiceDefaults;
@@ -33,11 +34,15 @@ internal static class RoomCreationEndpoints
     }
 
     private static async Task<IResult> Create(
-        Requester requester, JsonBody body, RoomCreation creation, ServerIdentity server, HomeserverConfig config, CancellationToken ct)
+        Requester requester, JsonBody body, RoomCreation creation, ThirdPartyInvites thirdParties, RateLimiter limiter, ServerIdentity server, HomeserverConfig config,
+        CancellationToken ct)
     {
         var plan = RoomPlan.Read(body.AsObjectOrEmpty(), requester.UserId.Value, server.ServerName, config.DefaultRoomVersion);
         // Synapse: a shadow-banned user has his room, and nobody hears of it.
-        var roomId = await creation.CreateAsync(requester.IsShadowBanned ? plan with { Invites = [] } : plan, ct);
+        if (requester.IsShadowBanned) plan = plan with { Invites = [], ThirdParties = [] };
+        foreach (var _ in plan.ThirdParties) await limiter.RequireAsync(RateLimitRules.ThirdPartyInvite, requester, ct);
+        var roomId = await creation.CreateAsync(plan, ct);
+        foreach (var invitee in plan.ThirdParties) await thirdParties.InviteAsync(roomId, requester, invitee, plan.IsDirect, null, ct);
         return MatrixResults.Object(w => w.WriteString("room_id", roomId));
     }
 }

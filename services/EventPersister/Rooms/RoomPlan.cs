@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Matrix.EventPersister.Sending;
+using Matrix.EventPersister.ThirdParty;
 using Matrix.Events;
 using Matrix.Primitives;
 using Matrix.Web.Json;
@@ -11,7 +12,7 @@ internal readonly record struct StateToSet(string Type, string StateKey, byte[] 
 /// <summary>A request to create a room, read and checked. Spec: openapi/client-server/create_room.yaml</summary>
 internal sealed record RoomPlan
 {
-    private const int MaxInvites = 500;
+    private const int MaxInvites = 500, MaxThirdParties = 50;
 
     public required RoomVersion Version { get; init; }
     public required string Creator { get; init; }
@@ -25,6 +26,8 @@ internal sealed record RoomPlan
     public string? Topic { get; init; }
     public bool IsDirect { get; init; }
     public required IReadOnlyList<string> Invites { get; init; }
+    /// <summary>To be invited when the room is there: identity servers are told its id.</summary>
+    public IReadOnlyList<Invitee> ThirdParties { get; init; } = [];
     public JsonElement? CreationContent { get; init; }
     public JsonElement? PowerLevelOverride { get; init; }
     public required IReadOnlyList<StateToSet> InitialState { get; init; }
@@ -40,8 +43,6 @@ internal sealed record RoomPlan
             "public" => true,
             _ => throw MatrixError.BadJson("'visibility' must be public or private").AsException(),
         };
-        if (o.ArrayOrNull("invite_3pid") is { } thirdParty && thirdParty.GetArrayLength() > 0)
-            throw MatrixError.Custom(403, "M_THREEPID_DENIED", "Third-party identifiers cannot be invited on this server.").AsException();
         var creation = o.ObjectOrNull("creation_content");
         if (creation is { } given) _ = given.BoolOrNull("m.federate");
         return new RoomPlan
@@ -55,6 +56,7 @@ internal sealed record RoomPlan
             Topic = o.StringOrNull("topic"),
             IsDirect = o.BoolOrNull("is_direct") ?? false,
             Invites = ReadInvites(o, creator),
+            ThirdParties = ReadThirdParties(o),
             CreationContent = creation,
             PowerLevelOverride = o.ObjectOrNull("power_level_content_override"),
             InitialState = ReadState(o),
@@ -82,6 +84,16 @@ internal sealed record RoomPlan
             if (user.Value != creator && !invites.Contains(user.Value)) invites.Add(user.Value);
         }
         return invites;
+    }
+
+    private static List<Invitee> ReadThirdParties(JsonElement o)
+    {
+        var invitees = new List<Invitee>();
+        if (o.ArrayOrNull("invite_3pid") is not { } list) return invitees;
+        if (list.GetArrayLength() > MaxThirdParties) throw MatrixError.InvalidParam($"At most {MaxThirdParties} addresses can be invited with a new room").AsException();
+        foreach (var item in list.EnumerateArray())
+            invitees.Add(item.ValueKind == JsonValueKind.Object ? Invitee.Read(item) : throw MatrixError.BadJson("'invite_3pid' must hold objects").AsException());
+        return invitees;
     }
 
     private static List<StateToSet> ReadState(JsonElement o)

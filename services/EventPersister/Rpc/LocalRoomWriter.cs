@@ -2,13 +2,14 @@ using Matrix.EventPersister.Actors;
 using Matrix.EventPersister.Membership;
 using Matrix.EventPersister.Profiles;
 using Matrix.EventPersister.Sending;
+using Matrix.EventPersister.ThirdParty;
 using Matrix.Primitives;
 using Matrix.Rooms.Writing;
 
 namespace Matrix.EventPersister.Rpc;
 
 /// <summary>Writes through the actors of this process.</summary>
-internal sealed class LocalRoomWriter(RoomActors actors, MembershipChanges memberships, ProfileCache profiles) : IRoomWriter
+internal sealed class LocalRoomWriter(RoomActors actors, MembershipChanges memberships, ThirdPartyExchange exchange, ProfileCache profiles) : IRoomWriter
 {
     public async Task<RoomWriteResult> SendAsync(RoomWrite write, CancellationToken ct)
     {
@@ -25,6 +26,12 @@ internal sealed class LocalRoomWriter(RoomActors actors, MembershipChanges membe
             throw MatrixError.InvalidParam($"No such membership action: {write.Action}").AsException();
         var request = new MembershipRequest(action, write.Sender, write.Target, await profiles.GetAsync(write.Target, ct)) { Reason = write.Reason };
         var (id, position) = await memberships.ChangeAsync(write.RoomId, request, ct);
+        return new RoomWriteResult([id], position);
+    }
+
+    public async Task<RoomWriteResult> ExchangeThirdPartyInviteAsync(ThirdPartyExchangeWrite write, CancellationToken ct)
+    {
+        var (id, position) = await exchange.ExchangeAsync(write, ct);
         return new RoomWriteResult([id], position);
     }
 

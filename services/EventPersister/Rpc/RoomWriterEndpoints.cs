@@ -16,6 +16,9 @@ internal static class RoomWriterEndpoints
             await writer.SendAsync((JsonSerializer.Deserialize(body, RoomWriteJson.Default.RoomWriteBody) ?? throw Bad()).ToWrite(), ct)))).RequireInternalSecret();
         endpoints.MapPost(RemoteRoomWriter.MembershipPath, (RequestDelegate)(context => HandleAsync(context, static async (writer, body, ct) =>
             await writer.ChangeMembershipAsync(JsonSerializer.Deserialize(body, RoomWriteJson.Default.MembershipWrite) ?? throw Bad(), ct)))).RequireInternalSecret();
+        endpoints.MapPost(RemoteRoomWriter.ThirdPartyPath, (RequestDelegate)(context => HandleAsync(context, static async (writer, body, ct) =>
+            await writer.ExchangeThirdPartyInviteAsync(
+                JsonSerializer.Deserialize(body, RoomWriteJson.Default.ThirdPartyExchangeWrite) ?? throw Bad(), ct)))).RequireInternalSecret();
     }
 
     private static async Task HandleAsync(HttpContext context, Func<IRoomWriter, byte[], CancellationToken, Task<RoomWriteResult>> run)

@@ -95,6 +95,13 @@ public static class EventSigning
         return null;
     }
 
+    /// <summary>The object with a signature that somebody else made, not verified; one of the same key gives way. Canonical bytes.</summary>
+    public static byte[] WithSignature(ReadOnlySpan<byte> json, string serverName, string keyId, byte[] signature)
+    {
+        using var canonical = CanonicalPdu.Of(json);
+        return AddSignature(canonical.Written, serverName, keyId, signature);
+    }
+
     private static byte[] AddSignature(ReadOnlySpan<byte> canonical, string serverName, string keyId, byte[] signature)
     {
         // Written unsorted, then made canonical: foreign names may need escapes, and order is decided in one place.

@@ -1,6 +1,7 @@
 using Matrix.FederationClient.Keys;
 using Matrix.FederationClient.Outbound;
 using Matrix.FederationClient.Pdus;
+using Matrix.FederationClient.Policy;
 using Matrix.FederationClient.Rooms;
 using Matrix.Storage.Federation;
 using Microsoft.Extensions.DependencyInjection;
@@ -20,6 +21,7 @@ public static class FederationClientExtensions
         services.TryAddSingleton<IKeyRing>(p => p.GetRequiredService<KeyRing>());
         services.TryAddSingleton<PduChecker>();
         services.TryAddSingleton<IRemoteRooms, RemoteRooms>();
+        services.TryAddSingleton<IPolicyServers, PolicyServers>();
         return services;
     }
 }

@@ -34,7 +34,7 @@ public static class Streams
     public static readonly StreamDefinition AppService = new("appservice");
     /// <summary>Key: user id whose directory entry may have changed (registration, profile, deactivation).</summary>
     public static readonly StreamDefinition UserDirectory = new("user_directory");
-    /// <summary>Key: room id. Payload: TypingRow, one user who begins or stops.</summary>
+    /// <summary>Key: user id, space, room id. Payload: TypingRow, one user who begins or stops.</summary>
     public static readonly StreamDefinition Typing = new("typing", IsEphemeral: true);
     /// <summary>Key: user id. Payload: PresenceRow.</summary>
     public static readonly StreamDefinition Presence = new("presence", IsEphemeral: true);

@@ -19,7 +19,8 @@ internal sealed class AnswerPlanner(SyncState state)
     public static bool MayHaveNews(Reader reader, in Positions since, long nowMs)
     {
         var user = reader.User;
-        return RoomsHaveNews(user, since, nowMs) || user.LastPresence > since.Presence || user.LastDeviceList > since.DeviceLists || user.DeviceListFloor > since.DeviceLists
+        return RoomsHaveNews(user, since, nowMs) || user.LastPresence > since.Presence || user.PresenceFloor > since.Presence
+            || user.LastDeviceList > since.DeviceLists || user.DeviceListFloor > since.DeviceLists
             || user.AccountData.Last > since.AccountData || user.AccountData.Floor > since.AccountData
             || reader.Device.LastToDevice > since.ToDevice;
     }
@@ -71,7 +72,7 @@ internal sealed class AnswerPlanner(SyncState state)
             }
         }
         AddAllAccountData(plan, reader);
-        PlanPresence(plan, reader);
+        PlanPresence(plan, reader, since: null);
     }
 
     public static void AddAllAccountData(AnswerPlan plan, Reader reader)
@@ -95,11 +96,12 @@ internal sealed class AnswerPlanner(SyncState state)
         plan.AccountData.Add((AccountDataCache.PushRulesType, json.WrittenMemory));
     }
 
-    private void PlanPresence(AnswerPlan plan, Reader reader)
+    /// <param name="since">Null: of everybody who is there.</param>
+    private void PlanPresence(AnswerPlan plan, Reader reader, long? since)
     {
         if (!state.Presence.Any) return;
-        foreach (var (userId, (_, row)) in state.Presence.All)
-            if (row.Presence != "offline" && SharesRoom(reader.User, userId)) AddPresence(plan, reader, userId, row);
+        foreach (var (userId, (position, row)) in state.Presence.All)
+            if ((since is { } told ? position > told : row.Presence != "offline") && SharesRoom(reader.User, userId)) AddPresence(plan, reader, userId, row);
     }
 
     private static void AddPresence(AnswerPlan plan, Reader reader, string userId, PresenceRow row)
@@ -135,7 +137,8 @@ internal sealed class AnswerPlanner(SyncState state)
                     plan.Waiting.Add(new JoinedRoom(own, since.Events, reader.Request.FullState, IsNew: false));
             }
         }
-        if (user.LastPresence > since.Presence)
+        if (user.PresenceFloor > since.Presence) PlanPresence(plan, reader, since.Presence);
+        else if (user.LastPresence > since.Presence)
             foreach (var (userId, position) in user.PresenceChanges)
                 if (position > since.Presence && state.Presence.Of(userId) is { } row) AddPresence(plan, reader, userId, row);
         if (older.DeviceLists is { } changed) plan.DevicesChanged.UnionWith(changed);

@@ -113,18 +113,15 @@ internal sealed class FillStage(SyncState state, ISyncStore store)
     }
 
     /// <summary>
-    /// Aggregations of timelines that are limited: whoever has all events sees the children themselves. In the steady state there are none.
-    /// Spec: client-server-api/#aggregations-of-child-events
+    /// Aggregations of timelines that are limited: whoever has all events sees the children themselves. One query for all rooms, about events that have
+    /// children. Spec: client-server-api/#aggregations-of-child-events
     /// </summary>
     private async Task FillRelationsAsync(AnswerPlan plan, Reader reader, CancellationToken ct)
     {
         List<AggregationTarget>? targets = null;
         foreach (var part in plan.Joined.Concat(plan.LeftPlans))
-        {
-            if (!part.Limited || part.RoomNid == 0) continue;
-            foreach (var e in part.Timeline)
+            foreach (var e in part.Parents)
                 if (AggregationTarget.Of(e.View, part.RoomNid, e.IsRedacted, part.UpTo ?? plan.Now.Events) is { } target) (targets ??= []).Add(target);
-        }
         if (targets is null) return;
         var aggregations = new AggregationReader(new UserId(reader.User.Id), reader.Request.DeviceId, reader.User.AccountData.Ignored, OmitRoomId: true);
         plan.Relations = await store.BundleAsync(aggregations, targets, ct);

@@ -25,7 +25,7 @@ internal sealed class LeftStage(ISyncStore store)
             else await TellStayAsync(wanted, part, left, ct);
             plan.LeftPlans.Add(part);
         }
-        if (!reader.Request.IsInitial && !reader.Request.IsSliding) await FindStrangersAsync(plan, ct);
+        if (!reader.Request.IsInitial && !reader.Request.IsSliding) await FindStrangersAsync(plan, reader.Request.Since!.Value.Events, ct);
     }
 
     private static void TellTurn(Reader reader, RoomPlan part, CachedEvent turn)
@@ -61,6 +61,7 @@ internal sealed class LeftStage(ISyncStore store)
         }
         part.Timeline.Reverse();
         readerAt.Reverse();
+        if (part.Limited) part.Parents.AddRange(part.Timeline);
         part.ReaderAt = [.. readerAt];
         part.StartsAfter = part.Timeline.Count > 0 ? part.Timeline[0].Position - 1 : left.LeftAt;
         var stateAt = reader.Request.UseStateAfter ? left.LeftAt : part.StartsAfter;
@@ -86,11 +87,11 @@ internal sealed class LeftStage(ISyncStore store)
     private static bool IsWanted(Reader reader, CachedEvent e) =>
         e.Type != EventTypes.Dummy && (e.IsState || !reader.User.AccountData.Ignored.Contains(e.Sender)) && reader.Request.Filter.Room.Timeline.Matches(e.View);
 
-    /// <summary>Members of the rooms left: the reader may share no room with them any more.</summary>
-    private async Task FindStrangersAsync(AnswerPlan plan, CancellationToken ct)
+    /// <summary>Members of the rooms left, also those who left them meanwhile: the reader may share no room with them any more.</summary>
+    private async Task FindStrangersAsync(AnswerPlan plan, long since, CancellationToken ct)
     {
         var rooms = plan.Left.Where(l => l.WasJoined).Select(l => l.Own.RoomNid).ToList();
         if (rooms.Count == 0) return;
-        foreach (var members in (await store.JoinedMembersAsync(rooms, ct)).Values) plan.DevicesLeft.UnionWith(members);
+        plan.DevicesLeft.UnionWith(await store.MembersSinceAsync(rooms, since, ct));
     }
 }

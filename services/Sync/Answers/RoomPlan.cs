@@ -17,6 +17,8 @@ internal sealed class RoomPlan(string roomId, SyncRequest request)
     /// <summary>The reader's membership at each event of the timeline; null: joined at all of them.</summary>
     public Membership[]? ReaderAt { get; set; }
     public bool Limited { get; set; }
+    /// <summary>Events of a limited timeline that are told with what their children come to: those that may have some.</summary>
+    public List<CachedEvent> Parents { get; } = [];
     /// <summary>The timeline starts after this position of stream events.</summary>
     public long StartsAfter { get; set; }
     /// <summary>State to tell; events that are not loaded yet have a nid only.</summary>

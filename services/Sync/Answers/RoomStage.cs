@@ -2,6 +2,7 @@ using Matrix.Events;
 using Matrix.Rooms;
 using Matrix.ServiceDefaults;
 using Matrix.Storage.Ephemeral;
+using Matrix.Storage.Sync;
 using Matrix.Sync.Engine;
 using Matrix.Sync.Rooms;
 using Matrix.Sync.Store;
@@ -20,6 +21,7 @@ internal sealed partial class RoomStage(
     /// <summary>Rooms that are planned without letting go of the lock.</summary>
     private const int RoomsPerTurn = 64;
     private const int MaxTurns = 8, ExtendBy = 200, MaxWindow = 1000;
+    private const int RoomsPerEvaluation = 16;
     private const int MaxOfflineTold = 50;
     private static readonly PresenceRow Offline = new("offline", null, 0, false);
 
@@ -55,9 +57,9 @@ internal sealed partial class RoomStage(
     private async Task FetchAsync(Needs needs, Reader reader, CancellationToken ct)
     {
         if (needs.Rooms.Count > 0) await loader.LoadAsync(needs.Rooms, reader.Request.TimelineLimit, ct);
-        foreach (var (room, cache) in needs.Shallow) await loader.ExtendAsync(room, cache, ExtendBy, ct);
+        if (needs.Shallow.Count > 0) await loader.ExtendAsync(needs.Shallow, ExtendBy, ct);
         if (needs.Members.Count > 0) await FetchMembersAsync(needs.Members, ct);
-        foreach (var (own, from, upTo) in needs.Unread) await EvaluateOlderAsync(reader, own, from, upTo, ct);
+        foreach (var chunk in needs.Unread.Chunk(RoomsPerEvaluation)) await EvaluateOlderAsync(reader, chunk, ct);
     }
 
     private async Task FetchMembersAsync(List<(string RoomId, long Nid)> members, CancellationToken ct)
@@ -69,16 +71,19 @@ internal sealed partial class RoomStage(
     }
 
     /// <summary>Events older than the window that the user has not read: evaluated once, never kept.</summary>
-    private async Task EvaluateOlderAsync(Reader reader, UserRoom own, long from, long upTo, CancellationToken ct)
+    private async Task EvaluateOlderAsync(Reader reader, IReadOnlyCollection<(UserRoom Own, long From, long UpTo)> unread, CancellationToken ct)
     {
         const int Most = 1000;
-        var events = (await store.TimelineAsync(own.RoomNid, from, upTo, Most, ct)).ConvertAll(e => CachedEvent.Of(e));
-        events.Reverse();
-        using (state.Read())
+        var older = await store.TimelinesAsync([.. unread.Select(u => new TimelineRange(u.Own.RoomNid, u.From, u.UpTo))], Most, ct);
+        foreach (var (own, _, upTo) in unread)
         {
-            if (!state.Rooms.TryGetValue(own.RoomId, out var room) || room.Cache is not { } cache) return;
-            if (TryDisplayName(cache, reader.User.Id, out var name, out _))
-                own.Unread.Evaluate(events, cache, reader.User.Id, name, reader.User.AccountData.PushRules, upTo);
+            var events = (older.GetValueOrDefault(own.RoomNid)?.Events ?? []).ConvertAll(e => CachedEvent.Of(e));
+            using (state.Read())
+            {
+                if (!state.Rooms.TryGetValue(own.RoomId, out var room) || room.Cache is not { } cache) continue;
+                if (TryDisplayName(cache, reader.User.Id, out var name, out _))
+                    own.Unread.Evaluate(events, cache, reader.User.Id, name, reader.User.AccountData.PushRules, upTo);
+            }
         }
     }
 
@@ -107,16 +112,15 @@ internal sealed partial class RoomStage(
 
         if (part.Gap is { } gap) part.Gap = gap with { RoomNid = room.Nid };
         plan.Joined.Add(part);
+        if (joined.IsNew && !wanted.Request.IsSliding) part.Limited = true;     // Synapse: what the client may have of an earlier stay does not join this
+        if (part.Limited) part.Parents.AddRange(part.Timeline.Where(cache.IsRelated));
         if (wanted.Request.IsSliding)
         {
             planner.PlanProfile();
             return true;
         }
         if (joined.IsNew)
-        {
-            part.Limited = true;        // Synapse: what the client may have of an earlier stay does not join this
             foreach (var (userId, member) in cache.Members) if (member.Membership == Membership.Join && userId != reader.User.Id) part.NewMembers.Add(userId);
-        }
         PlanEphemeral(plan, reader, room, joined, part);
         PlanAccountData(reader, joined, part, older);
         PlanContacts(plan, reader, part);

@@ -190,10 +190,10 @@ internal sealed class StreamApplier(SyncState state, ContactNews contacts, Typin
             if (from == 0) state.Typing.Reset();
             foreach (var row in rows)
             {
-                var who = TypingRow.Decode(row.Payload.Span);
+                var (roomId, who) = (TypingRow.RoomOf(row.Key), TypingRow.Decode(row.Payload.Span));
                 if (who.Typing && state.Users.TryGetValue(who.UserId, out var typist)) typist.LastActiveMs = now;
-                state.Typing.Of(row.Key).Apply(row.Position, who.UserId, who.Typing, who.ExpiresTsMs, now);
-                if (!state.Rooms.TryGetValue(row.Key, out var room)) continue;
+                state.Typing.Of(roomId).Apply(row.Position, who.UserId, who.Typing, who.ExpiresTsMs, now);
+                if (!state.Rooms.TryGetValue(roomId, out var room)) continue;
                 if (who.Typing) typing.Expect(room.Id, who.ExpiresTsMs);
                 room.WakePeekers();
                 foreach (var watcher in room.Watchers)

@@ -37,23 +37,28 @@ internal sealed class RoomCache
     private const int MaxWindow = 256, TrimBy = 64;
     /// <summary>Bytes of the window beyond which older events go earlier, down to <see cref="MinWindow"/>.</summary>
     private const int MaxWindowBytes = 512 * 1024, MinWindow = 32;
-    private const int BytesPerMember = 144, FixedBytes = 2048;
+    private const int BytesPerMember = 144, BytesPerRelated = 192, FixedBytes = 2048;
 
     private readonly List<Slot> window;
     private readonly Dictionary<StateKey, CachedEvent> state = [];
     private readonly Dictionary<string, Member> members = new(StringComparer.Ordinal);
+    /// <summary>Ids of events with children that are aggregated: all of the window; others only until it is trimmed.</summary>
+    private readonly HashSet<string> related;
     private string[]? heroes;
     private int windowBytes;
 
-    public RoomCache(RoomVersion version, long floor, List<Slot> window, IEnumerable<CachedEvent> state, IEnumerable<KeyValuePair<string, Member>> members)
+    public RoomCache(
+        RoomVersion version, long floor, List<Slot> window, IEnumerable<CachedEvent> state, IEnumerable<KeyValuePair<string, Member>> members,
+        HashSet<string> related)
     {
         Version = version;
         Floor = floor;
         this.window = window;
+        this.related = related;
         foreach (var slot in window) windowBytes += slot.Event.Bytes;
         foreach (var e in state) { this.state[e.Key] = e; Bytes += e.Bytes; }
         foreach (var (user, member) in members) { this.members[user] = member; Count(member.Membership, 1); }
-        Bytes += windowBytes + this.members.Count * BytesPerMember + FixedBytes;
+        Bytes += windowBytes + this.members.Count * BytesPerMember + related.Count * BytesPerRelated + FixedBytes;
     }
 
     public RoomVersion Version { get; }
@@ -77,6 +82,9 @@ internal sealed class RoomCache
 
     public CachedEvent? Current(string type) => state.GetValueOrDefault(new StateKey(type, ""));
 
+    /// <summary>Whether the event may have children that are aggregated. Those that were redacted since count as well.</summary>
+    public bool IsRelated(CachedEvent e) => related.Contains(e.EventId);
+
     /// <summary>Index of the newest event at or before that position; -1: none in the window.</summary>
     public int LastAt(long position)
     {
@@ -92,6 +100,7 @@ internal sealed class RoomCache
         window.Add(new Slot(e, e.IsState && isCurrentState ? Put(e) : default));
         windowBytes += e.Bytes;
         Bytes += e.Bytes;
+        if (EventRelation.Read(e.View) is { IsAggregated: true } relation && related.Add(relation.ParentId)) Bytes += BytesPerRelated;
         if (window.Count > MaxWindow + TrimBy || (windowBytes > MaxWindowBytes && window.Count > MinWindow * 2)) Trim();
         return true;
     }
@@ -141,11 +150,18 @@ internal sealed class RoomCache
         for (var i = 0; i < n; i++) { windowBytes -= window[i].Event.Bytes; Bytes -= window[i].Event.Bytes; }
         Floor = window[n - 1].Event.Position;
         window.RemoveRange(0, n);
+        if (related.Count == 0) return;
+        Bytes -= related.Count * BytesPerRelated;
+        related.IntersectWith(window.Select(slot => slot.Event.EventId));
+        Bytes += related.Count * BytesPerRelated;
     }
 
-    /// <summary>Older events in front of the window, ascending, up to its floor; the new floor.</summary>
-    public void Prepend(List<Slot> older, long floor)
+    /// <summary>Older events in front of the window, ascending, up to its floor, and which of them have children; the new floor.</summary>
+    public void Prepend(List<Slot> older, HashSet<string> olderRelated, long floor)
     {
+        Bytes -= related.Count * BytesPerRelated;
+        related.UnionWith(olderRelated);
+        Bytes += related.Count * BytesPerRelated;
         window.InsertRange(0, older);
         foreach (var slot in older) { windowBytes += slot.Event.Bytes; Bytes += slot.Event.Bytes; }
         Floor = floor;

@@ -134,7 +134,7 @@ internal sealed class RoomCacheLoader(SyncState state, ISyncStore store, CatchUp
         var floor = load.IsWhole ? long.MinValue : window[0].Event.Position - 1;
         var members = load.Members.Select(m => KeyValuePair.Create(m.UserId,
             new Member(MembershipNames.Parse(m.Membership), m.Position, m.EventNid, cached.GetValueOrDefault(m.EventNid))));
-        return new RoomCache(version, floor, window, state, members);
+        return new RoomCache(version, floor, window, state, members, load.Related);
     }
 
     private void Install(Room room, RoomCache? cache, long asOf)
@@ -147,21 +147,30 @@ internal sealed class RoomCacheLoader(SyncState state, ISyncStore store, CatchUp
         if (cache is null) state.DropIfUnused(room);
     }
 
-    /// <summary>Older events in front of the window. False: the cache has changed meanwhile; look again.</summary>
-    public Task ExtendAsync(Room room, RoomCache cache, int count, CancellationToken ct) =>
-        loads.RunAsync([room.Id], _ => PrependAsync(room, cache, count), ct);
-
-    private async Task PrependAsync(Room room, RoomCache cache, int count)
+    /// <summary>Older events in front of the windows, for all rooms at once. Where a cache has changed meanwhile nothing comes of it: look again.</summary>
+    public async Task ExtendAsync(IReadOnlyCollection<(Room Room, RoomCache Cache)> shallow, int count, CancellationToken ct)
     {
-        var floor = cache.Floor;
-        if (floor == long.MinValue) return;
-        var older = await store.TimelineAsync(room.Nid, long.MinValue, floor, count, default);
-        older.Reverse();
-        var byId = await ReferencedAsync(older, []);
-        var slots = Slots(older, byId, [], await MovesAsync(older));
-        var newFloor = older.Count < count ? long.MinValue : older[0].Position!.Value - 1;
-        using (state.Write())
-            if (room.Cache == cache && cache.Floor == floor) cache.Prepend(slots, newFloor);
+        foreach (var chunk in shallow.Chunk(RoomsPerLoad))
+        {
+            var caches = chunk.ToDictionary(s => s.Room.Id, StringComparer.Ordinal);
+            await loads.RunAsync(caches.Keys, ids => PrependAsync(ids.ConvertAll(id => caches[id]), count), ct);
+        }
+    }
+
+    private async Task PrependAsync(List<(Room Room, RoomCache Cache)> shallow, int count)
+    {
+        var floors = shallow.Where(s => s.Cache.Floor != long.MinValue).Select(s => (s.Room, s.Cache, s.Cache.Floor)).ToList();
+        var older = await store.TimelinesAsync([.. floors.Select(f => new TimelineRange(f.Room.Nid, long.MinValue, f.Floor))], count, default);
+        var events = older.Values.SelectMany(load => load.Events).ToList();
+        var (byId, moves) = (await ReferencedAsync(events, []), await MovesAsync(events));
+        foreach (var (room, cache, floor) in floors)
+        {
+            var load = older.GetValueOrDefault(room.Nid) ?? new();
+            var slots = Slots(load.Events, byId, [], moves);
+            var newFloor = load.Events.Count < count ? long.MinValue : load.Events[0].Position!.Value - 1;
+            using (state.Write())
+                if (room.Cache == cache && cache.Floor == floor) cache.Prepend(slots, load.Related, newFloor);
+        }
     }
 
     public void Dispose() => slots.Dispose();

@@ -30,11 +30,17 @@ internal sealed class DatabaseSyncStore(
     public Task<List<StoredEvent>> TimelineAsync(long roomNid, long after, long upTo, int limit, CancellationToken ct) =>
         events.TimelineAsync(roomNid, after, upTo, backwards: true, limit, ct);
 
+    public Task<Dictionary<long, TimelineLoad>> TimelinesAsync(IReadOnlyCollection<TimelineRange> ranges, int limit, CancellationToken ct) =>
+        sync.TimelinesAsync(ranges, limit, ct);
+
     public Task<List<StoredEvent>> CurrentStateAsync(IReadOnlyCollection<long> roomNids, IReadOnlyCollection<StateKey> keys, CancellationToken ct) =>
         rooms.CurrentStateAsync(roomNids, keys, ct);
 
     public Task<Dictionary<long, List<string>>> JoinedMembersAsync(IReadOnlyCollection<long> roomNids, CancellationToken ct) =>
         rooms.JoinedMembersAsync(roomNids, ct);
+
+    public Task<List<string>> MembersSinceAsync(IReadOnlyCollection<long> roomNids, long after, CancellationToken ct) =>
+        sync.MembersSinceAsync(roomNids, after, ct);
 
     public Task<HashSet<long>> ForgottenAsync(string userId, IReadOnlyCollection<long> roomNids, CancellationToken ct) =>
         sync.ForgottenAsync(userId, roomNids, ct);

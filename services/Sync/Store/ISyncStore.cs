@@ -20,9 +20,13 @@ internal interface ISyncStore
     Task<List<StoredEvent>> EventsByIdsAsync(IReadOnlyCollection<string> ids, CancellationToken ct);
     /// <summary>Timeline events with positions in (after, upTo], newest first.</summary>
     Task<List<StoredEvent>> TimelineAsync(long roomNid, long after, long upTo, int limit, CancellationToken ct);
+    /// <summary>Timeline events of each range, ascending; the newest of a room when there are more. Rooms without are omitted.</summary>
+    Task<Dictionary<long, TimelineLoad>> TimelinesAsync(IReadOnlyCollection<TimelineRange> ranges, int limit, CancellationToken ct);
     /// <summary>Current state of those rooms at those keys.</summary>
     Task<List<StoredEvent>> CurrentStateAsync(IReadOnlyCollection<long> roomNids, IReadOnlyCollection<StateKey> keys, CancellationToken ct);
     Task<Dictionary<long, List<string>>> JoinedMembersAsync(IReadOnlyCollection<long> roomNids, CancellationToken ct);
+    /// <summary>Members of those rooms, and who left them after that position.</summary>
+    Task<List<string>> MembersSinceAsync(IReadOnlyCollection<long> roomNids, long after, CancellationToken ct);
     /// <summary>Those rooms that the user has forgotten.</summary>
     Task<HashSet<long>> ForgottenAsync(string userId, IReadOnlyCollection<long> roomNids, CancellationToken ct);
     /// <summary>Nids of the state after the newest timeline event at or before that position, by state key nid; empty: none.</summary>

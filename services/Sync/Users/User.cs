@@ -39,6 +39,8 @@ internal sealed class User(string id)
     public ContactTurns Contacts { get; } = new();
     /// <summary>Users sharing a room whose presence changed since this user was loaded, with the newest position.</summary>
     public Dictionary<string, long> PresenceChanges { get; } = new(StringComparer.Ordinal);
+    /// <summary>Those are complete after this position.</summary>
+    public long PresenceFloor { get; set; }
 
     /// <summary>When he last sent, read or wrote something, milliseconds; 0: not since he was loaded.</summary>
     public long LastActiveMs { get; set; }

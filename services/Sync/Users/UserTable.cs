@@ -84,6 +84,7 @@ internal sealed class UserTable(SyncState state, ISyncStore store, CatchUp catch
         user.Log.Floor = load.Positions.GetValueOrDefault(Streams.Events);
         user.AccountData.Floor = load.Positions.GetValueOrDefault(Streams.AccountData);
         user.DeviceListFloor = state.Position(Streams.DeviceLists);
+        user.PresenceFloor = state.Position(Streams.Presence);
 
         var unknown = new List<(long, string)>();
         foreach (var own in user.Rooms.Values)

@@ -115,7 +115,7 @@ public sealed class CreateRoomTests(PersisterFixture fixture) : IClassFixture<Pe
         { """{"name":3}""", 400, "M_BAD_JSON" },
         { """{"invite":["bob"]}""", 400, "M_INVALID_PARAM" },
         { """{"invite":"@bob:x"}""", 400, "M_BAD_JSON" },
-        { """{"invite_3pid":[{"medium":"email"}]}""", 403, "M_THREEPID_DENIED" },
+        { """{"invite_3pid":[{"medium":"email"}]}""", 400, "M_MISSING_PARAM" },
         { """{"room_alias_name":"a:b"}""", 400, "M_INVALID_PARAM" },
         { """{"room_alias_name":"a b"}""", 400, "M_INVALID_PARAM" },
         { """{"initial_state":[{"content":{}}]}""", 400, "M_BAD_JSON" },

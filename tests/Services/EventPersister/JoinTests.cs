@@ -20,7 +20,7 @@ public sealed class JoinTests(PersisterFixture fixture) : IClassFixture<Persiste
         var alice = await fixture.NewUserAsync();
         var bob = await fixture.NewUserAsync("bob", "Bob");
         var room = await alice.CreateRoomAsync(new { preset = "public_chat" });
-        (await bob.PostAsync($"/join/{E(room)}", new { foo = "bar", membership = "ban", third_party_signed = new { } })).Ok();
+        (await bob.PostAsync($"/join/{E(room)}", new { foo = "bar", membership = "ban", third_party_signed = default(object) })).Ok();
         var member = (await fixture.StateAsync(room))[new("m.room.member", bob.Id)];
         Assert.Equal("""{"displayname":"Bob","foo":"bar","membership":"join"}""", System.Text.Encoding.UTF8.GetString(member.Pdu.Content.Span));
     }

@@ -27,6 +27,7 @@ public sealed class PersisterFixture : IAsyncLifetime
     public IReplicationBus Bus { get; private set; } = null!;
     /// <summary>Other servers, as both persisters reach them.</summary>
     public DagRemoteRooms Remote { get; } = new();
+    public FakePolicyServers Policies { get; } = new();
     public PersisterHost One { get; private set; } = null!;
     public PersisterHost Two { get; private set; } = null!;
     public string ConnectionString => postgres.ConnectionString;
@@ -35,8 +36,8 @@ public sealed class PersisterFixture : IAsyncLifetime
     {
         await postgres.InitializeAsync();
         Bus = new InProcessBus(TimeProvider.System, NullLogger<InProcessBus>.Instance);
-        One = await PersisterHost.StartAsync("one", ConnectionString, Bus, Remote);
-        Two = await PersisterHost.StartAsync("two", ConnectionString, Bus, Remote);
+        One = await PersisterHost.StartAsync("one", ConnectionString, Bus, Remote, Policies);
+        Two = await PersisterHost.StartAsync("two", ConnectionString, Bus, Remote, Policies);
     }
 
     public async ValueTask DisposeAsync()

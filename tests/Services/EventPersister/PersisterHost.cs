@@ -4,6 +4,7 @@ using System.Text.Json;
 using Matrix.Crypto;
 using Matrix.EventPersister;
 using Matrix.FederationClient.Keys;
+using Matrix.FederationClient.Policy;
 using Matrix.FederationClient.Rooms;
 using Matrix.Replication;
 using Matrix.ServiceDefaults;
@@ -29,7 +30,7 @@ public sealed class PersisterHost(WebApplication app, HttpClient http) : IAsyncD
     public IServiceProvider Services => app.Services;
     public HttpClient Http => http;
 
-    public static async Task<PersisterHost> StartAsync(string name, string connectionString, IReplicationBus bus, IRemoteRooms? remote = null, long cacheBudget = 256 << 20)
+    public static async Task<PersisterHost> StartAsync(string name, string connectionString, IReplicationBus bus, IRemoteRooms? remote = null, IPolicyServers? policies = null, long cacheBudget = 256 << 20)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
@@ -44,6 +45,7 @@ public sealed class PersisterHost(WebApplication app, HttpClient http) : IAsyncD
         services.AddSingleton(new HomeserverConfig
         {
             ServerName = server.Name, Database = new DatabaseConfig { ConnectionString = "" }, CacheBudgetBytes = cacheBudget, RateLimitsEnabled = false,
+            OutboundVerifyCertificates = false, FederationVerifyCertificates = false,
         });
         services.AddSingleton<AccessTokenStore>();
         services.AddSingleton<TokenAuthenticator>();
@@ -52,6 +54,7 @@ public sealed class PersisterHost(WebApplication app, HttpClient http) : IAsyncD
         builder.AddEventPersister();
         services.Replace(ServiceDescriptor.Singleton<IKeyRing>(new TestKeyRing()));
         services.Replace(ServiceDescriptor.Singleton<IRemoteRooms>(remote ?? new DagRemoteRooms()));
+        services.Replace(ServiceDescriptor.Singleton<IPolicyServers>(policies ?? new FakePolicyServers()));
         var app = builder.Build();
         app.UseMatrix();
         app.MapEventPersister();

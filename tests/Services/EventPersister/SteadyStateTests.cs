@@ -1,20 +1,16 @@
-using Npgsql;
-
 namespace Matrix.ServiceTests.EventPersister;
 
 /// <summary>What a send costs the database once its room is in memory.</summary>
 [Collection("alone")]
 public sealed class SteadyStateTests(PersisterFixture fixture) : IClassFixture<PersisterFixture>
 {
-    private string DatabaseName => new NpgsqlConnectionStringBuilder(fixture.ConnectionString).Database!;
-
     [Fact]
     public async Task A_send_reads_nothing_and_shares_one_transaction()
     {
         var alice = await fixture.NewUserAsync();
         var room = await alice.CreateRoomAsync();
         (await alice.SendAsync(room, "warm")).Ok();
-        using var sql = new Sql(DatabaseName);
+        using var sql = Sql.Count(fixture.ConnectionString);
         for (var i = 0; i < 20; i++) (await alice.SendAsync(room, "x")).Ok();
         Assert.NotEmpty(sql.All);
         Assert.All(sql.All, s => Assert.Contains("insert into events", s));
@@ -27,7 +23,7 @@ public sealed class SteadyStateTests(PersisterFixture fixture) : IClassFixture<P
         var alice = await fixture.NewUserAsync();
         var rooms = await Task.WhenAll(Enumerable.Range(0, 10).Select(_ => alice.CreateRoomAsync()));
         await Task.WhenAll(rooms.Select(async r => (await alice.SendAsync(r, "warm")).Ok()));
-        using var sql = new Sql(DatabaseName);
+        using var sql = Sql.Count(fixture.ConnectionString);
         await Task.WhenAll(Enumerable.Range(0, 200).Select(async i => (await alice.SendAsync(rooms[i % 10], "x")).Ok()));
         Assert.All(sql.All, s => Assert.Contains("insert into events", s));
         Assert.InRange(sql.All.Count, 1, 150);
@@ -39,7 +35,7 @@ public sealed class SteadyStateTests(PersisterFixture fixture) : IClassFixture<P
         var alice = await fixture.NewUserAsync();
         var room = await alice.CreateRoomAsync();
         (await alice.SetStateAsync(room, "x.y", "z", new { n = 0 })).Ok();
-        using var sql = new Sql(DatabaseName);
+        using var sql = Sql.Count(fixture.ConnectionString);
         for (var i = 1; i < 20; i++) (await alice.SetStateAsync(room, "x.y", "z", new { n = i })).Ok();
         Assert.All(sql.All, s => Assert.Contains("insert into events", s));
     }
@@ -49,7 +45,7 @@ public sealed class SteadyStateTests(PersisterFixture fixture) : IClassFixture<P
     {
         var alice = await fixture.NewUserAsync();
         await alice.CreateRoomAsync(new { name = "warm", topic = "warm" });
-        using var sql = new Sql(DatabaseName);
+        using var sql = Sql.Count(fixture.ConnectionString);
         var room = await alice.CreateRoomAsync(new { name = "a", topic = "b" });
         (await alice.SendAsync(room, "x")).Ok();
         Assert.Equal(2, sql.All.Count(s => s.Contains("insert into events")));

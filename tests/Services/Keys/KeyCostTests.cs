@@ -28,7 +28,7 @@ public sealed class KeyCostTests(ClientApiFixture api) : IClassFixture<ClientApi
     private async Task<IReadOnlyList<string>> StatementsOfAsync(TestUser user, string path, object body, Action<Answer> check)
     {
         (await api.GetAsync(user, $"{V3}/account/whoami")).RequireOk();
-        using var sql = new CountedStatements(api.Database.Source.ConnectionString);
+        using var sql = KeyStatements.Count(api.Database.Source.ConnectionString);
         check((await api.PostAsync(user, path, body)).RequireOk());
         return sql.All;
     }

@@ -19,7 +19,7 @@ public sealed class ToDeviceTests(ClientApiFixture api) : IClassFixture<ClientAp
             await command.ExecuteNonQueryAsync();
         var messages = Enumerable.Range(1, 1000).ToDictionary(i => $"@many{i}:test.example", i => new Dictionary<string, object> { ["D"] = new { body = new string('x', 2000), i } });
         (await api.GetAsync(sender, $"{V3}/account/whoami")).RequireOk();
-        using var sql = new CountedStatements(api.Database.Source.ConnectionString);
+        using var sql = KeyStatements.Count(api.Database.Source.ConnectionString);
         (await SendAsync(sender, messages)).RequireOk();
         Assert.Single(sql.All);
         Assert.Equal(1000, await api.CountAsync("select count(*) from to_device_messages where sender = $1", sender.Id));

@@ -37,6 +37,29 @@ public sealed class AggregationTests(SyncFixture fixture) : IClassFixture<SyncFi
         Assert.False((await alice.SyncAsync(filter: new { event_fields = new[] { "type" }, room = new { timeline = new { limit = 2 } } })).Joined(room)!.Timeline[0].TryGetProperty("unsigned", out _));
     }
 
+    /// <summary>An event that gets children while its room is in memory, one that had them before that, and one that memory had to go back for.</summary>
+    [Fact]
+    public async Task Events_of_any_age_have_them_whenever_their_children_came()
+    {
+        var alice = fixture.NewUser();
+        var room = await alice.CreateRoomAsync();
+        var oldest = await alice.SayAsync(room, "oldest");
+        for (var i = 0; i < 60; i++) await alice.SayAsync(room, $"{i}");
+        var before = await alice.SayAsync(room, "before");
+        await alice.SayAsync(room, "* new", Edit(oldest));
+        await alice.SayAsync(room, "* new", Edit(before));
+        var since = (await alice.SyncAsync(at: fixture.Two)).Next;
+        var after = await alice.SayAsync(room, "after");
+        await alice.SayAsync(room, "* new", Edit(after));
+        await alice.SyncUntilAsync(since, a => a.Joined(room)?.Timeline.Count >= 2 || a.Joined(room)?.Bodies[^1] == "* new", fixture.Two);
+
+        var recent = (await alice.SyncAsync(filter: new { room = new { timeline = new { limit = 6 } } }, at: fixture.Two)).Joined(room)!;
+        foreach (var id in new[] { before, after }) Assert.NotNull(Replacement(recent.Timeline, id));
+        var all = (await alice.SyncAsync(filter: new { room = new { timeline = new { limit = 66 } } }, at: fixture.Two)).Joined(room)!;
+        Assert.True(all.Limited);
+        foreach (var id in new[] { oldest, before, after }) Assert.NotNull(Replacement(all.Timeline, id));
+    }
+
     [Fact]
     public async Task Device_lists_of_sliding_sync_tell_who_came_and_went_whatever_the_lists_show()
     {

@@ -100,13 +100,13 @@ public sealed class EncryptionTests(SyncFixture fixture) : IClassFixture<SyncFix
         var (alice, bob) = (await NewDeviceAsync(), await NewDeviceAsync());
         await UploadAsync(alice, 0, 5);
         var since = (await alice.SyncAsync()).Next;
-        using (var sql = new Statements(fixture.Postgres.ConnectionString))
+        using (var sql = fixture.Count())
         {
             for (var i = 0; i < 10; i++) since = (await alice.SyncAsync(since)).Next;
             Assert.Empty(sql.All);
         }
         await ClaimAsync(bob, alice);
-        using (var sql = new Statements(fixture.Postgres.ConnectionString))
+        using (var sql = fixture.Count())
         {
             for (var i = 0; i < 10; i++) since = (await alice.SyncAsync(since)).Next;
             Assert.Single(sql.All);
@@ -134,7 +134,7 @@ public sealed class EncryptionTests(SyncFixture fixture) : IClassFixture<SyncFix
         var since = (await receiver.SyncAsync()).Next;
         await sender.SendToDeviceAsync(receiver, "x.y", new { });
         since = (await receiver.SyncUntilAsync(since, a => a.ToDevice.Count > 0)).Next;
-        using var sql = new Statements(fixture.Postgres.ConnectionString);
+        using var sql = fixture.Count();
         for (var i = 0; i < 10; i++) since = (await receiver.SyncAsync(since)).Next;
         Assert.Single(sql.All);
         Assert.Equal(1, sql.Containing("delete from to_device_messages"));

@@ -468,7 +468,7 @@ public sealed class SlidingSteadyStateTests(SyncFixture fixture) : IClassFixture
             await client.StepAsync();
             await bob.SayAsync(room, "warm");
             await client.UntilAsync(a => a.Room(room) is not null);
-            using var sql = new Statements(fixture.Postgres.ConnectionString);
+            using var sql = fixture.Count();
             for (var i = 0; i < 5; i++)
             {
                 await bob.SayAsync(room, $"{i}");

@@ -4,8 +4,6 @@ namespace Matrix.ServiceTests.Sync;
 [Collection("alone")]
 public sealed class SyncSteadyStateTests(SyncFixture fixture) : IClassFixture<SyncFixture>
 {
-    private Statements Listen() => new(fixture.Postgres.ConnectionString);
-
     private async Task<(SyncUser Alice, SyncUser Bob, string Room)> WarmAsync()
     {
         var (alice, bob) = (fixture.NewUser(), fixture.NewUser());
@@ -23,7 +21,7 @@ public sealed class SyncSteadyStateTests(SyncFixture fixture) : IClassFixture<Sy
         foreach (var host in new[] { fixture.One, fixture.Two })
         {
             var since = (await alice.SyncAsync(at: host)).Next;
-            using var sql = Listen();
+            using var sql = fixture.Count();
             for (var i = 0; i < 20; i++) since = (await alice.SyncAsync(since, at: host)).Next;
             Assert.Empty(sql.All);
         }
@@ -38,7 +36,7 @@ public sealed class SyncSteadyStateTests(SyncFixture fixture) : IClassFixture<Sy
             var since = (await alice.SyncAsync(filter: filter, at: host)).Next;
             await bob.SayAsync(room, "warm");
             since = (await alice.SyncUntilAsync(since, a => a.Joined(room) is not null, host, filter)).Next;
-            using var sql = Listen();
+            using var sql = fixture.Count();
             for (var i = 0; i < 10; i++)
             {
                 var id = await bob.SayAsync(room, $"m{i}");
@@ -60,7 +58,7 @@ public sealed class SyncSteadyStateTests(SyncFixture fixture) : IClassFixture<Sy
         var carol = fixture.NewUser();
         await carol.JoinAsync(room);
         await alice.SetAsync(room, "m.room.topic", new { topic = "new" });
-        using var sql = Listen();
+        using var sql = fixture.Count();
         var part = (await alice.SyncUntilAsync(since, a => a.Joined(room)?.Bodies[^1] == "m.room.topic", fixture.Two)).Joined(room)!;
         Assert.Equal(3, part.JoinedCount);
         Assert.Empty(sql.All);
@@ -73,7 +71,7 @@ public sealed class SyncSteadyStateTests(SyncFixture fixture) : IClassFixture<Sy
         for (var i = 0; i < 5; i++) await bob.JoinAsync(await alice.CreateRoomAsync());
         var filter = new { room = new { timeline = new { limit = 20 }, state = new { lazy_load_members = true } } };
         await alice.SyncAsync(filter: filter, at: fixture.Two);
-        using var sql = Listen();
+        using var sql = fixture.Count();
         var answer = await alice.SyncAsync(filter: filter, at: fixture.Two);
         Assert.Equal(6, answer.JoinedRooms.Count());
         Assert.InRange(sql.All.Count, 0, 1);
@@ -88,7 +86,7 @@ public sealed class SyncSteadyStateTests(SyncFixture fixture) : IClassFixture<Sy
         var members = Enumerable.Range(0, 20).Select(_ => fixture.NewUser()).ToList();
         foreach (var member in members) await member.JoinAsync(room);
         await using var cold = await fixture.StartAsync("cold");
-        using var sql = Listen();
+        using var sql = fixture.Count();
         await Task.WhenAll(members.Select(m => m.SyncAsync(at: cold)));
         Assert.Equal(1, sql.Containing("from current_state"));
         Assert.Equal(20, sql.Containing("from account_data"));

@@ -21,7 +21,7 @@ namespace Matrix.ServiceTests.Sync;
 /// Two Syncs over one database: one beside the services that write, and another one that knows their news from the bus only. Tokens are
 /// <c>USER|DEVICE</c>.
 /// </summary>
-public sealed class SyncFixture : IAsyncLifetime
+public class SyncFixture : IAsyncLifetime
 {
     private readonly PostgresFixture postgres = new();
     private int counter;
@@ -31,7 +31,7 @@ public sealed class SyncFixture : IAsyncLifetime
     public ServiceHost Two { get; private set; } = null!;
     public PostgresFixture Postgres => postgres;
 
-    public async ValueTask InitializeAsync()
+    public virtual async ValueTask InitializeAsync()
     {
         await postgres.InitializeAsync();
         One = await StartAsync("one", writes: true);
@@ -54,10 +54,13 @@ public sealed class SyncFixture : IAsyncLifetime
         config => config with { RateLimitsEnabled = false },
         services =>
         {
-            services.Replace(ServiceDescriptor.Singleton<IReplicationBus>(Bus));
+            UseBus(services);
             services.Replace(ServiceDescriptor.Singleton<IRequestAuthenticator>(new UserAndDevice()));
         },
         name);
+
+    /// <summary>What the hosts tell each other by: <see cref="Bus"/>.</summary>
+    protected virtual void UseBus(IServiceCollection services) => services.Replace(ServiceDescriptor.Singleton<IReplicationBus>(Bus));
 
     public SyncUser NewUser(string prefix = "u", string device = "DEV")
     {
@@ -65,8 +68,9 @@ public sealed class SyncFixture : IAsyncLifetime
         return new SyncUser(this, id, device);
     }
 
-    public async ValueTask DisposeAsync()
+    public virtual async ValueTask DisposeAsync()
     {
+        GC.SuppressFinalize(this);
         if (One is not null) await One.DisposeAsync();
         if (Two is not null) await Two.DisposeAsync();
         await postgres.DisposeAsync();
@@ -97,7 +101,9 @@ public sealed class FlakyBus : IReplicationBus
     }
 
     public ValueTask PublishAsync(StreamFrame frame, CancellationToken ct) => IsLost() ? ValueTask.CompletedTask : inner.PublishAsync(frame, ct);
-    public IAsyncDisposable Subscribe(IReadOnlyCollection<StreamDefinition> streams, Func<StreamFrame, ValueTask> onFrame) => inner.Subscribe(streams, onFrame);
+    /// <summary>What is ephemeral always comes to be kept, but not to everybody's ears.</summary>
+    public IAsyncDisposable Subscribe(IReadOnlyCollection<StreamDefinition> streams, Func<StreamFrame, ValueTask> onFrame) =>
+        inner.Subscribe(streams, frame => frame.Stream.IsEphemeral && IsLost() ? ValueTask.CompletedTask : onFrame(frame));
     public ValueTask<long> PublishEphemeralAsync(StreamDefinition stream, string key, ReadOnlyMemory<byte> payload, CancellationToken ct) =>
         inner.PublishEphemeralAsync(stream, key, payload, ct);
     public ValueTask<long> GetEphemeralPositionAsync(StreamDefinition stream, CancellationToken ct) => inner.GetEphemeralPositionAsync(stream, ct);

@@ -85,6 +85,16 @@ public sealed class DagRemoteRooms : IRemoteRooms
         return Json(found);
     }
 
+    /// <summary>Answers to questions for hierarchies, by server and room.</summary>
+    public ConcurrentDictionary<(string Server, string RoomId), string> Hierarchies { get; } = new();
+
+    public Task<ReadOnlyMemory<byte>?> GetHierarchyAsync(string server, string roomId, bool suggestedOnly, CancellationToken ct)
+    {
+        asked.Enqueue($"{roomId} hierarchy {server}");
+        return Task.FromResult(Hierarchies.TryGetValue((server, roomId), out var json)
+            ? Primitives.CanonicalJson.ToArray(System.Text.Encoding.UTF8.GetBytes(json), out _, strict: false) : default(ReadOnlyMemory<byte>?));
+    }
+
     private static List<Pdu> Chain(Room room, IEnumerable<string> from)
     {
         var chain = new List<Pdu>();

@@ -225,11 +225,23 @@ internal sealed class MemorySyncStore(MemoryStreamSource source) : ISyncStore
     public Task<List<StoredEvent>> TimelineAsync(long roomNid, long after, long upTo, int limit, CancellationToken ct) => AskAsync(() =>
         rooms[roomNid].Timeline.Where(e => e.Position > after && e.Position <= upTo).Reverse().Take(limit).ToList());
 
+    public Task<Dictionary<long, TimelineLoad>> TimelinesAsync(IReadOnlyCollection<TimelineRange> ranges, int limit, CancellationToken ct) => AskAsync(() =>
+    {
+        var found = new Dictionary<long, TimelineLoad>();
+        foreach (var (room, after, upTo) in ranges)
+            (found[room] = new()).Events.AddRange(rooms[room].Timeline.Where(e => e.Position > after && e.Position <= upTo).TakeLast(limit));
+        return found;
+    });
+
     public Task<List<StoredEvent>> CurrentStateAsync(IReadOnlyCollection<long> roomNids, IReadOnlyCollection<StateKey> keys, CancellationToken ct) =>
         AskAsync(() => roomNids.SelectMany(n => rooms[n].State.Where(s => keys.Contains(s.Key)).Select(s => s.Value)).ToList());
 
     public Task<Dictionary<long, List<string>>> JoinedMembersAsync(IReadOnlyCollection<long> roomNids, CancellationToken ct) =>
         AskAsync(() => roomNids.ToDictionary(n => n, n => JoinedOf(rooms[n]).ToList()));
+
+    public Task<List<string>> MembersSinceAsync(IReadOnlyCollection<long> roomNids, long after, CancellationToken ct) => AskAsync(() => roomNids
+        .SelectMany(n => JoinedOf(rooms[n]).Concat(rooms[n].Timeline.Where(e => e.Position > after && e.Pdu.Type == EventTypes.Member).Select(e => e.Pdu.StateKey!)))
+        .Distinct().ToList());
 
     public Task<HashSet<long>> ForgottenAsync(string userId, IReadOnlyCollection<long> roomNids, CancellationToken ct) => AskAsync(() => new HashSet<long>());
 

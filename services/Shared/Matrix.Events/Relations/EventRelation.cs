@@ -20,6 +20,9 @@ public readonly record struct EventRelation(string RelType, string ParentId, str
     private const int MaxBytes = 255;
     private const int MaxKeyBytes = 1024;
 
+    /// <summary>Its parent is shown with what such children come to. Spec: client-server-api/#aggregations-of-child-events</summary>
+    public bool IsAggregated => RelType is RelationTypes.Replace or RelationTypes.Reference or RelationTypes.Thread;
+
     /// <summary>Null: none, or one that does not match the schema.</summary>
     public static EventRelation? Read(Pdu e) => OfContent(e.Content.Span);
 

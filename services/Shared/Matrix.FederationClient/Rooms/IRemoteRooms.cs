@@ -21,6 +21,8 @@ public interface IRemoteRooms
     Task<ReadOnlyMemory<byte>?> GetEventAsync(string server, string eventId, CancellationToken ct);
     /// <summary>Everything that the event rests on.</summary>
     Task<IReadOnlyList<ReadOnlyMemory<byte>>?> GetEventAuthAsync(string server, string roomId, string eventId, CancellationToken ct);
+    /// <summary>A space and its children; the answer's object, canonical.</summary>
+    Task<ReadOnlyMemory<byte>?> GetHierarchyAsync(string server, string roomId, bool suggestedOnly, CancellationToken ct);
     /// <summary>The events <paramref name="from"/> and what came before them, at most <paramref name="limit"/>.</summary>
     Task<IReadOnlyList<ReadOnlyMemory<byte>>?> BackfillAsync(string server, string roomId, IReadOnlyCollection<string> from, int limit, CancellationToken ct);
 }

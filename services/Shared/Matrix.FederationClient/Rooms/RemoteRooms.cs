@@ -4,6 +4,7 @@ using System.Net;
 using System.Text;
 using System.Text.Json;
 using Matrix.FederationClient.Outbound;
+using Matrix.Primitives;
 using Microsoft.Extensions.Logging;
 
 namespace Matrix.FederationClient.Rooms;
@@ -65,6 +66,12 @@ public sealed partial class RemoteRooms(FederationHttp http, ILogger<RemoteRooms
         foreach (var id in from) target.Append("&v=").Append(E(id));
         var answer = await AskAsync(server, HttpMethod.Get, target.ToString(), null, MaxPageBytes, ct);
         return Read(answer, server, root => Objects(root, "pdus")?.Take(limit).ToList());
+    }
+
+    public async Task<ReadOnlyMemory<byte>?> GetHierarchyAsync(string server, string roomId, bool suggestedOnly, CancellationToken ct)
+    {
+        var answer = await AskAsync(server, HttpMethod.Get, $"/_matrix/federation/v1/hierarchy/{E(roomId)}?suggested_only={(suggestedOnly ? "true" : "false")}", null, MaxPageBytes, ct);
+        return answer is not null && CanonicalJson.ToArray(answer, out _, strict: false) is { } canonical && CanonicalValue.IsObject(canonical) ? canonical : default(ReadOnlyMemory<byte>?);
     }
 
     private async Task<byte[]?> AskAsync(string server, HttpMethod method, string target, ReadOnlyMemory<byte>? content, int limit, CancellationToken ct)

@@ -24,10 +24,9 @@ public sealed class EventVisibility(StateReader states, RoomReader rooms, EventR
     public async Task<List<StoredEvent>> FilterAsync(UserId user, IReadOnlyList<StoredEvent> events, CancellationToken ct)
     {
         if (events.Count == 0) return [];
-        var known = new Dictionary<long, Room>();
-        foreach (var e in events)
-            if (!known.ContainsKey(e.RoomNid))
-                known[e.RoomNid] = new Room(await rooms.MembershipAsync(e.Pdu.RoomId, user.Value, ct));
+        long[] nids = [.. events.Select(e => e.RoomNid).Distinct()];
+        var members = (await rooms.MembershipsAsync(nids, user.Value, ct)).ToDictionary(m => m.RoomNid);
+        var known = nids.ToDictionary(nid => nid, nid => new Room(members.GetValueOrDefault(nid)));
         StateKey[] wanted = retention is null ? [VisibilityKey] : [VisibilityKey, RetentionKey];
         foreach (var now in await rooms.CurrentStateAsync(known.Keys, wanted, ct))
         {

@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace Matrix.Rooms.Writing;
 
 /// <summary>An event that a user of this server sends.</summary>
@@ -22,6 +24,11 @@ public sealed record RoomWrite(string RoomId, string Sender, IReadOnlyList<Event
 /// <param name="Action">join, invite, leave, kick, ban, unban, knock.</param>
 public sealed record MembershipWrite(string RoomId, string Sender, string Target, string Action, string? Reason = null);
 
+/// <summary>The proof of an identity server that a user of ours has the address which a room invited.</summary>
+/// <param name="Sender">Who invited the address.</param>
+/// <param name="Signed">Object <c>signed</c> as the identity server made it: mxid, token, signatures.</param>
+public sealed record ThirdPartyExchangeWrite(string RoomId, string Sender, string Target, JsonElement Signed);
+
 /// <param name="Position">Position in stream events of the last event; 0: nothing had to be written.</param>
 public sealed record RoomWriteResult(IReadOnlyList<string> EventIds, long Position);
 
@@ -33,4 +40,6 @@ public interface IRoomWriter
 {
     Task<RoomWriteResult> SendAsync(RoomWrite write, CancellationToken ct);
     Task<RoomWriteResult> ChangeMembershipAsync(MembershipWrite write, CancellationToken ct);
+    /// <summary>Invites the user whom the proof is for.</summary>
+    Task<RoomWriteResult> ExchangeThirdPartyInviteAsync(ThirdPartyExchangeWrite write, CancellationToken ct);
 }

@@ -11,6 +11,7 @@ public sealed class RemoteRoomWriter(IInternalRpc rpc) : IRoomWriter
 {
     public const string SendPath = "/_internal/rpc/rooms/send";
     public const string MembershipPath = "/_internal/rpc/rooms/membership";
+    public const string ThirdPartyPath = "/_internal/rpc/rooms/third_party";
     private const string Service = "eventpersister";
 
     public Task<RoomWriteResult> SendAsync(RoomWrite write, CancellationToken ct) =>
@@ -18,6 +19,9 @@ public sealed class RemoteRoomWriter(IInternalRpc rpc) : IRoomWriter
 
     public Task<RoomWriteResult> ChangeMembershipAsync(MembershipWrite write, CancellationToken ct) =>
         CallAsync(write.RoomId, MembershipPath, write, RoomWriteJson.Default.MembershipWrite, ct);
+
+    public Task<RoomWriteResult> ExchangeThirdPartyInviteAsync(ThirdPartyExchangeWrite write, CancellationToken ct) =>
+        CallAsync(write.RoomId, ThirdPartyPath, write, RoomWriteJson.Default.ThirdPartyExchangeWrite, ct);
 
     private async Task<RoomWriteResult> CallAsync<T>(string roomId, string path, T body, JsonTypeInfo<T> type, CancellationToken ct)
     {

@@ -29,6 +29,7 @@ public sealed record EventBody(string Type, string? StateKey, JsonElement Conten
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(RoomWriteBody))]
 [JsonSerializable(typeof(MembershipWrite))]
+[JsonSerializable(typeof(ThirdPartyExchangeWrite))]
 [JsonSerializable(typeof(RoomWriteResult))]
 [JsonSerializable(typeof(JsonElement))]
 public sealed partial class RoomWriteJson : JsonSerializerContext;

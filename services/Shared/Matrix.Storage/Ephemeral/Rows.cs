@@ -4,13 +4,18 @@ using Matrix.Storage.Streams;
 namespace Matrix.Storage.Ephemeral;
 
 /// <summary>
-/// Payload of stream typing; the row's key is the room id. One user's change: consumers keep the set of a room, and each drops a user itself
-/// when his time is over, so that no instance has to own a room.
+/// Payload of stream typing; the row's key is <see cref="Key"/>, since the newest row of a key has to say everything about it. Consumers keep the set of a
+/// room, and each drops a user itself when his time is over, so that no instance has to own a room.
 /// </summary>
 /// <param name="Typing">False: has stopped.</param>
 /// <param name="ExpiresTsMs">When he counts as having stopped unless another row comes; 0 when <paramref name="Typing"/> is false.</param>
 public sealed record TypingRow(string UserId, bool Typing, long ExpiresTsMs)
 {
+    /// <summary>User and room; ids of users have no spaces.</summary>
+    public static string Key(string roomId, string userId) => $"{userId} {roomId}";
+
+    public static string RoomOf(string key) => key[(key.IndexOf(' ', StringComparison.Ordinal) + 1)..];
+
     private struct Fields { public string? User; public bool Typing; public long? Expires; }
 
     public byte[] Encode() => RowJson.Write(this, static (w, r) =>

@@ -9,6 +9,24 @@ public sealed class ServerMembers(Database database)
         "select exists (select 1 from room_memberships where room_nid = $1 and membership = 'join' and right(user_id, length($2) + 1) = ':' || $2)";
     internal const string SqlOfServer = "select user_id from room_memberships where room_nid = $1 and right(user_id, length($2) + 1) = ':' || $2";
 
+    internal const string SqlRoomsOf =
+        """
+        select r.room_id, m.membership from rooms r join room_memberships m using (room_nid)
+        where r.room_id = any($1) and m.membership in ('join', 'invite') and right(m.user_id, length($2) + 1) = ':' || $2 group by 1, 2
+        """;
+
+    /// <summary>Those of the rooms in which users of that server are, and those to which some are invited.</summary>
+    public async Task<(HashSet<string> Joined, HashSet<string> Invited)> RoomsOfAsync(string server, IReadOnlyCollection<string> roomIds, CancellationToken ct)
+    {
+        var (joined, invited) = (new HashSet<string>(StringComparer.Ordinal), new HashSet<string>(StringComparer.Ordinal));
+        await using var command = database.Source.CreateCommand(SqlRoomsOf);
+        command.Parameters.AddWithValue(roomIds.ToArray());
+        command.Parameters.AddWithValue(server);
+        await using var r = await command.ExecuteReaderAsync(ct);
+        while (await r.ReadAsync(ct)) (r.GetString(1) == "join" ? joined : invited).Add(r.GetString(0));
+        return (joined, invited);
+    }
+
     public async Task<bool> IsInRoomAsync(long roomNid, string server, CancellationToken ct)
     {
         await using var command = Command(SqlIsInRoom, roomNid, server);

@@ -22,6 +22,7 @@ public sealed partial class RoomReader
             select k.state_key_nid from unnest($2::text[], $3::text[]) as q(type, state_key) join state_keys k on k.type = q.type and k.state_key = q.state_key)
         """;
     internal const string SqlMembership = MemberColumns + "where r.room_id = $1 and m.user_id = $2";
+    internal const string SqlMembershipsOf = MemberColumns + "where m.room_nid = any($1) and m.user_id = $2";
     internal const string SqlMembershipsOfUser = MemberColumns + "where m.user_id = $1";
     internal const string SqlMembers = MemberColumns + "where m.room_nid = $1 and (cardinality($2::text[]) = 0 or m.membership = any($2))";
     internal const string SqlJoinedMembers = "select room_nid, user_id from room_memberships where room_nid = any($1) and membership = 'join'";
@@ -87,6 +88,14 @@ public sealed partial class RoomReader
         command.Parameters.AddWithValue(roomId);
         command.Parameters.AddWithValue(userId);
         return (await MembershipsAsync(command, ct)).FirstOrDefault();
+    }
+
+    public async partial Task<List<MembershipRecord>> MembershipsAsync(IReadOnlyCollection<long> roomNids, string userId, CancellationToken ct)
+    {
+        await using var command = database.Source.CreateCommand(SqlMembershipsOf);
+        command.Parameters.AddWithValue(roomNids as long[] ?? [.. roomNids]);
+        command.Parameters.AddWithValue(userId);
+        return await MembershipsAsync(command, ct);
     }
 
     public async partial Task<List<MembershipRecord>> MembershipsOfUserAsync(string userId, CancellationToken ct)

@@ -16,6 +16,8 @@ public sealed partial class RoomReader(Database database)
     public partial Task<StoredEvent?> CurrentStateAsync(long roomNid, StateKey key, CancellationToken ct);
     /// <summary>Null: never was a member.</summary>
     public partial Task<MembershipRecord?> MembershipAsync(string roomId, string userId, CancellationToken ct);
+    /// <summary>The user's memberships of those rooms; those where he never was a member are omitted.</summary>
+    public partial Task<List<MembershipRecord>> MembershipsAsync(IReadOnlyCollection<long> roomNids, string userId, CancellationToken ct);
     /// <summary>All rooms that the user has a membership in, forgotten ones too.</summary>
     public partial Task<List<MembershipRecord>> MembershipsOfUserAsync(string userId, CancellationToken ct);
     /// <summary>Members of a room with any of these memberships (empty: all).</summary>

@@ -45,14 +45,30 @@ public sealed partial class SyncReader
         """;
 
     internal const string SqlRooms = "select room_nid, version from rooms where room_nid = any($1)";
+    // Relations that are aggregated: nothing is asked about events that have none.
+    private const string IsRelated =
+        """
+               , exists (select 1 from event_relations x
+                         where x.room_nid = e.room_nid and x.parent_id = e.event_id and x.rel_type in ('m.replace', 'm.reference', 'm.thread'))
+
+        """;
     // One more than asked for: tells whether there are older events.
-    internal const string SqlLatest = Columns +
+    internal const string SqlLatest = Columns + IsRelated +
         """
         from unnest($1::bigint[]) as q(room_nid)
         cross join lateral (
             select l.pos, l.event_nid from event_stream l join events le on le.event_nid = l.event_nid
             where l.room_nid = q.room_nid and le.flags & 7 = 0
             order by l.pos desc limit $2) s
+        join events e on e.event_nid = s.event_nid
+        """ + Joins + "order by s.pos";
+    internal const string SqlTimelines = Columns + IsRelated +
+        """
+        from unnest($1::bigint[], $2::bigint[], $3::bigint[]) as q(room_nid, after, up_to)
+        cross join lateral (
+            select l.pos, l.event_nid from event_stream l join events le on le.event_nid = l.event_nid
+            where l.room_nid = q.room_nid and l.pos > q.after and l.pos <= q.up_to and le.flags & 7 = 0
+            order by l.pos desc limit $4) s
         join events e on e.event_nid = s.event_nid
         """ + Joins + "order by s.pos";
     // Members are left out by the ids of their events: two narrow indexes are read instead of every member event.
@@ -110,6 +126,7 @@ public sealed partial class SyncReader
     internal const string SqlJoinedRooms =
         "select m.user_id, r.room_id from room_memberships m join rooms r using (room_nid) where m.user_id = any($1) and m.membership = 'join'";
     internal const string SqlForgotten = "select room_nid from room_memberships where user_id = $1 and room_nid = any($2) and forgotten";
+    internal const string SqlMembersSince = "select distinct user_id from room_memberships where room_nid = any($1) and (membership = 'join' or pos > $2)";
     internal const string SqlMemberTurns =
         """
         select distinct k.state_key

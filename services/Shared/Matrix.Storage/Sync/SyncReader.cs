@@ -114,53 +114,6 @@ public sealed partial class SyncReader(Database database)
         return await command.ExecuteScalarAsync(ct) is long min ? min : long.MinValue;
     }
 
-    /// <summary>Newest positions of rooms. All of them are in the answer.</summary>
-    public async Task<List<RoomActivity>> ActivityAsync(IReadOnlyList<(long Nid, string Id)> rooms, CancellationToken ct)
-    {
-        var activity = new List<RoomActivity>(rooms.Count);
-        if (rooms.Count == 0) return activity;
-        await using var command = Command(SqlActivity, rooms.Select(r => r.Nid).ToArray(), rooms.Select(r => r.Id).ToArray());
-        await using var r = await command.ExecuteReaderAsync(ct);
-        while (await r.ReadAsync(ct)) activity.Add(new(r.GetInt64(0), r.GetInt64(1), r.GetInt64(2)));
-        return activity;
-    }
-
-    /// <summary>Whole rooms with their newest <paramref name="timeline"/> events, as of one position of stream events.</summary>
-    public Task<RoomsLoad> LoadRoomsAsync(IReadOnlyCollection<long> roomNids, int timeline, CancellationToken ct) => InSnapshotAsync(async batch =>
-    {
-        var nids = roomNids as long[] ?? [.. roomNids];
-        Add(batch, SqlEventsPosition);
-        Add(batch, SqlRooms, nids);
-        Add(batch, SqlLatest, nids, timeline + 1);
-        Add(batch, SqlState, nids);
-        Add(batch, SqlMembers, nids);
-        var rooms = new Dictionary<long, RoomLoad>(nids.Length);
-        await using var r = await batch.ExecuteReaderAsync(ct);
-        await r.ReadAsync(ct);
-        var position = r.GetInt64(0);
-        await r.NextResultAsync(ct);
-        while (await r.ReadAsync(ct)) rooms[r.GetInt64(0)] = new(r.GetString(1), [], true, [], []);
-        await r.NextResultAsync(ct);
-        while (await r.ReadAsync(ct)) Place(rooms, StoredEventSql.Read(r), static (room, e) => room.Timeline.Add(e));
-        await r.NextResultAsync(ct);
-        while (await r.ReadAsync(ct)) Place(rooms, StoredEventSql.Read(r), static (room, e) => room.State.Add(e));
-        await r.NextResultAsync(ct);
-        while (await r.ReadAsync(ct))
-            if (rooms.TryGetValue(r.GetInt64(0), out var room)) room.Members.Add(new(r.GetString(1), r.GetString(2), r.GetInt64(3), r.GetInt64(4)));
-        foreach (var (nid, room) in rooms)
-        {
-            if (room.Timeline.Count <= timeline) continue;
-            room.Timeline.RemoveAt(0);
-            rooms[nid] = room with { IsWhole = false };
-        }
-        return new RoomsLoad(position, rooms);
-    }, ct);
-
-    private static void Place(Dictionary<long, RoomLoad> rooms, StoredEvent e, Action<RoomLoad, StoredEvent> add)
-    {
-        if (rooms.TryGetValue(e.RoomNid, out var room)) add(room, e);
-    }
-
     /// <summary>Receipts of those rooms with positions in (after, upTo], ascending; of a user, type and thread only the newest exists.</summary>
     public async Task<List<StoredReceipt>> ReceiptsAsync(IReadOnlyCollection<string> roomIds, long after, long upTo, CancellationToken ct)
     {
@@ -195,13 +148,6 @@ public sealed partial class SyncReader(Database database)
     {
         await using var command = Command(SqlDeleteToDevice, userId, deviceId, upTo);
         await command.ExecuteNonQueryAsync(ct);
-    }
-
-    /// <summary>Snapshot of the state after the newest timeline event at or before that position; null: none.</summary>
-    public async Task<long?> SnapshotAtAsync(long roomNid, long position, CancellationToken ct)
-    {
-        await using var command = Command(SqlSnapshotAt, roomNid, position);
-        return await command.ExecuteScalarAsync(ct) is long nid ? nid : null;
     }
 
     /// <summary>
@@ -251,6 +197,10 @@ public sealed partial class SyncReader(Database database)
     public async Task<List<string>> SharingAsync(string userId, IReadOnlyCollection<string> others, CancellationToken ct) =>
         others.Count == 0 ? [] : await IdsAsync(Command(SqlSharing, userId, others as string[] ?? [.. others]), ct);
 
+    /// <summary>Members of those rooms, and who was one, or might have been, after that position.</summary>
+    public Task<List<string>> MembersSinceAsync(IReadOnlyCollection<long> roomNids, long after, CancellationToken ct) =>
+        IdsAsync(Command(SqlMembersSince, roomNids as long[] ?? [.. roomNids], after), ct);
+
     private static async Task<List<string>> IdsAsync(NpgsqlCommand query, CancellationToken ct)
     {
         await using var command = query;
@@ -285,39 +235,6 @@ public sealed partial class SyncReader(Database database)
     /// <summary>Users whose member events in rooms that the user is in have positions in (after, upTo].</summary>
     public Task<List<string>> MemberTurnsAsync(string userId, long after, long upTo, CancellationToken ct) =>
         IdsAsync(Command(SqlMemberTurns, userId, after, upTo), ct);
-
-    /// <summary>What else of the current state changed with those events.</summary>
-    public async Task<List<StateMoveRecord>> StateMovesAsync(IReadOnlyCollection<long> eventNids, CancellationToken ct)
-    {
-        var moves = new List<StateMoveRecord>();
-        if (eventNids.Count == 0) return moves;
-        await using var command = Command(SqlStateMoves, [eventNids.ToArray()]);
-        await using var r = await command.ExecuteReaderAsync(ct);
-        while (await r.ReadAsync(ct)) moves.Add(new(r.GetInt64(0), new(r.GetString(1), r.GetString(2)), r.GetInt64(3), r.GetInt64(4)));
-        return moves;
-    }
-
-    /// <summary>Types and state keys by their nids.</summary>
-    public async Task<Dictionary<long, StateKey>> StateKeysAsync(IReadOnlyCollection<long> keyNids, CancellationToken ct)
-    {
-        var keys = new Dictionary<long, StateKey>(keyNids.Count);
-        if (keyNids.Count == 0) return keys;
-        await using var command = Command(SqlStateKeys, [keyNids.ToArray()]);
-        await using var r = await command.ExecuteReaderAsync(ct);
-        while (await r.ReadAsync(ct)) keys[r.GetInt64(0)] = new(r.GetString(1), r.GetString(2));
-        return keys;
-    }
-
-    /// <summary>Positions of the newest event of such a type in each room, among its last 500; rooms without are omitted.</summary>
-    public async Task<Dictionary<long, long>> LastOfTypesAsync(IReadOnlyCollection<long> roomNids, IReadOnlyCollection<string> types, CancellationToken ct)
-    {
-        var positions = new Dictionary<long, long>(roomNids.Count);
-        if (roomNids.Count == 0) return positions;
-        await using var command = Command(SqlLastOfTypes, roomNids.ToArray(), types.ToArray());
-        await using var r = await command.ExecuteReaderAsync(ct);
-        while (await r.ReadAsync(ct)) positions[r.GetInt64(0)] = r.GetInt64(1);
-        return positions;
-    }
 
     /// <summary>Null: no such room.</summary>
     public async Task<long?> FindRoomAsync(string roomId, CancellationToken ct)

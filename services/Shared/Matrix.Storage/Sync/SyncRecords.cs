@@ -37,7 +37,21 @@ public sealed record RoomsLoad(long EventsPosition, Dictionary<long, RoomLoad> R
 /// <param name="Timeline">Newest timeline events, ascending.</param>
 /// <param name="IsWhole">There are no older ones.</param>
 /// <param name="State">Current state without members.</param>
-public sealed record RoomLoad(string Version, List<StoredEvent> Timeline, bool IsWhole, List<StoredEvent> State, List<MemberLoad> Members);
+public sealed record RoomLoad(string Version, List<StoredEvent> Timeline, bool IsWhole, List<StoredEvent> State, List<MemberLoad> Members)
+{
+    /// <summary>Ids of those timeline events that have children which are aggregated.</summary>
+    public HashSet<string> Related { get; } = new(StringComparer.Ordinal);
+}
+
+/// <summary>Timeline events of a room with positions in (after, up to].</summary>
+public readonly record struct TimelineRange(long RoomNid, long After, long UpTo);
+
+/// <summary>Timeline events, ascending, and the ids of those that have children which are aggregated.</summary>
+public sealed record TimelineLoad
+{
+    public List<StoredEvent> Events { get; } = [];
+    public HashSet<string> Related { get; } = new(StringComparer.Ordinal);
+}
 
 /// <param name="Position">Position of the membership event in stream events; 0: not in the stream.</param>
 public readonly record struct MemberLoad(string UserId, string Membership, long EventNid, long Position);

@@ -50,7 +50,7 @@ internal sealed class EncryptionExtension(ExtensionRequest request) : SlidingExt
             left.UnionWith(turned);
         }
         if (joinedRooms.Count > 0) foreach (var members in (await store.JoinedMembersAsync(joinedRooms, ct)).Values) changed.UnionWith(members);
-        if (leftRooms.Count > 0) foreach (var members in (await store.JoinedMembersAsync(leftRooms, ct)).Values) left.UnionWith(members);
+        if (leftRooms.Count > 0) left.UnionWith(await store.MembersSinceAsync(leftRooms, context.Since!.Value.Events, ct));
         left.Remove(reader.User.Id);
         if (left.Count == 0) return;
         // Who left a room may share another one.

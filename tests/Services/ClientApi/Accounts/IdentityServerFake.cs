@@ -4,6 +4,10 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json;
+using Matrix.Crypto;
+using Matrix.Events;
+using Matrix.Primitives;
+using Matrix.Testing.Federation;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -57,6 +61,10 @@ public sealed class IdentityServerFake : IAsyncDisposable
         Requests.Enqueue((path, context.Request.Headers.Authorization.ToString(), body));
         var answer = path switch
         {
+            "/_matrix/identity/v2/hash_details" => $$"""{"lookup_pepper":"{{Pepper}}","algorithms":["none","sha256"]}""",
+            "/_matrix/identity/v2/lookup" => Lookup(body),
+            "/_matrix/identity/v2/store-invite" => StoreInvite(),
+            "/_matrix/identity/v2/pubkey/isvalid" => Valid(context.Request.Query["public_key"].ToString()),
             "/_matrix/identity/v2/3pid/bind" => Bind(body),
             "/_matrix/identity/v2/3pid/unbind" => Unbind(body),
             "/_matrix/identity/api/v1/validate/msisdn/requestToken" => """{"sid":"sms-1","submit_url":"https://sms.example/submit"}""",
@@ -69,6 +77,36 @@ public sealed class IdentityServerFake : IAsyncDisposable
         context.Response.ContentType = "application/json";
         await context.Response.Body.WriteAsync(Encoding.UTF8.GetBytes(answer));
     }
+
+    private const string Pepper = "pepper";
+    private int invites;
+
+    /// <summary>Keys of invitations; what is taken out is revoked.</summary>
+    public SigningKey Key { get; set; } = FakeRemoteServer.NewKey("ed25519:0");
+    public bool KeyIsRevoked { get; set; }
+
+    /// <summary>Object <c>signed</c> that says who has the address.</summary>
+    public JsonElement Sign(string mxid, string token, string? sender = null)
+    {
+        var said = sender is null ? $$"""{"mxid":"{{mxid}}","token":"{{token}}"}""" : $$"""{"mxid":"{{mxid}}","sender":"{{sender}}","token":"{{token}}"}""";
+        return JsonDocument.Parse(EventSigning.SignJson(Encoding.UTF8.GetBytes(said), Name, Key, Ed25519.Default)).RootElement;
+    }
+
+    private string Lookup(string body)
+    {
+        using var json = JsonDocument.Parse(body);
+        var wanted = json.RootElement.GetProperty("addresses")[0].GetString();
+        foreach (var (address, user) in Bindings)
+            if (UnpaddedBase64.EncodeUrl(SHA256.HashData(Encoding.UTF8.GetBytes($"{address} email {Pepper}"))) == wanted) return $$$"""{"mappings":{"{{{wanted}}}":"{{{user}}}"}}""";
+        return """{"mappings":{}}""";
+    }
+
+    private string StoreInvite() => $$"""
+        {"token":"token{{Interlocked.Increment(ref invites)}}","display_name":"b...@e...",
+         "public_keys":[{"public_key":"{{UnpaddedBase64.Encode(Key.PublicKey)}}","key_validity_url":"https://{{Name}}/_matrix/identity/v2/pubkey/isvalid"}]}
+        """;
+
+    private string Valid(string key) => !KeyIsRevoked && key == UnpaddedBase64.Encode(Key.PublicKey) ? """{"valid":true}""" : """{"valid":false}""";
 
     private string Bind(string body)
     {

@@ -1,0 +1,55 @@
+namespace Matrix.ServiceTests.Sync;
+
+/// <summary>An instance that comes late, or loads a user late, tells what the others do.</summary>
+public sealed class ColdInstanceTests(SyncFixture fixture) : IClassFixture<SyncFixture>
+{
+    [Fact]
+    public async Task Everybody_who_types_is_known_to_an_instance_that_comes_later()
+    {
+        var (alice, bob, carol) = (fixture.NewUser(), fixture.NewUser(), fixture.NewUser());
+        var room = await alice.CreateRoomAsync();
+        await bob.JoinAsync(room);
+        await carol.JoinAsync(room);
+        await alice.TypingAsync(room, true);
+        await bob.TypingAsync(room, true);
+        await carol.TypingAsync(room, true);
+        await carol.TypingAsync(room, false);
+        await using var cold = await fixture.StartAsync("typing");
+        var since = (await alice.SyncAsync(at: cold)).Next;
+        var told = (await alice.SyncAsync(at: cold)).Joined(room)?.Ephemeral("m.typing") ?? (await alice.SyncUntilAsync(since, a => a.Joined(room) is not null, cold)).Joined(room)!.Ephemeral("m.typing");
+        Assert.Equal(new[] { alice.Id, bob.Id }.Order(StringComparer.Ordinal), told!.Value.GetProperty("user_ids").EnumerateArray().Select(u => u.GetString()).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task Presence_that_changed_before_an_instance_knew_its_reader_is_told()
+    {
+        var (alice, bob) = (fixture.NewUser(), fixture.NewUser());
+        await bob.JoinAsync(await alice.CreateRoomAsync());
+        var since = (await alice.SyncAsync()).Next;
+        await bob.SyncAsync(presence: "online");
+        await alice.SyncUntilAsync(since, a => a.Presence.Count > 0);
+        // The second instance has heard of bob, and hears of alice only now.
+        var told = await alice.SyncUntilAsync(since, a => a.Presence.Count > 0, fixture.Two);
+        Assert.Equal([bob.Id], told.Presence.Select(p => p.Text("sender")));
+    }
+
+    [Fact]
+    public async Task Who_left_before_the_reader_did_is_a_device_list_that_left()
+    {
+        var (alice, bob) = (fixture.NewUser(), fixture.NewUser());
+        var room = await alice.CreateRoomAsync();
+        await bob.JoinAsync(room);
+        var since = (await bob.SyncAsync()).Next;
+        var sliding = new SlidingClient(bob.On("PHONE"), SlidingClient.Lists(SlidingClient.List(), new { e2ee = new { enabled = true } }));
+        await sliding.StepAsync();
+        await alice.LeaveAsync(room);
+        await bob.LeaveAsync(room);
+        await using var cold = await fixture.StartAsync("left");
+        foreach (var host in new[] { fixture.One, fixture.Two, cold })
+        {
+            Assert.Equal([alice.Id], (await bob.SyncUntilAsync(since, a => a.Left(room) is not null, host)).DevicesLeft);
+            var answer = await sliding.StepAsync(at: host, keep: false);
+            Assert.Equal(alice.Id, Assert.Single(answer.Extension("e2ee", "device_lists", "left")!.Value.EnumerateArray()).GetString());
+        }
+    }
+}

@@ -1,0 +1,69 @@
+namespace Matrix.ServiceTests.Sync;
+
+/// <summary>What an initial sync costs the database, however many rooms the account has.</summary>
+[Collection("alone")]
+public sealed class InitialSyncCostTests(SyncFixture fixture) : IClassFixture<SyncFixture>
+{
+    private static object Filter(int limit) => new { room = new { timeline = new { limit }, state = new { lazy_load_members = true } } };
+
+    private static object Related(string id, string type) => new Dictionary<string, object>
+    {
+        ["msgtype"] = "m.text", ["body"] = "* new", ["m.new_content"] = new { msgtype = "m.text", body = "new" },
+        ["m.relates_to"] = type == "m.annotation" ? new { rel_type = type, event_id = id, key = "x" } : (object)new { rel_type = type, event_id = id },
+    };
+
+    private async Task<SyncUser> UserAsync(int rooms, bool isRelated)
+    {
+        var alice = fixture.NewUser();
+        for (var i = 0; i < rooms; i++)
+        {
+            var room = await alice.CreateRoomAsync();
+            var id = await alice.SayAsync(room, "old");
+            if (isRelated) await alice.SayAsync(room, "* new", Related(id, "m.replace"));
+            else await alice.SendAsync(room, "m.reaction", Related(id, "m.annotation"));
+            for (var n = 0; n < 60; n++) await alice.SayAsync(room, $"{n}");
+        }
+        return alice;
+    }
+
+    /// <summary>Of a cold process, of a deeper timeline than it has in memory, and of one that has all.</summary>
+    private async Task<(int Cold, int Deeper, int Warm)> CostsAsync(SyncUser alice)
+    {
+        await using var host = await fixture.StartAsync("fresh");
+        var cold = await CostAsync(5);
+        var deeper = await CostAsync(65);
+        return (cold, deeper, await CostAsync(65));
+
+        async Task<int> CostAsync(int limit)
+        {
+            using var sql = fixture.Count();
+            var answer = await alice.SyncAsync(filter: Filter(limit), at: host);
+            Assert.All(answer.JoinedRooms, room => Assert.Equal((limit, true), (answer.Joined(room)!.Timeline.Count, answer.Joined(room)!.Limited)));
+            return sql.All.Count;
+        }
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task The_number_of_statements_does_not_grow_with_the_rooms(bool isRelated)
+    {
+        var (few, many) = (await CostsAsync(await UserAsync(5, isRelated)), await CostsAsync(await UserAsync(30, isRelated)));
+        Assert.Equal((few.Deeper, few.Warm), (many.Deeper, many.Warm));
+        Assert.InRange(many.Warm, 0, isRelated ? 6 : 1);
+        Assert.InRange(many.Cold, few.Cold, few.Cold + 1);      // events that nobody has read are looked at some rooms at a time
+    }
+
+    [Fact]
+    public async Task Relations_are_asked_for_where_events_have_some_that_are_aggregated()
+    {
+        var plain = await UserAsync(2, isRelated: false);
+        foreach (var host in new[] { fixture.One, fixture.Two })
+        {
+            await plain.SyncAsync(filter: Filter(20), at: host);
+            using var sql = fixture.Count();
+            await plain.SyncAsync(filter: Filter(20), at: host);
+            Assert.Equal(0, sql.Containing("event_relations"));
+        }
+    }
+}

@@ -1,0 +1,14 @@
+using Matrix.Testing.Servers;
+
+namespace Matrix.ServiceTests.Sync;
+
+internal static class SyncStatements
+{
+    private static readonly string[] Background = ["stream_counters", "instances", "schema_version", "stream_retained", "leases", "stream_cursors"];
+    /// <summary>Whole users and rooms are read with the counters in one batch.</summary>
+    private static readonly string[] Loads = ["from current_state", "from account_data"];
+
+    /// <summary>What is asked of the fixture's database, without what runs in the background and without writing of events.</summary>
+    public static CountedStatements Count(this SyncFixture fixture) => new(fixture.Postgres.ConnectionString, text =>
+        (!text.ContainsAny(Background) || text.ContainsAny(Loads)) && !text.Contains("insert into events", StringComparison.Ordinal));
+}
