@@ -114,9 +114,7 @@ public static class ClientApiService
     private static EventVisibility VisibilityOf(IServiceProvider p)
     {
         var config = p.GetRequiredService<HomeserverConfig>().Retention;
-        static long? Milliseconds(TimeSpan? time) => time is { } t ? (long)t.TotalMilliseconds : null;
-        var retention = config.Enabled
-            ? new MessageRetention(Milliseconds(config.DefaultMaxLifetime), Milliseconds(config.AllowedLifetimeMin), Milliseconds(config.AllowedLifetimeMax)) : null;
+        var retention = MessageRetention.Of(config.Enabled, config.DefaultMaxLifetime, config.AllowedLifetimeMin, config.AllowedLifetimeMax);
         return new EventVisibility(
             p.GetRequiredService<StateReader>(), p.GetRequiredService<RoomReader>(), p.GetRequiredService<EventReader>(), retention, p.GetRequiredService<TimeProvider>());
     }
@@ -198,6 +196,7 @@ public static class ClientApiService
         routes.MapRoomEvents();
         routes.MapMessages();
         routes.MapRelations();
+        routes.MapThreadUpdates();
         routes.MapSpaces();
         routes.MapTimestampToEvent();
         routes.MapMutualRooms();

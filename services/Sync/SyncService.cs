@@ -33,7 +33,9 @@ public static class SyncService
         services.TryAddSingleton<EventReader>();
         services.TryAddSingleton<RoomReader>();
         services.TryAddSingleton<StateReader>();
-        services.TryAddSingleton<EventVisibility>();
+        services.TryAddSingleton(p => new EventVisibility(
+            p.GetRequiredService<StateReader>(), p.GetRequiredService<RoomReader>(), p.GetRequiredService<EventReader>(),
+            p.GetRequiredService<MessageLifetimes>().Retention, p.GetRequiredService<TimeProvider>()));
         services.TryAddSingleton<RelationReader>();
         services.TryAddSingleton<Aggregator>();
         services.TryAddSingleton<SyncReader>();
@@ -61,6 +63,7 @@ public static class SyncService
         services.AddSingleton<StreamApplier>();
         services.AddSingleton<IStreamConsumer>(p => p.GetRequiredService<StreamApplier>());
         services.AddSingleton<AnswerPlanner>();
+        services.AddSingleton<MessageLifetimes>();
         services.AddSingleton<RoomStage>();
         services.AddSingleton<StrippedStage>();
         services.AddSingleton<LeftStage>();

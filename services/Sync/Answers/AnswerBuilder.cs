@@ -17,6 +17,8 @@ internal sealed class AnswerBuilder(
         await rooms.RunAsync(plan, reader, older, ct);
         await stripped.RunAsync(plan, reader, ct);
         await left.RunAsync(plan, reader, ct);
+        using (state.Read())
+            foreach (var part in plan.LeftPlans) AnswerPlanner.AddRoomAccountData(reader, part, reader.Request.IsInitial, older);
         await fill.RunAsync(plan, reader, ct);
         plan.Joined.RemoveAll(part => !part.HasNews);
         if (reader.Request.LazyMembers) RememberTold(plan, reader);

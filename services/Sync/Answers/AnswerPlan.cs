@@ -25,6 +25,8 @@ internal sealed class AnswerPlan
     public List<StrippedPlan> KnockPlans { get; } = [];
     public List<RoomPlan> LeftPlans { get; } = [];
 
+    /// <summary>Events that others relate to as the timeline's filter asks for, by room and the floor of the window that was looked at.</summary>
+    public Dictionary<(string RoomId, long Floor), HashSet<string>> RelatedBy { get; } = [];
     /// <summary>Rooms whose receipts in (since, now] are older than memory, by id; from position 0 for rooms told whole.</summary>
     public Dictionary<string, RoomPlan> ReceiptsSince { get; } = new(StringComparer.Ordinal);
     public Dictionary<string, RoomPlan> ReceiptsWhole { get; } = new(StringComparer.Ordinal);

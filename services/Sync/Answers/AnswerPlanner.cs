@@ -221,6 +221,19 @@ internal sealed class AnswerPlanner(SyncState state)
         return rooms;
     }
 
+    /// <summary>The room's account data: all of it, or what changed.</summary>
+    public static void AddRoomAccountData(Reader reader, RoomPlan part, bool isWhole, OlderChanges older)
+    {
+        var since = reader.Request.Since?.AccountData ?? 0;
+        foreach (var (type, entry) in reader.User.AccountData.OfRoom(part.RoomId))
+        {
+            // Changed since this answer's moment: the next one tells it.
+            if (entry.IsStale) continue;
+            if (isWhole ? entry.IsDeleted : !IsChanged(part.RoomId, type, entry, since, older)) continue;
+            if (reader.Request.Filter.Room.AccountData.Matches(type, null, part.RoomId)) part.AccountData.Add((type, entry.Content));
+        }
+    }
+
     public static bool IsChanged(string roomId, string type, AccountDataCache.Entry entry, long since, OlderChanges older) =>
         entry.Position > since || older.AllAccountData || older.AccountData?.Contains((roomId, type)) == true;
 }

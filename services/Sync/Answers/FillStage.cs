@@ -24,6 +24,7 @@ internal sealed class FillStage(SyncState state, ISyncStore store)
         foreach (var part in plan.Joined) if (part.Gap is not null) await FillGapAsync(plan, part, reader, ct);
         foreach (var part in plan.Joined) DropKnownMembers(part, reader);
         await FillEventsAsync(plan, reader, ct);
+        if (reader.Request.Filter.Room.State is { AsksForRelated: true } filter) await DropUnrelatedAsync(plan, filter, ct);
         await FillRelationsAsync(plan, reader, ct);
         await FillReceiptsAsync(plan, reader, ct);
         if (plan.AskToDevice) await FillToDeviceAsync(plan, reader, ct);
@@ -36,14 +37,16 @@ internal sealed class FillStage(SyncState state, ISyncStore store)
     {
         var (room, since, start) = part.Gap!.Value;
         var before = await store.StateAtAsync(room, since, ct);
+        var after = await store.StateAtAsync(room, start, ct);
         var changed = new Dictionary<long, long>();
-        foreach (var (key, nid) in await store.StateAtAsync(room, start, ct))
-            if (before.GetValueOrDefault(key) != nid) changed[key] = nid;
+        foreach (var (key, nid) in after) if (before.GetValueOrDefault(key) != nid) changed[key] = nid;
+        if (after.Count > 0) foreach (var key in before.Keys) if (!after.ContainsKey(key)) changed[key] = 0;
         var keys = await store.StateKeysAsync(changed.Keys, ct);
         foreach (var (keyNid, nid) in changed)
         {
             if (!keys.TryGetValue(keyNid, out var key)) continue;
-            if (part.Request.Tells(key)) part.State.Add(new StateRef(nid, null));
+            if (part.Request.Tells(key) && nid != 0) part.State.Add(new StateRef(nid, null));
+            else if (part.Request.Tells(key)) part.Deleted.Add(key);
             if (key.Type == EventTypes.Member && key.Key != reader.User.Id) TellDevices(plan, part.RoomId, key.Key);
         }
     }
@@ -110,6 +113,14 @@ internal sealed class FillStage(SyncState state, ISyncStore store)
                 if (state.Rooms.TryGetValue(part.RoomId, out var room) && room.Cache is { } cache)
                     foreach (var r in part.State.Concat(part.Profile?.Heroes ?? []))
                         if (r.Event is null && loaded.TryGetValue(r.Nid, out var e) && e.IsMember) cache.Keep(e);
+    }
+
+    /// <summary>State that nobody relates to, where the filter asks for such.</summary>
+    private async Task DropUnrelatedAsync(AnswerPlan plan, EventFilter filter, CancellationToken ct)
+    {
+        var parts = plan.Joined.Concat(plan.LeftPlans).ToList();
+        var related = await store.RelatedAsync([.. parts.SelectMany(part => part.StateEvents.Select(e => (part.RoomNid, e.EventId)))], filter, plan.Now.Events, ct);
+        foreach (var part in parts) part.StateEvents.RemoveAll(e => !related.Contains(e.EventId));
     }
 
     /// <summary>

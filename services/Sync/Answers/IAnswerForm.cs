@@ -11,6 +11,9 @@ internal interface IAnswerForm
     /// <summary>The form tells what the device has left of one-time keys.</summary>
     bool TellsKeys => false;
 
+    /// <summary>Gets what only this form tells, once there is something to tell.</summary>
+    Task CompleteAsync(AnswerPlan plan, Reader reader, CancellationToken ct) => Task.CompletedTask;
+
     void Write(PooledBuffer output, AnswerPlan plan, Reader reader);
 }
 

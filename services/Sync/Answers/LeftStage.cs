@@ -39,6 +39,7 @@ internal sealed class LeftStage(ISyncStore store)
     {
         const int Pages = 5;
         var (room, limit, upTo) = (left.Own.RoomNid, reader.Request.TimelineLimit, left.LeftAt);
+        var filter = reader.Request.Filter.Room.Timeline;
         var readerAt = new List<Membership>();
         var membership = left.Own.Membership;
         for (var page = 0; page < Pages && upTo > left.Known; page++)
@@ -46,11 +47,12 @@ internal sealed class LeftStage(ISyncStore store)
             var size = Math.Max(limit * 2, 20);
             var events = await store.TimelineAsync(room, left.Known, upTo, size, ct);
             var visible = events.Count == 0 ? [] : await store.VisibleAsync(reader.User.Id, [.. events.Select(e => e.EventNid)], ct);
+            var related = filter.AsksForRelated ? await store.RelatedAsync([.. events.Select(e => (room, e.Pdu.EventId))], filter, left.LeftAt, ct) : null;
             foreach (var stored in events)
             {
                 var e = CachedEvent.Of(stored);
                 if (e.IsMember && e.StateKey == reader.User.Id) membership = e.PrevMembership;
-                if (!visible.Contains(e.Nid) || !IsWanted(reader, e)) continue;
+                if (!visible.Contains(e.Nid) || !IsWanted(reader, e) || related?.Contains(e.EventId) == false) continue;
                 if (part.Timeline.Count == limit) { part.Limited = true; break; }
                 part.Timeline.Add(e);
                 readerAt.Add(e.IsMember && e.StateKey == reader.User.Id ? e.Membership : membership);

@@ -1,3 +1,4 @@
+using Matrix.Events;
 using Matrix.Storage.Streams;
 using Matrix.Sync.Rooms;
 using Matrix.Sync.Unread;
@@ -12,6 +13,10 @@ internal sealed class RoomPlan(string roomId, SyncRequest request)
     public long RoomNid { get; init; }
     /// <summary>Of a room that was left: the position of that; null: the answer's.</summary>
     public long? UpTo { get; init; }
+    /// <summary>Messages that were sent before that are not shown any more.</summary>
+    public long OldestTsMs { get; init; } = long.MinValue;
+    /// <summary>Events that others relate to as the timeline's filter asks for; null: it does not ask.</summary>
+    public HashSet<string>? RelatedBy { get; init; }
     /// <summary>Ascending.</summary>
     public List<CachedEvent> Timeline { get; } = [];
     /// <summary>The reader's membership at each event of the timeline; null: joined at all of them.</summary>
@@ -23,6 +28,8 @@ internal sealed class RoomPlan(string roomId, SyncRequest request)
     public long StartsAfter { get; set; }
     /// <summary>State to tell; events that are not loaded yet have a nid only.</summary>
     public List<StateRef> State { get; } = [];
+    /// <summary>State that there is none of any more.</summary>
+    public List<StateKey> Deleted { get; } = [];
     /// <summary>What sliding sync says of the room besides.</summary>
     public RoomProfile? Profile { get; set; }
     /// <summary>What is told of it, once all of it is loaded and filtered.</summary>

@@ -9,7 +9,7 @@ namespace Matrix.Sync.Answers;
 /// Finds what a reader is to be told of a joined room, from its cache: one walk from the newest event backwards, in which the state is undone on the
 /// way. Runs under the read lock: references only, no bytes.
 /// </summary>
-internal ref struct RoomPlanner
+internal ref partial struct RoomPlanner
 {
     private readonly RoomCache cache;
     private readonly Reader reader;
@@ -106,7 +106,8 @@ internal ref struct RoomPlanner
     {
         if (e.Type == EventTypes.Dummy) return false;
         if (!e.IsState && reader.User.AccountData.Ignored.Count > 0 && reader.User.AccountData.Ignored.Contains(e.Sender)) return false;
-        return request.Filter.Room.Timeline.Matches(e.View) && (IsVisible(e) || IsCurrentState(e));
+        if (!e.IsState && e.View.OriginServerTs < plan.OldestTsMs) return false;
+        return request.Filter.Room.Timeline.Matches(e.View) && plan.RelatedBy?.Contains(e.EventId) != false && (IsVisible(e) || IsCurrentState(e));
     }
 
     /// <summary>
@@ -230,7 +231,11 @@ internal ref struct RoomPlanner
         }
         if (atNow is null) return;
         foreach (var (key, value) in atNow)
-            if (value.Nid != walk.Get(key).Nid && (request.Tells(key) || IsMemberNews(key))) Add(value);
+        {
+            if (value.Nid == walk.Get(key).Nid || !(request.Tells(key) || IsMemberNews(key))) continue;
+            if (value.IsNone) plan.Deleted.Add(key);
+            else plan.State.Add(value);
+        }
     }
 
     /// <summary>Sliding sync with lazily loaded members: who keeps them is told all changes, unless there is a gap.</summary>
@@ -255,58 +260,5 @@ internal ref struct RoomPlanner
         for (var i = cache.Window.Count - 1; i >= 0; i--)
             if (cache.Window[i].Event is var e && e.Position <= now && BumpTypes.Contains(e.Type)) return e.Position;
         return null;
-    }
-
-    // ---------------------------------------------------------------- members
-
-    /// <summary>Told when the state is, or when a membership changed. Spec: openapi/client-server/sync.yaml, RoomSummary</summary>
-    private readonly void PlanSummary(IReadOnlyList<Slot> window, int end)
-    {
-        var changed = plan.IsFull || cache.Floor > known;
-        for (var j = end; j >= 0 && window[j].Event.Position > known; j--)
-        {
-            var e = window[j].Event;
-            if (!e.IsMember) continue;
-            changed = true;
-            if (e.StateKey == reader.User.Id) continue;
-            if (e.Membership == Membership.Join && e.PrevMembership != Membership.Join) plan.NewMembers.Add(e.StateKey!);
-            else if (e.Membership != Membership.Join && e.PrevMembership == Membership.Join) plan.GoneMembers.Add(e.StateKey!);
-        }
-        if (changed) plan.Summary = new RoomSummary(Heroes(), cache.Joined, cache.Invited);
-    }
-
-    private readonly string[]? Heroes()
-    {
-        if (HasText(EventTypes.Name, "name"u8) || (!request.IsSliding && HasText(EventTypes.CanonicalAlias, "alias"u8))) return null;
-        const int Most = 5;
-        var self = reader.User.Id;
-        return [.. cache.Heroes().Where(user => user != self).Take(Most)];
-    }
-
-    private readonly bool HasText(string type, ReadOnlySpan<byte> member) =>
-        cache.Current(type) is { } e && StateContent.String(e.Content, member) is { Length: > 0 };
-
-    private static StateKey MemberKey(string userId) => new(EventTypes.Member, userId);
-
-    /// <summary>Members that the timeline needs; the reader's own when the state is whole. Spec: client-server-api/#lazy-loading-room-members</summary>
-    private readonly void PlanLazyMembers(bool atEnd)
-    {
-        if (!request.LazyMembers) return;
-        var seen = new HashSet<string>(StringComparer.Ordinal);
-        if (plan.IsFull && !request.IsSliding && seen.Add(reader.User.Id)) Need(reader.User.Id, atEnd);
-        foreach (var e in plan.Timeline)
-        {
-            if (seen.Add(e.Sender)) Need(e.Sender, atEnd);
-            if (request.IsSliding && e.IsMember && seen.Add(e.StateKey!)) Need(e.StateKey!, atEnd);
-        }
-        if (request.IsSliding) return;
-        foreach (var hero in plan.Summary?.Heroes ?? []) if (seen.Add(hero)) Need(hero, atEnd);
-    }
-
-    private readonly void Need(string userId, bool atEnd)
-    {
-        var key = MemberKey(userId);
-        var value = atEnd && atNow is not null && atNow.TryGetValue(key, out var end) ? end : walk.Get(key);
-        if (!value.IsNone) plan.LazyMembers.Add((userId, value));
     }
 }

@@ -16,7 +16,7 @@ namespace Matrix.Sync.Answers;
 /// once. In the steady state nothing is loaded.
 /// </summary>
 internal sealed partial class RoomStage(
-    SyncState state, RoomCacheLoader loader, ISyncStore store, HomeserverConfig config, TimeProvider clock, ILogger<RoomStage> log)
+    SyncState state, RoomCacheLoader loader, ISyncStore store, MessageLifetimes lifetimes, HomeserverConfig config, TimeProvider clock, ILogger<RoomStage> log)
 {
     /// <summary>Rooms that are planned without letting go of the lock.</summary>
     private const int RoomsPerTurn = 64;
@@ -30,6 +30,7 @@ internal sealed partial class RoomStage(
         public List<(string Id, long Nid)> Rooms { get; } = [];
         public List<(Room Room, RoomCache Cache)> Shallow { get; } = [];
         public List<(string RoomId, long Nid)> Members { get; } = [];
+        public List<(Room Room, long Floor, List<string> EventIds)> Related { get; } = [];
         public List<(UserRoom Own, long From, long UpTo)> Unread { get; } = [];
     }
 
@@ -48,18 +49,27 @@ internal sealed partial class RoomStage(
                     foreach (var room in waiting) LogUnavailable(log, room.Own.RoomId);
                     break;
                 }
-                await FetchAsync(needs, reader, ct);
+                await FetchAsync(plan, needs, reader, ct);
             }
         }
         plan.Waiting = [];
     }
 
-    private async Task FetchAsync(Needs needs, Reader reader, CancellationToken ct)
+    private async Task FetchAsync(AnswerPlan plan, Needs needs, Reader reader, CancellationToken ct)
     {
         if (needs.Rooms.Count > 0) await loader.LoadAsync(needs.Rooms, reader.Request.TimelineLimit, ct);
         if (needs.Shallow.Count > 0) await loader.ExtendAsync(needs.Shallow, ExtendBy, ct);
+        if (needs.Related.Count > 0) await FetchRelatedAsync(plan, needs.Related, reader, ct);
         if (needs.Members.Count > 0) await FetchMembersAsync(needs.Members, ct);
         foreach (var chunk in needs.Unread.Chunk(RoomsPerEvaluation)) await EvaluateOlderAsync(reader, chunk, ct);
+    }
+
+    private async Task FetchRelatedAsync(
+        AnswerPlan plan, List<(Room Room, long Floor, List<string> EventIds)> windows, Reader reader, CancellationToken ct)
+    {
+        var related = await store.RelatedAsync(
+            [.. windows.SelectMany(w => w.EventIds.Select(id => (w.Room.Nid, id)))], reader.Request.Filter.Room.Timeline, plan.Now.Events, ct);
+        foreach (var (room, floor, ids) in windows) plan.RelatedBy[(room.Id, floor)] = ids.Where(related.Contains).ToHashSet(StringComparer.Ordinal);
     }
 
     private async Task FetchMembersAsync(List<(string RoomId, long Nid)> members, CancellationToken ct)
@@ -100,7 +110,12 @@ internal sealed partial class RoomStage(
         }
         cache.LastUsed = clock.GetTimestamp();
         var wanted = reader.For(joined.As);
-        var part = new RoomPlan(room.Id, wanted.Request) { RoomNid = room.Nid, MustTell = joined.IsNew || reader.Request.IsInitial || wanted.Request.IsSliding };
+        if (!TryRelatedBy(plan, wanted, joined, room, cache, needs, out var relatedBy)) return false;
+        var part = new RoomPlan(room.Id, wanted.Request)
+        {
+            RoomNid = room.Nid, MustTell = joined.IsNew || reader.Request.IsInitial || wanted.Request.IsSliding, RelatedBy = relatedBy,
+            OldestTsMs = lifetimes.OldestTsMs(cache, plan.NowMs),
+        };
         var planner = new RoomPlanner(cache, wanted, part, Membership.Join, joined.Known, plan.Now.Events, joined.IsFull);
         var mayExtend = turn < MaxTurns - 2 && cache.Window.Count < MaxWindow;
         if (planner.Run(mayExtend) == RoomPlanner.Outcome.TooShallow)
@@ -122,9 +137,20 @@ internal sealed partial class RoomStage(
         if (joined.IsNew)
             foreach (var (userId, member) in cache.Members) if (member.Membership == Membership.Join && userId != reader.User.Id) part.NewMembers.Add(userId);
         PlanEphemeral(plan, reader, room, joined, part);
-        PlanAccountData(reader, joined, part, older);
+        AnswerPlanner.AddRoomAccountData(reader, part, isWhole: joined.Known == long.MinValue, older);
         PlanContacts(plan, reader, part);
         return true;
+    }
+
+    /// <summary>False: whether others relate to the window's events has to be asked for.</summary>
+    private static bool TryRelatedBy(
+        AnswerPlan plan, Reader reader, JoinedRoom joined, Room room, RoomCache cache, Needs needs, out HashSet<string>? related)
+    {
+        related = null;
+        var filter = reader.Request.Filter.Room.Timeline;
+        if (!filter.AsksForRelated || plan.RelatedBy.TryGetValue((room.Id, cache.Floor), out related)) return true;
+        needs.Related.Add((room, cache.Floor, [.. Between(cache, cache.LastAt(joined.Known) + 1, plan.Now.Events).Where(e => filter.Matches(e.View)).Select(e => e.EventId)]));
+        return false;
     }
 
     private static bool TryCountUnread(AnswerPlan plan, Reader reader, UserRoom own, RoomCache cache, RoomPlan part, Needs needs)
@@ -183,19 +209,6 @@ internal sealed partial class RoomStage(
         if (!filter.Matches("m.typing", null, room.Id)) return;
         if (isWhole ? room.Typing.Anybody(plan.NowMs) : AnswerPlanner.TypingChanged(room, since, plan.NowMs))
             part.Typing = [.. room.Typing.Now(plan.NowMs).Where(user => !reader.User.AccountData.Ignored.Contains(user))];
-    }
-
-    private static void PlanAccountData(Reader reader, JoinedRoom joined, RoomPlan part, OlderChanges older)
-    {
-        var since = reader.Request.Since?.AccountData ?? 0;
-        var isWhole = joined.Known == long.MinValue;
-        foreach (var (type, entry) in reader.User.AccountData.OfRoom(part.RoomId))
-        {
-            // Changed since this answer's moment: the next one tells it.
-            if (entry.IsStale) continue;
-            if (isWhole ? entry.IsDeleted : !AnswerPlanner.IsChanged(part.RoomId, type, entry, since, older)) continue;
-            if (reader.Request.Filter.Room.AccountData.Matches(type, null, part.RoomId)) part.AccountData.Add((type, entry.Content));
-        }
     }
 
     /// <summary>Devices and presence of those who newly share a room with the reader.</summary>

@@ -56,6 +56,7 @@ internal sealed class SyncHandler(
             if (form.HasNews(plan) || request.IsInitial || request.FullState || left <= TimeSpan.Zero || shutdown.IsStopping)
             {
                 if (form.TellsKeys) await encryption.RefreshCountsAsync(reader.User, reader.Device, request.DeviceId, ct);
+                await form.CompleteAsync(plan, reader, ct);
                 return Write(plan, reader, form);
             }
             // What came was not for this client: the next look begins here.

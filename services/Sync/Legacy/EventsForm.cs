@@ -4,25 +4,46 @@ using Matrix.Storage.Streams;
 using Matrix.Sync.Answers;
 using Matrix.Sync.Engine;
 using Matrix.Sync.Rooms;
+using Matrix.Sync.Store;
 
 namespace Matrix.Sync.Legacy;
 
 /// <summary>The answer of /events: everything since the token as one list, the oldest room events first. Spec: openapi/client-server/old_sync.yaml</summary>
 /// <param name="limit">Most room events of an answer. What is left out is told by the next one.</param>
-internal sealed class EventsForm(int limit) : IAnswerForm
+internal sealed class EventsForm(int limit, ISyncStore store) : IAnswerForm
 {
-    /// <summary>Room events that one answer looks at in a room; a client that is further behind is told the newest.</summary>
-    public const int Depth = 1000;
+    public const int MaxLimit = 1000;
+
+    /// <summary>Position up to which all that may be told is there.</summary>
+    private long horizon = long.MaxValue;
 
     public bool HasNews(AnswerPlan plan) =>
         plan.Joined.Count > 0 || plan.InvitePlans.Count > 0 || plan.KnockPlans.Count > 0 || plan.LeftPlans.Count > 0 || plan.AccountData.Count > 0
         || plan.Presence.Count > 0;
 
+    /// <summary>A client that is further behind than a timeline goes back is told the oldest events of that room first.</summary>
+    public async Task CompleteAsync(AnswerPlan plan, Reader reader, CancellationToken ct)
+    {
+        var since = reader.Request.Since!.Value.Events;
+        foreach (var part in plan.Joined.Concat(plan.LeftPlans))
+        {
+            if (!part.Limited || part.StartsAfter <= since || limit == 0) continue;
+            var page = await store.NextEventsAsync(part.RoomNid, since, part.UpTo ?? plan.Now.Events, limit, ct);
+            var visible = await store.VisibleAsync(reader.User.Id, [.. page.Select(e => e.EventNid)], ct);
+            part.Timeline.Clear();
+            foreach (var e in page.Where(e => visible.Contains(e.EventNid)).Select(e => CachedEvent.Of(e)))
+                if (e.IsState || !reader.User.AccountData.Ignored.Contains(e.Sender)) part.Timeline.Add(e);
+            part.ReaderAt = [.. part.Timeline.Select(e => e.IsMember && e.StateKey == reader.User.Id ? e.Membership : Membership.Join)];
+            if (page.Count == limit) horizon = Math.Min(horizon, page[^1].Position!.Value);
+        }
+    }
+
     public void Write(PooledBuffer output, AnswerPlan plan, Reader reader)
     {
         var since = reader.Request.Since!.Value;
         var events = Events(plan, since.Events);
-        var end = plan.Now;
+        events.RemoveAll(e => e.Event.Position > horizon);
+        var end = plan.Now with { Events = Math.Min(plan.Now.Events, horizon) };
         if (events.Count > limit)
         {
             events.RemoveRange(limit, events.Count - limit);

@@ -26,21 +26,21 @@ internal static class LegacyEndpoints
 
     private static async Task<IResult> Events(
         LegacyQuery query, Requester requester, SyncState state, SyncHandler handler, PeekHandler peeks, UserTable users, PresenceKeeper presence,
-        CancellationToken ct)
+        ISyncStore store, CancellationToken ct)
     {
         var userId = requester.UserId.Value;
         if (query.RoomId is null && requester.IsGuest) throw MatrixError.Unknown(400, "Guest users must specify room_id").AsException();
         var since = query.From ?? await NowAsync(state, handler, ct);
         using var seen = await presence.BeginAsync(userId, requester.DeviceId, "online", ct);
-        var limit = Math.Min(query.Limit ?? DefaultLimit, EventsForm.Depth);
+        var limit = Math.Min(query.Limit ?? DefaultLimit, EventsForm.MaxLimit);
         if (query.RoomId is { } roomId && !await IsJoinedAsync(state, users, requester, roomId, ct))
             return new BufferResult(await peeks.HandleAsync(userId, roomId, since, limit, query.Timeout, ct));
         var filter = query.RoomId is { } only ? Filter.All with { Room = RoomFilter.All with { Rooms = [only] } } : Filter.All;
         var request = new SyncRequest(userId, requester.DeviceId, filter, since, FullState: false, UseStateAfter: false)
         {
-            ExactTimelineLimit = EventsForm.Depth,
+            ExactTimelineLimit = SyncRequest.MaxTimelineLimit,
         };
-        return new BufferResult(await handler.HandleAsync(request, new EventsForm(limit), query.Timeout, ct));
+        return new BufferResult(await handler.HandleAsync(request, new EventsForm(limit, store), query.Timeout, ct));
     }
 
     /// <summary>Who names no token begins with what comes next.</summary>

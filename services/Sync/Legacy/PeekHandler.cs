@@ -25,6 +25,10 @@ internal sealed class PeekHandler(
         public List<ReceiptRow> Receipts { get; } = [];
         public List<string>? Typing { get; set; }
         public List<(string UserId, PresenceRow Row)> Presence { get; } = [];
+        /// <summary>Memory does not go back that far: events are to be read from there on.</summary>
+        public bool IsBehind { get; init; }
+        /// <summary>There may be more after what was found.</summary>
+        public bool IsPage { get; set; }
         public bool IsEmpty => Events.Count + Receipts.Count + Presence.Count == 0 && Typing is null;
     }
 
@@ -49,6 +53,7 @@ internal sealed class PeekHandler(
                 var left = timeout - clock.GetElapsedTime(started);
                 if (!news.IsEmpty || left <= TimeSpan.Zero || shutdown.IsStopping) return Write(news, roomId, since);
                 from = news.Now;
+                if (news.IsPage) continue;
                 await room.PeekSignal.WaitAsync(version, left, clock, ct);
             }
         }
@@ -81,6 +86,13 @@ internal sealed class PeekHandler(
             var positions = await store.PositionsAsync(ct);
             await catchUp.ReachAsync([(Streams.Events, positions.GetValueOrDefault(Streams.Events))], ct);
         }
+        if (news.IsBehind && limit > 0)
+        {
+            var page = await store.NextEventsAsync(room.Nid, since.Events, news.Now.Events, limit, ct);
+            news.Events = page.ConvertAll(e => CachedEvent.Of(e));
+            news.IsPage = page.Count == limit;
+            if (news.IsPage) news.Now = news.Now with { Events = page[^1].Position!.Value };
+        }
         if (news.Events.Count == 0) return news;
         var visible = await store.VisibleAsync(userId, [.. news.Events.Select(e => e.Nid)], ct);
         news.Events.RemoveAll(e => !visible.Contains(e.Nid));
@@ -98,7 +110,7 @@ internal sealed class PeekHandler(
     {
         var now = state.Now.NotBefore(token);
         var since = token.WithResets(now);
-        var news = new News(now, state.NowMs);
+        var news = new News(now, state.NowMs) { IsBehind = cache.Floor > since.Events };
         for (var i = cache.LastAt(since.Events) + 1; i < cache.Window.Count && cache.Window[i].Event.Position <= now.Events; i++)
             news.Events.Add(cache.Window[i].Event);
         news.Receipts.AddRange(room.Receipts.Between(since.Receipts, now.Receipts).Where(r => r.ReceiptType != ReceiptTypes.Private));

@@ -1,5 +1,6 @@
 using Matrix.Events;
 using Matrix.Primitives;
+using Matrix.Storage.DelayedEvents;
 using Matrix.Storage.Events;
 using Matrix.Sync.Answers;
 
@@ -142,7 +143,12 @@ internal sealed class CachedEvent
     {
         output.Raw("\"age\":"u8).Number(Math.Max(0, nowMs - View.OriginServerTs));
         if (reader != Membership.None) output.Raw(",\"membership\":\""u8).Raw(reader.Name()).Raw("\""u8);
-        if (TxnId is not null && device is not null && TxnDeviceId == device) output.Raw(",\"transaction_id\":"u8).Text(TxnId);
+        if (TxnId is not null && device is not null)
+        {
+            if (TxnDeviceId == device) output.Raw(",\"transaction_id\":"u8).Text(TxnId);
+            // MSC4140: who sent a delayed event is told which, on any device.
+            else if (TxnDeviceId == DelayedEvent.Device) output.Raw(",\"org.matrix.msc4140.delay_id\":"u8).Text(TxnId).Raw(",\"delay_id\":"u8).Text(TxnId);
+        }
         output.Raw("}}"u8);
     }
 

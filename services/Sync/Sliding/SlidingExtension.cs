@@ -66,6 +66,7 @@ internal static class SlidingExtensions
         ["account_data"] = r => new AccountDataExtension(r),
         ["receipts"] = r => new ReceiptsExtension(r),
         ["typing"] = r => new TypingExtension(r),
+        ["io.element.msc4360.threads"] = r => new ThreadsExtension(r),
     };
 
     public static IReadOnlyCollection<string> Names => ByName.Keys;

@@ -30,6 +30,8 @@ internal sealed class SlidingRequestReader(string userId, bool isStable)
         foreach (var list in Members(body, "lists", MaxLists))
         {
             if (list.Name.Length is 0 or > MaxListName) throw Invalid("A list's name is empty or too long");
+            if (isStable && !list.Name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '~' or '-'))
+                throw Invalid("A list's name is no opaque identifier");
             lists.Add(new(list.Name, Config(list.Value), Ranges(list.Value), Filter(list.Value)));
         }
         return lists;

@@ -83,6 +83,10 @@ internal readonly struct SlidingWriter(PooledBuffer output, SlidingAnswer answer
         output.Raw(",\"required_state\":["u8);
         var first = true;
         foreach (var e in part.StateEvents) events.Write(output.Comma(ref first), e, Membership.None);
+        // Clients of the first form know no stubs.
+        if (request.IsStable && !told.IsInitial)
+            foreach (var (type, key) in part.Deleted)
+                output.Comma(ref first).Raw("{\"type\":"u8).Text(type).Raw(",\"state_key\":"u8).Text(key).Raw("}"u8);
         output.Raw("],\"timeline\":["u8);
         first = true;
         var live = 0;

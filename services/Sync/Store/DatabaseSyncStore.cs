@@ -5,6 +5,7 @@ using Matrix.Rooms;
 using Matrix.Rooms.Aggregations;
 using Matrix.Storage.Events;
 using Matrix.Storage.Keys;
+using Matrix.Storage.Relations;
 using Matrix.Storage.Rooms;
 using Matrix.Storage.Sync;
 
@@ -12,7 +13,7 @@ namespace Matrix.Sync.Store;
 
 internal sealed class DatabaseSyncStore(
     SyncReader sync, SlidingStore sliding, EventReader events, RoomReader rooms, StateReader states, EventVisibility visibility,
-    DeviceKeyStore keys, Aggregator aggregator) : ISyncStore
+    DeviceKeyStore keys, Aggregator aggregator, RelationReader relations) : ISyncStore
 {
     public Task<Dictionary<StreamDefinition, long>> PositionsAsync(CancellationToken ct) => sync.PositionsAsync(ct);
 
@@ -29,6 +30,9 @@ internal sealed class DatabaseSyncStore(
 
     public Task<List<StoredEvent>> TimelineAsync(long roomNid, long after, long upTo, int limit, CancellationToken ct) =>
         events.TimelineAsync(roomNid, after, upTo, backwards: true, limit, ct);
+
+    public Task<List<StoredEvent>> NextEventsAsync(long roomNid, long after, long upTo, int limit, CancellationToken ct) =>
+        events.TimelineAsync(roomNid, after, upTo, backwards: false, limit, ct);
 
     public Task<Dictionary<long, TimelineLoad>> TimelinesAsync(IReadOnlyCollection<TimelineRange> ranges, int limit, CancellationToken ct) =>
         sync.TimelinesAsync(ranges, limit, ct);
@@ -106,6 +110,14 @@ internal sealed class DatabaseSyncStore(
 
     public Task<Dictionary<string, ReadOnlyMemory<byte>>> BundleAsync(
         AggregationReader reader, IReadOnlyList<AggregationTarget> targets, CancellationToken ct) => aggregator.BundleAsync(reader, targets, ct);
+
+    public Task<HashSet<string>> RelatedAsync(
+        IReadOnlyCollection<(long RoomNid, string EventId)> events, EventFilter filter, long upTo, CancellationToken ct) =>
+        relations.RelatedAsync(events, filter.RelatedByRelTypes?.ToArray(), filter.RelatedBySenders?.ToArray(), upTo, ct);
+
+    public Task<List<ThreadNews>> ThreadNewsAsync(
+        IReadOnlyCollection<long> roomNids, long after, long upTo, IReadOnlyCollection<string> ignored, int limit, CancellationToken ct) =>
+        relations.ThreadNewsAsync(roomNids, after, upTo, upTo, ignored, limit, ct);
 
     public Task<DeviceKeyCounts> KeyCountsAsync(string userId, string deviceId, CancellationToken ct) => keys.CountsAsync(userId, deviceId, ct);
 

@@ -3,6 +3,7 @@ using Matrix.Replication;
 using Matrix.Rooms.Aggregations;
 using Matrix.Storage.Events;
 using Matrix.Storage.Keys;
+using Matrix.Storage.Relations;
 using Matrix.Storage.Sync;
 
 namespace Matrix.Sync.Store;
@@ -20,6 +21,8 @@ internal interface ISyncStore
     Task<List<StoredEvent>> EventsByIdsAsync(IReadOnlyCollection<string> ids, CancellationToken ct);
     /// <summary>Timeline events with positions in (after, upTo], newest first.</summary>
     Task<List<StoredEvent>> TimelineAsync(long roomNid, long after, long upTo, int limit, CancellationToken ct);
+    /// <summary>Timeline events with positions in (after, upTo], oldest first.</summary>
+    Task<List<StoredEvent>> NextEventsAsync(long roomNid, long after, long upTo, int limit, CancellationToken ct);
     /// <summary>Timeline events of each range, ascending; the newest of a room when there are more. Rooms without are omitted.</summary>
     Task<Dictionary<long, TimelineLoad>> TimelinesAsync(IReadOnlyCollection<TimelineRange> ranges, int limit, CancellationToken ct);
     /// <summary>Current state of those rooms at those keys.</summary>
@@ -61,6 +64,11 @@ internal interface ISyncStore
     Task<List<string>> MemberTurnsAsync(string userId, long after, long upTo, CancellationToken ct);
     /// <summary>Bundled aggregations of events of the rooms, by event id.</summary>
     Task<Dictionary<string, ReadOnlyMemory<byte>>> BundleAsync(AggregationReader reader, IReadOnlyList<AggregationTarget> targets, CancellationToken ct);
+    /// <summary>Ids of those events that others relate to in the way that the filter asks for, by events up to <paramref name="upTo"/>.</summary>
+    Task<HashSet<string>> RelatedAsync(IReadOnlyCollection<(long RoomNid, string EventId)> events, EventFilter filter, long upTo, CancellationToken ct);
+    /// <summary>Threads of those rooms with events at positions in (after, upTo], latest first.</summary>
+    Task<List<ThreadNews>> ThreadNewsAsync(
+        IReadOnlyCollection<long> roomNids, long after, long upTo, IReadOnlyCollection<string> ignored, int limit, CancellationToken ct);
     Task<DeviceKeyCounts> KeyCountsAsync(string userId, string deviceId, CancellationToken ct);
     /// <summary>Null: no such room.</summary>
     Task<long?> FindRoomAsync(string roomId, CancellationToken ct);

@@ -55,6 +55,25 @@ public sealed class InitialSyncCostTests(SyncFixture fixture) : IClassFixture<Sy
     }
 
     [Fact]
+    public async Task A_first_answer_of_sliding_sync_costs_the_same_for_few_rooms_and_many()
+    {
+        var (few, many) = (await CostAsync(5), await CostAsync(30));
+        Assert.Equal(few, many);
+
+        async Task<int> CostAsync(int rooms)
+        {
+            var alice = await UserAsync(rooms, isRelated: true);
+            var extensions = new { e2ee = new { enabled = true }, account_data = new { enabled = true }, receipts = new { enabled = true }, typing = new { enabled = true } };
+            async Task<SlidingAnswerView> FirstAsync() => await new SlidingClient(
+                alice, SlidingClient.Lists(SlidingClient.List(to: 99, limit: 20, required: new[] { new[] { "m.room.member", "$LAZY" } }), extensions)).StepAsync(at: fixture.Two);
+            await FirstAsync();
+            using var sql = fixture.Count();
+            Assert.Equal(rooms, (await FirstAsync()).RoomIds.Count);
+            return sql.All.Count;
+        }
+    }
+
+    [Fact]
     public async Task Relations_are_asked_for_where_events_have_some_that_are_aggregated()
     {
         var plain = await UserAsync(2, isRelated: false);

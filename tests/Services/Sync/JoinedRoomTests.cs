@@ -1,6 +1,6 @@
 namespace Matrix.ServiceTests.Sync;
 
-/// <summary>Rooms that a user is in: timelines, state, summaries.</summary>
+/// <summary>Rooms that a user is in: timelines and state.</summary>
 public sealed class JoinedRoomTests(SyncFixture fixture) : IClassFixture<SyncFixture>
 {
     [Fact]
@@ -189,34 +189,6 @@ public sealed class JoinedRoomTests(SyncFixture fixture) : IClassFixture<SyncFix
         var part = (await alice.SyncUntilAsync(since, a => a.Joined(room) is not null, filter: lazy)).Joined(room)!;
         Assert.Contains($"m.room.member|{carol.Id}", part.StateKeys);
         Assert.Contains($"m.room.member|{bob.Id}", part.StateKeys);
-    }
-
-    [Fact]
-    public async Task The_summary_counts_members_and_names_five_heroes()
-    {
-        var alice = fixture.NewUser();
-        var room = await alice.CreateRoomAsync();
-        var others = Enumerable.Range(0, 6).Select(_ => fixture.NewUser()).ToList();
-        foreach (var other in others) await other.JoinAsync(room);
-        var guest = fixture.NewUser();
-        await alice.InviteAsync(room, guest);
-        var first = await alice.SyncAsync();
-        Assert.Equal(others.Take(5).Select(o => o.Id), first.Joined(room)!.Heroes);
-        Assert.Equal((7, 1), (first.Joined(room)!.JoinedCount, first.Joined(room)!.InvitedCount));
-        await others[0].LeaveAsync(room);
-        var second = (await alice.SyncUntilAsync(first.Next, a => a.Joined(room) is not null)).Joined(room)!;
-        Assert.Equal(others.Skip(1).Take(5).Select(o => o.Id), second.Heroes);
-        Assert.Equal(6, second.JoinedCount);
-    }
-
-    [Fact]
-    public async Task Heroes_of_an_empty_room_are_those_who_left()
-    {
-        var (alice, bob) = (fixture.NewUser(), fixture.NewUser());
-        var room = await alice.CreateRoomAsync();
-        await bob.JoinAsync(room);
-        await bob.LeaveAsync(room);
-        Assert.Equal([bob.Id], (await alice.SyncAsync()).Joined(room)!.Heroes);
     }
 
     [Fact]

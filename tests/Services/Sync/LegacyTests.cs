@@ -80,6 +80,45 @@ public sealed class LegacyTests(SyncFixture fixture) : IClassFixture<SyncFixture
     }
 
     [Fact]
+    public async Task Who_is_far_behind_is_told_everything_page_by_page()
+    {
+        var (alice, eve) = (fixture.NewUser(), fixture.NewUser());
+        var (open, other) = (await alice.CreateRoomAsync(), await alice.CreateRoomAsync());
+        await alice.SetAsync(open, "m.room.history_visibility", new { history_visibility = "world_readable" });
+        var start = (await EventsAsync(alice)).End;
+        var (said, peeked) = (new List<string>(), new List<string>());
+        for (var i = 0; i < 150; i++)
+        {
+            said.Add($"{i}");
+            if (i % 50 == 20) await alice.SayAsync(other, $"{i}");
+            else
+            {
+                await alice.SayAsync(open, $"{i}");
+                peeked.Add($"{i}");
+            }
+        }
+        await using var cold = await fixture.StartAsync("behind");
+        foreach (var host in new[] { fixture.One, cold })
+        {
+            Assert.Equal(said, await AllAsync(alice, "limit=40", host));
+            Assert.Equal(peeked, await AllAsync(eve, $"limit=40&room_id={Uri.EscapeDataString(open)}", host));
+        }
+
+        async Task<List<string>> AllAsync(SyncUser user, string query, ServiceHost at)
+        {
+            var told = new List<string>();
+            for (var (from, pages) = (start, 0); pages < 12; pages++)
+            {
+                var chunk = await EventsAsync(user, $"from={from}&{query}", at);
+                Assert.InRange(chunk.Bodies.Count, 0, 40);
+                told.AddRange(chunk.Bodies);
+                from = chunk.End;
+            }
+            return told;
+        }
+    }
+
+    [Fact]
     public async Task A_request_waits_for_what_comes()
     {
         var (alice, bob) = (fixture.NewUser(), fixture.NewUser());

@@ -201,4 +201,22 @@ public sealed class MembershipTests(SyncFixture fixture) : IClassFixture<SyncFix
         var events = (await bob.SyncAsync()).Joined(room)!.Timeline;
         Assert.Equal(["leave", "join", "join"], events.TakeLast(3).Select(e => e.At("unsigned", "membership")?.GetString()));
     }
+
+    [Fact]
+    public async Task A_room_that_was_left_comes_with_its_account_data()
+    {
+        var alice = fixture.NewUser();
+        var room = await alice.CreateRoomAsync();
+        await alice.SetRoomDataAsync(room, "x.old", new { a = 1 });
+        var since = (await alice.SyncAsync()).Next;
+        await alice.SetRoomDataAsync(room, "x.new", new { a = 2 });
+        await alice.LeaveAsync(room);
+        foreach (var host in new[] { fixture.One, fixture.Two })
+        {
+            var news = (await alice.SyncUntilAsync(since, a => a.Left(room)?.Data("x.new") is not null, host)).Left(room)!;
+            Assert.Null(news.Data("x.old"));
+            var whole = (await alice.SyncAsync(filter: new { room = new { include_leave = true } }, at: host)).Left(room)!;
+            Assert.Equal((1, 2), (whole.Data("x.old")!.Value.GetProperty("a").GetInt32(), whole.Data("x.new")!.Value.GetProperty("a").GetInt32()));
+        }
+    }
 }

@@ -6,6 +6,7 @@ using Matrix.EventPersister;
 using Matrix.Primitives;
 using Matrix.Replication;
 using Matrix.Replication.Buses;
+using Matrix.ServiceDefaults;
 using Matrix.ServiceTests.Hosting;
 using Matrix.Sync;
 using Matrix.Testing.Servers;
@@ -39,7 +40,7 @@ public class SyncFixture : IAsyncLifetime
     }
 
     /// <summary>A further Sync, which starts cold.</summary>
-    public Task<ServiceHost> StartAsync(string name, bool writes = false) => ServiceHost.StartAsync(
+    public Task<ServiceHost> StartAsync(string name, bool writes = false, Func<HomeserverConfig, HomeserverConfig>? configure = null) => ServiceHost.StartAsync(
         postgres.ConnectionString,
         builder =>
         {
@@ -51,7 +52,7 @@ public class SyncFixture : IAsyncLifetime
             if (writes) routes.MapEventPersister().MapClientApi();
             routes.MapSync();
         },
-        config => config with { RateLimitsEnabled = false },
+        config => (configure?.Invoke(config) ?? config) with { RateLimitsEnabled = false },
         services =>
         {
             UseBus(services);

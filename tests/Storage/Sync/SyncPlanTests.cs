@@ -1,3 +1,4 @@
+using Matrix.Storage.Relations;
 using Matrix.Storage.Sync;
 using Matrix.Testing.Servers;
 
@@ -19,6 +20,8 @@ public class SyncPlanTests(PostgresFixture postgres) : IClassFixture<PostgresFix
         { "activity", SyncReader.SqlActivity },
         { "latest events", SyncReader.SqlLatest },
         { "timelines", SyncReader.SqlTimelines },
+        { "related", RelationReader.SqlRelated },
+        { "thread news", RelationReader.SqlThreadNews },
         { "state", SyncReader.SqlState },
         { "members", SyncReader.SqlMembers },
         { "snapshot", SyncReader.SqlSnapshotAt },

@@ -228,33 +228,4 @@ public class EngineTests
         var cold = (await later.SyncAsync(Alice, since)).GetProperty("device_lists").GetProperty("changed").EnumerateArray().Select(u => u.GetString()).ToHashSet();
         Assert.Equal(changed, cold);
     }
-
-    [Fact]
-    public async Task State_that_a_resolution_moved_is_told_with_the_event_that_moved_it()
-    {
-        var (host, room) = await StartAsync();
-        await using var _ = host;
-        var topics = new List<string>();
-        for (var i = 0; i < 2; i++)
-        {
-            await host.PublishAsync(host.Store.Commit(room.Set(Alice, "m.room.topic", $$"""{"topic":"{{i}}"}""")));
-            topics.Add(room.Last.EventId);
-        }
-        await host.PublishAsync(host.Store.Commit(room.Set(Alice, "x.state", "{}")));
-        await host.SettleAsync();
-        var since = Next(await host.SyncAsync(Bob));
-        room.Say(Alice, "resolved");
-        await host.PublishAsync(host.Store.CommitMove(room, new("m.room.topic", ""), topics[0]));
-        await host.PublishAsync(host.Store.Commit(room.Say(Alice, "after")));
-        await host.SettleAsync();
-        foreach (var filter in new[] { "{}", """{"room":{"timeline":{"limit":1}}}""" })
-        {
-            var part = Joined(await host.SyncAsync(Bob, since, filter), room.RoomId)!.Value;
-            var told = Assert.Single(part.GetProperty("state").GetProperty("events").EnumerateArray());
-            Assert.Equal(topics[0], told.GetProperty("event_id").GetString());
-        }
-        var whole = Joined(await host.SyncAsync(Bob), room.RoomId)!.Value;
-        Assert.Contains(topics[1], Timeline(whole));
-        Assert.Null(Joined(await host.SyncAsync(Bob, Next(await host.SyncAsync(Bob, since))), room.RoomId));
-    }
 }

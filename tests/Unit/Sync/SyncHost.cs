@@ -7,6 +7,7 @@ using Matrix.ServiceDefaults;
 using Matrix.Sync;
 using Matrix.Sync.Answers;
 using Matrix.Sync.Engine;
+using Matrix.Sync.Sliding;
 using Matrix.Sync.Users;
 using Matrix.Testing.Replication;
 using Matrix.Testing.Time;
@@ -89,14 +90,24 @@ internal sealed class SyncHost : IAsyncDisposable
         },
         "positions equal to the source");
 
-    public async Task<JsonElement> SyncAsync(string userId, string? since = null, string filter = "{}", string device = "D", int timeoutMs = 0, CancellationToken ct = default)
+    public async Task<JsonElement> SyncAsync(string userId, string? since = null, string filter = "{}", string device = "D", int timeoutMs = 0, CancellationToken ct = default, bool stateAfter = false)
     {
         var parsed = Filter.Parse(System.Text.Encoding.UTF8.GetBytes(filter)).Value!;
         Positions? token = since is null ? null : Positions.Of(StreamToken.Parse(since));
-        var request = new SyncRequest(userId, device, parsed, token, FullState: false, UseStateAfter: false);
+        var request = new SyncRequest(userId, device, parsed, token, FullState: false, UseStateAfter: stateAfter);
         var answer = services.GetRequiredService<SyncHandler>().HandleAsync(request, TimeSpan.FromMilliseconds(timeoutMs), ct);
         // Waiting for positions is waiting for the clock and the bus, which the test moves.
         if (timeoutMs == 0) await UntilAsync(() => answer.IsCompleted, "an answer");
+        using var buffer = await answer;
+        return JsonDocument.Parse(buffer.Written.ToArray()).RootElement.Clone();
+    }
+
+    /// <summary>Sliding sync, by the names of the proposal.</summary>
+    public async Task<JsonElement> SlideAsync(string userId, string json, string? pos = null)
+    {
+        var request = new SlidingRequestReader(userId, isStable: true).Read(JsonDocument.Parse(json).RootElement, "D");
+        var answer = services.GetRequiredService<SlidingHandler>().HandleAsync(request, pos, TimeSpan.Zero, CancellationToken.None);
+        await UntilAsync(() => answer.IsCompleted, "an answer");
         using var buffer = await answer;
         return JsonDocument.Parse(buffer.Written.ToArray()).RootElement.Clone();
     }

@@ -14,6 +14,13 @@ public sealed record MessageRetention(long? DefaultMaxMs, long? AllowedMinMs, lo
 {
     public const string EventType = "m.room.retention";
 
+    /// <summary>As configured; null: it is not switched on.</summary>
+    public static MessageRetention? Of(bool isEnabled, TimeSpan? defaultMax, TimeSpan? allowedMin, TimeSpan? allowedMax)
+    {
+        static long? Milliseconds(TimeSpan? time) => time is { } t ? (long)t.TotalMilliseconds : null;
+        return isEnabled ? new(Milliseconds(defaultMax), Milliseconds(allowedMin), Milliseconds(allowedMax)) : null;
+    }
+
     /// <summary>Null: messages of a room with that event (null: none) are kept for good.</summary>
     public long? MaxLifetimeMs(Pdu? retention)
     {

@@ -62,6 +62,14 @@ public sealed partial class RelationReader
         order by t.latest desc limit $7
         """;
 
+    internal const string SqlThreadNews =
+        """
+        select r.room_nid, r.parent_id, e.event_nid, max(r.pos), count(*)
+        from event_relations r join events e on e.event_id = r.parent_id and e.room_nid = r.room_nid
+        where r.room_nid = any($1) and r.rel_type = 'm.thread' and r.pos > $2 and r.pos <= $3 and r.sender <> all($4::text[])
+        group by r.room_nid, r.parent_id, e.event_nid having max(r.pos) <= $5 order by max(r.pos) desc limit $6
+        """;
+
     internal const string SqlHasAnnotation =
         """
         select exists (select 1 from event_relations
@@ -70,7 +78,10 @@ public sealed partial class RelationReader
 
     internal const string SqlRelated =
         """
-        select distinct parent_id from event_relations
-        where room_nid = $1 and parent_id = any($2) and ($3::text[] is null or rel_type = any($3)) and ($4::text[] is null or sender = any($4))
+        select q.event_id from unnest($1::bigint[], $2::text[]) as q(room_nid, event_id)
+        where exists (
+            select 1 from event_relations r
+            where r.room_nid = q.room_nid and r.parent_id = q.event_id and r.pos <= $5
+              and ($3::text[] is null or r.rel_type = any($3)) and ($4::text[] is null or r.sender = any($4)))
         """;
 }

@@ -22,6 +22,11 @@ public sealed record ChildrenSummary
     public ThreadSummary? Thread { get; set; }
 }
 
+/// <summary>A thread in which something was said.</summary>
+/// <param name="Latest">Position of the newest event of it.</param>
+/// <param name="Count">How many there are.</param>
+public sealed record ThreadNews(long RoomNid, string RootId, long RootNid, long Latest, long Count);
+
 /// <summary>Reads relations between events. Nothing here hides anything but events of the users named as ignored.</summary>
 public sealed partial class RelationReader(Database database)
 {
@@ -117,6 +122,27 @@ public sealed partial class RelationReader(Database database)
         return roots;
     }
 
+    /// <summary>
+    /// Threads of those rooms with events at positions in (after, upTo], latest first, those whose newest event stands at or before
+    /// <paramref name="from"/>. Roots that are not here are left out.
+    /// </summary>
+    public async Task<List<ThreadNews>> ThreadNewsAsync(
+        IReadOnlyCollection<long> roomNids, long after, long upTo, long from, IReadOnlyCollection<string> ignored, int limit, CancellationToken ct)
+    {
+        var threads = new List<ThreadNews>();
+        if (roomNids.Count == 0) return threads;
+        await using var command = database.Source.CreateCommand(SqlThreadNews);
+        command.Parameters.AddWithValue(roomNids.ToArray());
+        command.Parameters.AddWithValue(after);
+        command.Parameters.AddWithValue(upTo);
+        command.Parameters.AddWithValue(ignored.ToArray());
+        command.Parameters.AddWithValue(from);
+        command.Parameters.AddWithValue(limit);
+        await using var r = await command.ExecuteReaderAsync(ct);
+        while (await r.ReadAsync(ct)) threads.Add(new(r.GetInt64(0), r.GetString(1), r.GetInt64(2), r.GetInt64(3), r.GetInt64(4)));
+        return threads;
+    }
+
     /// <summary>Whether the user has annotated that event with an event of that type and key before.</summary>
     public async Task<bool> HasAnnotationAsync(long roomNid, string parentId, string type, string sender, string? key, CancellationToken ct)
     {
@@ -129,17 +155,22 @@ public sealed partial class RelationReader(Database database)
         return (bool)(await command.ExecuteScalarAsync(ct))!;
     }
 
-    /// <summary>Those of the events that some event of any of those relation types and senders relates to. Null: any.</summary>
+    /// <summary>Those of a room's events that some event of any of those relation types and senders relates to. Null: any.</summary>
+    public Task<HashSet<string>> RelatedAsync(long roomNid, string[] eventIds, string[]? relTypes, string[]? senders, CancellationToken ct) =>
+        RelatedAsync([.. eventIds.Select(id => (roomNid, id))], relTypes, senders, long.MaxValue, ct);
+
+    /// <summary>The same of events of several rooms; relating events after <paramref name="upTo"/> do not count.</summary>
     public async Task<HashSet<string>> RelatedAsync(
-        long roomNid, string[] eventIds, string[]? relTypes, string[]? senders, CancellationToken ct)
+        IReadOnlyCollection<(long RoomNid, string EventId)> events, string[]? relTypes, string[]? senders, long upTo, CancellationToken ct)
     {
         var related = new HashSet<string>(StringComparer.Ordinal);
-        if (eventIds.Length == 0) return related;
+        if (events.Count == 0) return related;
         await using var command = database.Source.CreateCommand(SqlRelated);
-        command.Parameters.AddWithValue(roomNid);
-        command.Parameters.AddWithValue(eventIds);
+        command.Parameters.AddWithValue(events.Select(e => e.RoomNid).ToArray());
+        command.Parameters.AddWithValue(events.Select(e => e.EventId).ToArray());
         command.Parameters.Add(Texts(relTypes));
         command.Parameters.Add(Texts(senders));
+        command.Parameters.AddWithValue(upTo);
         await using var r = await command.ExecuteReaderAsync(ct);
         while (await r.ReadAsync(ct)) related.Add(r.GetString(0));
         return related;

@@ -134,6 +134,12 @@ public sealed partial class SyncReader
         join events e on e.event_nid = s.event_nid and e.type = 'm.room.member' and e.flags & 7 = 0
         join state_keys k on k.state_key_nid = e.state_key_nid
         where m.user_id = $1 and m.membership = 'join'
+        union
+        select k.state_key
+        from room_memberships m join event_stream s on s.room_nid = m.room_nid and s.pos > $2 and s.pos <= $3
+        join state_moves v on v.event_nid = s.event_nid
+        join state_keys k on k.state_key_nid = v.state_key_nid and k.type = 'm.room.member'
+        where m.user_id = $1 and m.membership = 'join'
         """;
     internal const string SqlStateMoves =
         """

@@ -16,7 +16,7 @@ namespace Matrix.Web.Auth;
 public sealed class AppServiceMasquerade(AppServiceRegistrations services, AppServiceUserStore users, HomeserverConfig config) : IStreamConsumer
 {
     private const int MaxUsers = 50_000;
-    /// <summary>Accounts as they were found, until stream caches says <c>user:ID</c>. Nobody is refused by what is here.</summary>
+    /// <summary>Accounts as they were found, until stream caches says <c>user:ID</c>; those that are refused are read each time.</summary>
     private readonly ConcurrentDictionary<string, AppServiceUserRecord> known = new(StringComparer.Ordinal);
     private long generation;
 
@@ -66,7 +66,7 @@ public sealed class AppServiceMasquerade(AppServiceRegistrations services, AppSe
     {
         var before = Interlocked.Read(ref generation);
         var account = await users.FindAsync(userId, ct);
-        if (account is null) return null;
+        if (account is null or { Deactivated: true }) return account;
         if (known.Count >= MaxUsers) known.Clear();
         // An invalidation that came in while the row was read wins.
         if (Interlocked.Read(ref generation) == before) known[userId] = account;
