@@ -28,6 +28,9 @@ public sealed record AccountsConfig
     public TurnConfig Turn { get; init; } = new();
     /// <summary>How long an account lasts after it was made (<c>account_validity.period</c>); null: for ever.</summary>
     public TimeSpan? AccountValidity { get; init; }
+    /// <summary>How long before the end of an account its user is asked by mail to renew it (<c>account_validity.renew_at</c>); null: he is not.</summary>
+    public TimeSpan? RenewAt { get; init; }
+    public string RenewSubject { get; init; } = "Renew your %(app)s account";
 }
 
 /// <param name="Pattern">Regular expression that the whole address begins with.</param>
@@ -97,6 +100,8 @@ public sealed record ConsentConfig(string Version, string TemplateFolder)
     public bool AtRegistration { get; init; }
     /// <summary>Said to users who have not agreed when they send something; null: they may.</summary>
     public string? BlockEventsError { get; init; }
+    /// <summary>Signs the links by which users agree (<c>form_secret</c>); null: there are none.</summary>
+    public string? FormSecret { get; init; }
 }
 
 /// <summary><c>email</c>.</summary>

@@ -31,6 +31,8 @@ internal sealed partial class HomeserverConfigReader
             Email = ReadEmail(),
             Turn = ReadTurn(),
             AccountValidity = validity.Boolean("enabled", false) ? ReadPeriod(validity, "period") ?? TimeSpan.FromDays(365) : null,
+            RenewAt = ReadPeriod(validity, "renew_at"),
+            RenewSubject = validity.Text("renew_email_subject") ?? new AccountsConfig().RenewSubject,
         };
     }
 
@@ -172,11 +174,18 @@ internal sealed partial class HomeserverConfigReader
             section.Fault("version", "is missing", "version: 1.0   (the policy is the file VERSION.html of the template folder)");
             version = "";
         }
+        var secret = ReadSecret(root, "form_secret");
+        if (section.Has("block_events_error"))
+        {
+            if (secret is null) root.Fault("form_secret", "is missing, and with user_consent.block_events_error users need links to agree by", "form_secret: a long random text");
+            if (!root.Has("public_baseurl")) root.Fault("public_baseurl", "is missing, and with user_consent.block_events_error users need links to agree by", "public_baseurl: https://matrix.example.org/");
+        }
         return new(version, FullPath(section.Text("template_dir") ?? "privacy"))
         {
             PolicyName = section.Text("policy_name") ?? "Privacy Policy",
             AtRegistration = section.Boolean("require_at_registration", false),
             BlockEventsError = section.Text("block_events_error"),
+            FormSecret = secret,
         };
     }
 

@@ -194,6 +194,8 @@ internal sealed partial class HomeserverConfigReader
         if (!section.Exists || !section.Boolean("enabled", true)) return null;
         if (section.Has("config_path")) section.Fault("config_path", "is a program of Python, which this server does not run", "write its content under sp_config");
         var sp = section.Section("sp_config");
+        if (sp.Has("encryption_keypairs"))
+            sp.Fault("encryption_keypairs", "asks for encrypted assertions, which this server does not read", "remove it, and let the provider sign assertions without encrypting them: they travel over TLS");
         var metadata = sp.Section("metadata");
         var mapping = section.Section("user_mapping_provider").Section("config");
         var urls = (metadata.Sections("remote") ?? []).Select(r => Needed(r, "url", "url: https://idp.example.com/metadata.xml")).ToList();

@@ -1,7 +1,9 @@
 using Matrix.ClientApi.Account;
 using Matrix.ClientApi.AccountData;
+using Matrix.ClientApi.AccountValidity;
 using Matrix.ClientApi.Admin;
 using Matrix.ClientApi.Capabilities;
+using Matrix.ClientApi.Consent;
 using Matrix.ClientApi.CrossSigning;
 using Matrix.ClientApi.DehydratedDevices;
 using Matrix.ClientApi.Devices;
@@ -168,6 +170,8 @@ public static class ClientApiService
         routes.MapRequestTokens();
         routes.MapSubmitTokens();
         routes.MapThreepids();
+        routes.MapConsent();
+        routes.MapRenewals();
         routes.MapDevices();
         routes.MapSharedSecretRegistration();
         routes.MapModeration();

@@ -1,4 +1,6 @@
+using Matrix.ClientApi.AccountValidity;
 using Matrix.ClientApi.Admin;
+using Matrix.ClientApi.Consent;
 using Matrix.ClientApi.Mail;
 using Matrix.ClientApi.ThirdPartyIds;
 using Matrix.ClientApi.Uia;
@@ -75,5 +77,10 @@ internal static class AccountServices
         services.AddSingleton<AccountAddresses>();
         services.AddSingleton<RequestTokens>();
         services.AddSingleton<SubmitTokens>();
+        services.TryAddSingleton<ConsentStore>();
+        services.AddSingleton<ConsentPages>();
+        services.TryAddSingleton<AccountRenewalStore>();
+        services.AddSingleton<Renewals>();
+        services.AddHostedService<RenewalMailing>();
     }
 }

@@ -20,6 +20,12 @@ internal static class DeviceIds
         return id.Length <= MaxLength ? id : throw MatrixError.InvalidParam("device_id cannot be longer than 512 characters.").AsException();
     }
 
+    /// <summary>An id that a device can have.</summary>
+    public static void Require(string id)
+    {
+        if (id.Length is 0 or > MaxLength || id.Contains('\0')) throw MatrixError.InvalidParam("That is no device id.").AsException();
+    }
+
     public static string? DisplayNameOf(JsonElement body)
     {
         var name = body.StringOrNull("initial_device_display_name");

@@ -23,6 +23,10 @@ internal sealed class PasswordHasher(HomeserverConfig config)
     private readonly int iterations = Math.Max(1, config.PasswordHashIterations);
     private readonly string pepper = config.Accounts.Passwords.Pepper;
     private int waiting;
+    private long work;
+
+    /// <summary>Iterations done so far, for passwords of users as for those of nobody.</summary>
+    public long WorkDone => Interlocked.Read(ref work);
 
     public async ValueTask<string> HashAsync(string password, CancellationToken ct)
     {
@@ -47,6 +51,7 @@ internal sealed class PasswordHasher(HomeserverConfig config)
 
     private async ValueTask<byte[]> DeriveAsync(string password, byte[] salt, int rounds, CancellationToken ct)
     {
+        Interlocked.Add(ref work, rounds);
         if (rounds <= InlineIterations) return Derive(password, salt, rounds);
         return await QueuedAsync(() => Derive(password, salt, rounds), ct);
     }

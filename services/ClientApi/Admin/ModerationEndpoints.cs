@@ -149,14 +149,16 @@ internal static class ModerationEndpoints
     }
 
     private static async Task<IResult> SetValidity(
-        JsonBody body, Requester requester, Moderation moderation, HomeserverConfig config, TimeProvider clock, CancellationToken ct)
+        JsonBody body, Requester requester, Moderation moderation, AccountRenewalStore renewals, HomeserverConfig config, TimeProvider clock, CancellationToken ct)
     {
         requester.RequireAdmin();
         var request = body.AsObject();
         if (!UserId.TryParse(request.RequiredString("user_id"), null, out var user)) throw MatrixError.InvalidParam("Invalid user_id").AsException();
         var expires = request.IntOrNull("expiration_ts")
             ?? (clock.GetUtcNow() + (config.Accounts.AccountValidity ?? TimeSpan.FromDays(365))).ToUnixTimeMilliseconds();
+        var mails = request.BoolOrNull("enable_renewal_emails") ?? true;
         await moderation.SetExpiryAsync(requester, user, expires, ct);
+        if (!mails) await renewals.MarkAskedAsync(user.Value, ct);
         return MatrixResults.Object(w => w.WriteNumber("expiration_ts"u8, expires));
     }
 }

@@ -38,6 +38,7 @@ internal static class CapabilitiesEndpoints
         Switch(w, "m.profile_fields", true);
         Switch(w, "m.3pid_changes", accounts.Enable3pidChanges);
         Switch(w, "m.get_login_token", accounts.LoginTokens.Enabled);
+        Switch(w, "m.forget_forced_upon_leave", false);
         if (requester.IsAdmin)
         {
             // Spec: client-server-api/#account-moderation; told to those who may.

@@ -59,13 +59,21 @@ internal static class DeviceEndpoints
     }
 
     private static async Task<IResult> Put(
-        string deviceId, JsonBody body, Requester requester, DeviceStore devices, IStreamPublisher publisher, CancellationToken ct)
+        string deviceId, JsonBody body, Requester requester, DeviceStore devices, IStreamPublisher publisher, TimeProvider clock, CancellationToken ct)
     {
         var request = body.AsObjectOrEmpty();
         var name = request.StringOrNull("display_name");
         if (name is { Length: > MaxDisplayName })
             throw MatrixError.InvalidParam("Device display name is too long (max 100)").AsException();
-        if (await devices.FindAsync(requester.UserId.Value, deviceId, ct) is null) throw NotFound();
+        if (await devices.FindAsync(requester.UserId.Value, deviceId, ct) is null)
+        {
+            // Application services make devices of their users without logging in. Spec: application-service-api/#device-management
+            if (requester.AppServiceId is null) throw NotFound();
+            DeviceIds.Require(deviceId);
+            var made = await devices.CreateAsync(requester.UserId.Value, deviceId, name, clock.GetUtcNow().ToUnixTimeMilliseconds(), ct);
+            await publisher.PublishAllAsync(made);
+            if (made.Count > 0) return MatrixResults.Object(_ => { }, 201);
+        }
         if (name is not null) await publisher.PublishAllAsync(await devices.RenameAsync(requester.UserId.Value, deviceId, name, ct));
         return MatrixResults.Empty;
     }
@@ -74,8 +82,8 @@ internal static class DeviceEndpoints
         string deviceId, JsonBody body, Requester requester, Reauthentication reauthentication, Sessions sessions, CancellationToken ct)
     {
         var request = body.AsObjectOrEmpty();
-        var outcome = await reauthentication.CheckAsync(requester, $"delete_device {deviceId}", request, ct);
-        if (outcome.Challenge is { } challenge) return challenge;
+        // Application services have nothing to prove themselves with but their token.
+        if (requester.AppServiceId is null && (await reauthentication.CheckAsync(requester, $"delete_device {deviceId}", request, ct)).Challenge is { } challenge) return challenge;
         await sessions.LogOutAsync(requester.UserId, [deviceId], ct);
         return MatrixResults.Empty;
     }
@@ -83,9 +91,9 @@ internal static class DeviceEndpoints
     private static async Task<IResult> DeleteMany(JsonBody body, Requester requester, Reauthentication reauthentication, Sessions sessions, CancellationToken ct)
     {
         var request = body.AsObject();
-        var outcome = await reauthentication.CheckAsync(requester, "delete_devices", request, ct);
+        var outcome = requester.AppServiceId is null ? await reauthentication.CheckAsync(requester, "delete_devices", request, ct) : default;
         if (outcome.Challenge is { } challenge) return challenge;
-        var ids = DevicesOf(request.TryGetProperty("devices"u8, out _) ? request : outcome.Remembered);
+        var ids = DevicesOf(requester.AppServiceId is not null || request.TryGetProperty("devices"u8, out _) ? request : outcome.Remembered);
         await sessions.LogOutAsync(requester.UserId, ids, ct);
         return MatrixResults.Empty;
     }

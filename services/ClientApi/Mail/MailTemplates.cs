@@ -14,11 +14,13 @@ internal sealed class MailTemplates(HomeserverConfig config)
     private readonly ConcurrentDictionary<string, Template> templates = new(StringComparer.Ordinal);
 
     /// <param name="name">Without extension: <c>registration</c>.</param>
+    /// <param name="more">Further variables.</param>
     /// <param name="subject">With <c>%(server_name)s</c> and <c>%(app)s</c>.</param>
-    public MailMessageDraft Write(string name, string to, string subject, string? link)
+    public MailMessageDraft Write(string name, string to, string subject, string? link, IReadOnlyDictionary<string, object?>? more = null)
     {
         var app = config.Accounts.Email?.AppName ?? "Matrix";
         var values = new Dictionary<string, object?>(StringComparer.Ordinal) { ["link"] = link, ["app_name"] = app, ["server_name"] = config.ServerName };
+        foreach (var (key, value) in more ?? new Dictionary<string, object?>()) values[key] = value;
         var title = subject.Replace("%(server_name)s", config.ServerName, StringComparison.Ordinal).Replace("%(app)s", app, StringComparison.Ordinal);
         return new(to, title, Find(name + ".txt").Render(values, encode: false), Find(name + ".html").Render(values));
     }

@@ -21,6 +21,15 @@ internal sealed partial class PageTemplates(HomeserverConfig config)
 
     public PageTemplate Find(string name) => pages.GetOrAdd(name, Load);
 
+    /// <summary>A file that may extend and include what stands beside it, and the pages by name.</summary>
+    public PageTemplate Read(string path) => pages.GetOrAdd(path, file =>
+    {
+        var beside = Path.GetDirectoryName(file)!;
+        var template = Template.Parse(File.ReadAllText(file), file, name =>
+            name.AsSpan().IndexOfAny('/', '\\') < 0 && Path.Combine(beside, name) is var own && File.Exists(own) ? File.ReadAllText(own) : Text(name));
+        return new(template, PolicyOf(template));
+    });
+
     private PageTemplate Load(string name)
     {
         var template = Template.Parse(Text(name) ?? throw new InvalidOperationException($"There is no page {name}."), name, Text);

@@ -6,9 +6,13 @@ namespace Matrix.ClientApi.Pages;
 /// <summary>Writes pages for people.</summary>
 internal sealed class Pages(PageTemplates templates, HomeserverConfig config)
 {
-    public IResult Show(string name, IReadOnlyDictionary<string, object?> values, int status = 200)
+    public IResult Show(string name, IReadOnlyDictionary<string, object?> values, int status = 200) => Show(templates.Find(name), values, status);
+
+    /// <summary>A page that is a file of the administrator, such as his policy.</summary>
+    public IResult ShowFile(string path, IReadOnlyDictionary<string, object?> values) => Show(templates.Read(path), values, 200);
+
+    private PageResult Show(PageTemplate page, IReadOnlyDictionary<string, object?> values, int status)
     {
-        var page = templates.Find(name);
         var all = new Dictionary<string, object?>(values, StringComparer.Ordinal) { ["server_name"] = config.ServerName };
         return new PageResult(page.Template.Render(all), page.ContentPolicy, status);
     }

@@ -8,13 +8,18 @@ namespace Matrix.ClientApi.Sso;
 
 /// <summary>What happens once a provider has proved somebody: an account is found or made, and the target gets what it wanted.</summary>
 internal sealed class SsoLogin(
-    SsoAccounts accounts, SsoSteps steps, SsoUiaResults uia, LoginTokenStore tokens, WebSessionStore sessions, SsoPages pages)
+    SsoAccounts accounts, SsoProfiles profiles, SsoSteps steps, SsoUiaResults uia, LoginTokenStore tokens, WebSessionStore sessions, SsoPages pages)
 {
     /// <param name="mustConfirm">Nothing says that this browser wanted to log in: the user is asked, whatever the client.</param>
     public async Task<IResult> CompleteAsync(ISsoProvider provider, SsoIdentity identity, SsoTarget target, Browser browser, CancellationToken ct, bool mustConfirm = false)
     {
         var found = await accounts.FindAsync(identity, ct);
         if (target.Goal == SsoGoal.Uia) return await uia.CompleteAsync(target.Value, found, ct);
+        if (found is { } known && profiles.FollowProviders)
+        {
+            await accounts.RequireOpenAsync(known, ct);
+            await profiles.UpdateAsync(known, identity, ct);
+        }
         if (found is { } user) return await FinishAsync(user, identity.Id.AuthProvider, identity.Session, target, browser, isNew: false, ct, mustConfirm);
         if (!provider.EnableRegistration)
             throw new PageException(403, "mapping_error", "You have no account here, and new ones are not made for people who come from this provider.");

@@ -6,6 +6,7 @@ using Matrix.ClientApi.Sso.Saml;
 using Matrix.ClientApi.Uia;
 using Matrix.ServiceDefaults;
 using Matrix.Storage.Directory;
+using Matrix.Storage.Profiles;
 using Matrix.Storage.Sso;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -28,6 +29,8 @@ internal static class SsoService
         services.AddSingleton<SsoAccounts>();
         services.AddSingleton<SsoUiaResults>();
         services.AddSingleton<SsoLogin>();
+        services.TryAddSingleton<ProfileStore>();
+        services.AddSingleton<SsoProfiles>();
         services.AddSingleton<SsoRegistrations>();
         services.AddSingleton<SsoCallbacks>();
         services.AddSingleton<SsoFlows>();

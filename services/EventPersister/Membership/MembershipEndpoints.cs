@@ -15,7 +15,7 @@ internal static class MembershipEndpoints
         const ClientVersions All = ClientVersions.ApiV1R0V3Unstable;
         routes.Post(All, "/join/{roomIdOrAlias}", JoinByAlias).AllowGuests().Named("join_room").RateLimited(RateLimitRules.JoinsLocal);
         routes.Post(All, "/knock/{roomIdOrAlias}", Knock).Named("knock_room");
-        routes.Post(All, "/rooms/{roomId}/join", Join).AllowGuests().Named("join_room_by_id").RateLimited(RateLimitRules.JoinsLocal);
+        routes.Post(All, "/rooms/{roomId}/join", Join).AllowGuests().Named("join_room_by_id").RateLimited(RateLimitRules.JoinsLocal).RateLimited(RateLimitRules.JoinsPerRoom);
         routes.Post(All, "/rooms/{roomId}/invite", Invite).Named("invite").RateLimited(RateLimitRules.InvitesPerRoom).RateLimited(RateLimitRules.InvitesPerIssuer);
         routes.Post(All, "/rooms/{roomId}/leave", Leave).AllowGuests().Named("leave_room");
         routes.Post(All, "/rooms/{roomId}/kick", Kick).Named("kick");
@@ -23,7 +23,7 @@ internal static class MembershipEndpoints
         routes.Post(All, "/rooms/{roomId}/unban", Unban).Named("unban");
         // Synapse: the same with a transaction id, for those who repeat what they have no answer to.
         routes.Put(All, "/join/{roomIdOrAlias}/{txnId}", JoinByAlias).AllowGuests().Named("join_room_with_transaction").RateLimited(RateLimitRules.JoinsLocal);
-        routes.Put(All, "/rooms/{roomId}/join/{txnId}", Join).AllowGuests().Named("join_room_by_id_with_transaction").RateLimited(RateLimitRules.JoinsLocal);
+        routes.Put(All, "/rooms/{roomId}/join/{txnId}", Join).AllowGuests().Named("join_room_by_id_with_transaction").RateLimited(RateLimitRules.JoinsLocal).RateLimited(RateLimitRules.JoinsPerRoom);
         routes.Put(All, "/rooms/{roomId}/invite/{txnId}", Invite).Named("invite_with_transaction").RateLimited(RateLimitRules.InvitesPerRoom).RateLimited(RateLimitRules.InvitesPerIssuer);
         routes.Put(All, "/rooms/{roomId}/leave/{txnId}", Leave).AllowGuests().Named("leave_room_with_transaction");
         routes.Put(All, "/rooms/{roomId}/kick/{txnId}", Kick).Named("kick_with_transaction");
@@ -39,8 +39,12 @@ internal static class MembershipEndpoints
     }
 
     private static async Task<IResult> JoinByAlias(
-        string roomIdOrAlias, string? txnId, Requester requester, JsonBody body, MembershipChanges changes, RoomAddresses addresses, CancellationToken ct) =>
-        await JoinAsync(await addresses.ResolveAsync(roomIdOrAlias, ct), txnId, requester, body, changes, ct);
+        string roomIdOrAlias, string? txnId, Requester requester, JsonBody body, MembershipChanges changes, RoomAddresses addresses, RateLimiter limiter, CancellationToken ct)
+    {
+        var roomId = await addresses.ResolveAsync(roomIdOrAlias, ct);
+        await limiter.RequireAsync(RateLimitRules.JoinsPerRoom, requester, roomId, ct);
+        return await JoinAsync(roomId, txnId, requester, body, changes, ct);
+    }
 
     private static async Task<IResult> JoinAsync(
         string roomId, string? txnId, Requester requester, JsonBody body, MembershipChanges changes, CancellationToken ct)

@@ -23,8 +23,8 @@ internal static class SendEndpoints
         routes.Post(All, "/rooms/{roomId}/send/{eventType}", Post).AllowGuests().Named("send_event_without_transaction").RateLimited(RateLimitRules.Message);
         routes.Put(All, "/rooms/{roomId}/state/{eventType}/{stateKey}", PutState).AllowGuests().Named("set_state").RateLimited(RateLimitRules.Message);
         routes.Put(All, "/rooms/{roomId}/state/{eventType}", PutStateWithoutKey).AllowGuests().Named("set_state_without_key").RateLimited(RateLimitRules.Message);
-        routes.Put(All, "/rooms/{roomId}/redact/{eventId}/{txnId}", Redact).Named("redact").RateLimited(RateLimitRules.Message);
-        routes.Post(All, "/rooms/{roomId}/redact/{eventId}", PostRedact).Named("redact_without_transaction").RateLimited(RateLimitRules.Message);
+        routes.Put(All, "/rooms/{roomId}/redact/{eventId}/{txnId}", Redact).Named("redact").RateLimited(RateLimitRules.Redaction);
+        routes.Post(All, "/rooms/{roomId}/redact/{eventId}", PostRedact).Named("redact_without_transaction").RateLimited(RateLimitRules.Redaction);
     }
 
     // Synapse: a delay makes it a delayed event, as MSC4140 first had it.

@@ -1,3 +1,6 @@
+using Matrix.ClientApi.Account;
+using Microsoft.Extensions.DependencyInjection;
+
 namespace Matrix.ServiceTests.ClientApi;
 
 public sealed class LoginTests(ClientApiFixture api) : IClassFixture<ClientApiFixture>
@@ -29,6 +32,26 @@ public sealed class LoginTests(ClientApiFixture api) : IClassFixture<ClientApiFi
             Assert.Equal(wrong.Text("error"), (await LogInAsync(nobody, "wrong")).Require(403, "M_FORBIDDEN").Text("error"));
         (await api.PostAsync(null, Path, new { type = "m.login.password", identifier = new { type = "m.id.thirdparty", medium = "email", address = "a@b.c" }, password = "x" }))
             .Require(403, "M_FORBIDDEN");
+    }
+
+    [Fact]
+    public async Task A_wrong_password_costs_the_same_work_and_has_the_same_answer_whoever_is_meant()
+    {
+        var hasher = api.Services.GetRequiredService<PasswordHasher>();
+        var users = new Dictionary<string, string> { ["usual"] = (await api.RegisterUserAsync()).Id, ["unknown"] = "@nobody:test.example", ["elsewhere"] = "@nobody:elsewhere.example" };
+        foreach (var (state, change) in new[] { ("locked", "locked = true"), ("suspended", "suspended = true"), ("expired", "expires_ts_ms = 1"), ("without a password", "password_hash = null") })
+        {
+            users[state] = (await api.RegisterUserAsync()).Id;
+            await api.ExecuteAsync($"update users set {change} where user_id = $1", users[state]);
+        }
+        foreach (var (state, user) in users)
+        {
+            var before = hasher.WorkDone;
+            var answer = (await LogInAsync(user, "wrong")).Require(403, "M_FORBIDDEN");
+            Assert.Equal((state, "Invalid username or password", 1), (state, answer.Text("error"), hasher.WorkDone - before));
+        }
+        // Only who knows the password hears of the lock.
+        (await LogInAsync(users["locked"], "secret")).Require(401, "M_USER_LOCKED");
     }
 
     [Theory]

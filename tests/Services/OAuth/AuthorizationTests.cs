@@ -42,7 +42,7 @@ public sealed class AuthorizationTests(SsoFixture sso) : IClassFixture<SsoFixtur
         var next = (await app.RefreshAsync(tokens.Text("refresh_token"))).RequireOk();
         (await app.WhoAmIAsync(next.Text("access_token"))).RequireOk();
         (await app.PostAsync("revoke", ("token", next.Text("refresh_token")))).RequireOk();
-        (await app.WhoAmIAsync(next.Text("access_token"))).Require(401, "M_UNKNOWN_TOKEN");
+        (await app.WhoAmIUntilEndedAsync(next.Text("access_token"))).Require(401, "M_UNKNOWN_TOKEN");
         (await app.RefreshAsync(next.Text("refresh_token"))).RequireError("invalid_grant");
         (await app.PostAsync("revoke", ("token", next.Text("refresh_token")))).RequireOk();
     }

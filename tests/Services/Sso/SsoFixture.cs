@@ -10,8 +10,10 @@ using Matrix.Storage.Accounts;
 using Matrix.Testing.Servers;
 using Matrix.Web.Auth;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
 
 namespace Matrix.ServiceTests.Sso;
 
@@ -51,7 +53,7 @@ public class SsoFixture : IAsyncLifetime
     }
 
     private Task<ServiceHost> StartAsync(string name) => ServiceHost.StartAsync(
-        postgres.ConnectionString, b => b.AddClientApi(), e => e.MapClientApi(), c => Adjust(Configure(c)),
+        postgres.ConnectionString, b => { b.AddClientApi(); Add(b); }, e => { e.MapClientApi(); Map(e); }, c => Adjust(Configure(c)),
         services =>
         {
             services.AddSingleton<AccessTokenStore>();
@@ -63,6 +65,8 @@ public class SsoFixture : IAsyncLifetime
         }, name);
 
     protected virtual void Replace(IServiceCollection services) { }
+    protected virtual void Add(IHostApplicationBuilder builder) { }
+    protected virtual void Map(IEndpointRouteBuilder endpoints) { }
 
     /// <summary>What a fixture made from this one has otherwise.</summary>
     protected virtual HomeserverConfig Adjust(HomeserverConfig config) => config;

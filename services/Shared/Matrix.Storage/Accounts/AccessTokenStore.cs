@@ -15,6 +15,9 @@ public sealed record AccessTokenRecord(
     /// <summary>It came with a refresh token and nobody has used it yet: <see cref="AccessTokenStore.MarkUsedAsync"/>.</summary>
     public bool IsFresh { get; init; }
     public RateOverride? RateOverride { get; init; }
+    /// <summary>Of the policy that the user agreed to; null: none.</summary>
+    public string? ConsentVersion { get; init; }
+    public string? UserType { get; init; }
 }
 
 /// <summary>What an administrator allows a user in the place of rc_message; 0 and 0: everything.</summary>
@@ -26,7 +29,8 @@ public sealed class AccessTokenStore(Database database)
     internal const string SqlFind =
         """
         select t.user_id, t.device_id, t.expires_ts_ms, u.is_admin, u.is_guest, u.deactivated, u.locked, u.suspended, u.appservice_id,
-            u.shadow_banned, u.expires_ts_ms, t.refresh_hash is not null and not t.used, o.messages_per_second, o.burst_count
+            u.shadow_banned, u.expires_ts_ms, t.refresh_hash is not null and not t.used, o.messages_per_second, o.burst_count,
+            u.consent_version, u.user_type
         from access_tokens t join users u using (user_id) left join ratelimit_overrides o using (user_id) where t.token_hash = $1
         """;
     internal const string SqlInsert =
@@ -60,6 +64,8 @@ public sealed class AccessTokenStore(Database database)
             AccountExpiresTsMs = r.IsDBNull(10) ? null : r.GetInt64(10),
             IsFresh = r.GetBoolean(11),
             RateOverride = r.IsDBNull(12) ? null : new(r.GetInt32(12), r.GetInt32(13)),
+            ConsentVersion = r.IsDBNull(14) ? null : r.GetString(14),
+            UserType = r.IsDBNull(15) ? null : r.GetString(15),
         };
     }
 

@@ -10,6 +10,13 @@ public sealed class DeviceStore(Database database)
 {
     internal const string SqlList = "select device_id, display_name, last_seen_ts_ms, last_seen_ip from devices where user_id = $1 order by device_id";
     internal const string SqlFind = "select device_id, display_name, last_seen_ts_ms, last_seen_ip from devices where user_id = $1 and device_id = $2";
+    /// <remarks>Nothing is returned for a device that was there.</remarks>
+    internal const string SqlCreate =
+        """
+        with made as (
+            insert into devices (user_id, device_id, display_name, created_ts_ms) values ($1, $2, $3, $5) on conflict do nothing returning device_id),
+        stream_input as (select 'device_lists'::text as stream, $1::text as key, $4::bytea as payload from made)
+        """ + StreamStatement.Tail;
     internal const string SqlRename =
         """
         with renamed as (
@@ -45,6 +52,19 @@ public sealed class DeviceStore(Database database)
         command.Parameters.AddWithValue(userId);
         command.Parameters.AddWithValue(deviceId);
         return (await DevicesAsync(command, ct)).FirstOrDefault();
+    }
+
+    /// <summary>A device without a session, for an application service. Nothing when there is such a device.</summary>
+    public async Task<IReadOnlyList<StreamBatch>> CreateAsync(string userId, string deviceId, string? displayName, long nowMs, CancellationToken ct)
+    {
+        await using var command = database.Source.CreateCommand(SqlCreate);
+        command.Parameters.AddWithValue(userId);
+        command.Parameters.AddWithValue(deviceId);
+        command.Parameters.Add(StoreParameters.Text(displayName));
+        command.Parameters.AddWithValue(new DeviceListRow(deviceId).Encode());
+        command.Parameters.AddWithValue(nowMs);
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        return await StreamStatement.ReadAsync(reader, ct);
     }
 
     /// <summary>Changes nothing when there is no such device.</summary>

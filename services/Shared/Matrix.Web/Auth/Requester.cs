@@ -15,6 +15,10 @@ public sealed record Requester(UserId UserId, string DeviceId, byte[] TokenHash,
     public bool IsShadowBanned { get; init; }
     /// <summary>When the account ends; null: never.</summary>
     public long? AccountExpiresTsMs { get; init; }
+    /// <summary>Version of the policy that he agreed to; null: none.</summary>
+    public string? ConsentVersion { get; init; }
+    /// <summary>Synapse: bot, support; null: a usual user.</summary>
+    public string? UserType { get; init; }
     /// <summary>What an administrator allows him in the place of the usual limits; null: nothing is said.</summary>
     public RateOverride? RateOverride { get; init; }
 

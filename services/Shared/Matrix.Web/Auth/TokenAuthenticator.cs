@@ -63,6 +63,8 @@ public sealed class TokenAuthenticator(AccessTokenStore store, IStreamPublisher 
             IsShadowBanned = record.ShadowBanned,
             AccountExpiresTsMs = record.AccountExpiresTsMs,
             RateOverride = record.RateOverride,
+            ConsentVersion = record.ConsentVersion,
+            UserType = record.UserType,
         };
         if (cache.Count >= MaxEntries) cache.Clear();
         // An invalidation that came in while the row was read wins: the entry is not kept.

@@ -16,12 +16,18 @@ public enum RateLimitSubject
 /// <summary>One of Synapse's <c>rc_*</c> keys.</summary>
 /// <param name="Name">Of the buckets.</param>
 /// <param name="Limit">Null: it does not apply.</param>
-public sealed record RateLimitRule(string Name, RateLimitSubject Subject, Func<ServiceDefaults.RateLimits, RateLimit?> Limit);
+public sealed record RateLimitRule(string Name, RateLimitSubject Subject, Func<ServiceDefaults.RateLimits, RateLimit?> Limit)
+{
+    /// <summary>The rule for administrators, where one is configured; null: they are treated as anybody.</summary>
+    public RateLimitRule? ForAdmins { get; init; }
+}
 
 /// <summary>The rules, by the names of their keys. What depends on the body of a request is taken in handlers, by <see cref="RateLimiter"/>.</summary>
 public static class RateLimitRules
 {
     public static readonly RateLimitRule Message = new("message", RateLimitSubject.User, l => l.Message);
+    /// <summary>As messages; administrators, who have to redact what others wrote, may have a limit of their own.</summary>
+    public static readonly RateLimitRule Redaction = Message with { ForAdmins = new("admin_redaction", RateLimitSubject.User, l => l.AdminRedaction) };
     public static readonly RateLimitRule LoginAddress = new("login.address", RateLimitSubject.Address, l => l.LoginAddress);
     public static readonly RateLimitRule LoginAccount = new("login.account", RateLimitSubject.User, l => l.LoginAccount);
     public static readonly RateLimitRule LoginFailedAttempts = new("login.failed_attempts", RateLimitSubject.User, l => l.LoginFailedAttempts);
@@ -41,5 +47,4 @@ public static class RateLimitRules
     public static readonly RateLimitRule DelayedEvents = new("delayed_event_mgmt", RateLimitSubject.User, l => l.DelayedEvents);
     public static readonly RateLimitRule Reports = new("reports", RateLimitSubject.User, l => l.Reports);
     public static readonly RateLimitRule UserDirectory = new("user_directory", RateLimitSubject.User, l => l.UserDirectory);
-    public static readonly RateLimitRule AdminRedaction = new("admin_redaction", RateLimitSubject.User, l => l.AdminRedaction);
 }

@@ -48,7 +48,8 @@ public sealed class RateLimiter
     /// nobody is exempt.
     /// </summary>
     public ValueTask RequireAsync(RateLimitRule rule, Requester? requester, string subject, CancellationToken ct) =>
-        LimitFor(rule, requester) is { } limit ? ThrowAsync(TakeAsync(Key(rule, subject), limit, 1, ct)) : ValueTask.CompletedTask;
+        requester is { IsAdmin: true } && rule.ForAdmins is { } own && own.Limit(config.RateLimits) is not null ? RequireAsync(own, requester, subject, ct)
+        : LimitFor(rule, requester) is { } limit ? ThrowAsync(TakeAsync(Key(rule, subject), limit, 1, ct)) : ValueTask.CompletedTask;
 
     /// <summary>As <see cref="RequireAsync(RateLimitRule, Requester?, string, CancellationToken)"/>, but takes nothing: whether there is a token.</summary>
     public ValueTask RequireLeftAsync(RateLimitRule rule, string subject, CancellationToken ct) =>
@@ -77,7 +78,7 @@ public sealed class RateLimiter
         {
             // Synapse: an override of nothing exempts from every limit, any other one stands in for rc_message.
             if (set is { MessagesPerSecond: 0 }) return null;
-            if (rule == RateLimitRules.Message) limit = new RateLimit(set.MessagesPerSecond, Math.Max(1, set.BurstCount));
+            if (rule.Name == RateLimitRules.Message.Name) limit = new RateLimit(set.MessagesPerSecond, Math.Max(1, set.BurstCount));
         }
         return new RateLimit(Math.Max(limit.PerSecond, SlowestPerSecond), limit.BurstCount);
     }

@@ -49,6 +49,23 @@ public sealed class MasqueradeTests(LoginTypeFixture api) : IClassFixture<LoginT
     }
 
     [Fact]
+    public async Task It_makes_and_removes_devices_of_its_users_without_logging_in()
+    {
+        var puppet = await PuppetAsync();
+        string Device(string id) => $"/_matrix/client/v3/devices/{id}?user_id={Uri.EscapeDataString(puppet.Id)}";
+        Assert.Equal(201, (await api.PutAsync(Bridge, Device("MADE"), new { display_name = "made" })).Status);
+        Assert.Equal(200, (await api.PutAsync(Bridge, Device("MADE"), new { display_name = "renamed" })).Status);
+        Assert.Equal("renamed", (await api.GetAsync(Bridge, Device("MADE"))).RequireOk().Text("display_name"));
+        Assert.Equal("MADE", (await WhoAsync(puppet.Id, "MADE")).RequireOk().Text("device_id"));
+        Assert.Equal(1L, await api.ScalarAsync("select count(*) from stream_rows where stream = 'device_lists' and key = $1 and convert_from(payload, 'UTF8') like '%MADE%' and pos = (select min(pos) from stream_rows where stream = 'device_lists' and key = $1)", puppet.Id));
+        (await api.DeleteAsync(Bridge, Device("MADE"), new { })).RequireOk();
+        (await api.GetAsync(Bridge, Device("MADE"))).Require(404, "M_NOT_FOUND");
+        (await api.PutAsync(Bridge, Device(new string('D', 600)), new { })).Require(400, "M_INVALID_PARAM");
+        // People make devices by logging in.
+        (await api.PutAsync(await api.RegisterUserAsync(), "/_matrix/client/v3/devices/MADE", new { })).Require(404, "M_NOT_FOUND");
+    }
+
+    [Fact]
     public async Task A_puppet_makes_rooms_and_talks_and_what_happens_to_its_account_is_known_at_once()
     {
         var puppet = await PuppetAsync();
