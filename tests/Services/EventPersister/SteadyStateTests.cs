@@ -97,7 +97,7 @@ public sealed class SteadyStateTests(PersisterFixture fixture) : IClassFixture<P
         {
             var users = new List<string>();
             for (var i = 0; i < invited; i++) users.Add((await fixture.NewUserAsync()).Id);
-            await alice.CreateRoomAsync(new { invite = users });      // profiles and keys of state are known from now on
+            await alice.CreateRoomAsync(new { name = "n", topic = "t", invite = users });      // profiles and keys of state are known from now on
             using var sql = Sql.Count(fixture.ConnectionString);
             await alice.CreateRoomAsync(new { name = "n", topic = "t", invite = users });
             Assert.Single(sql.All, s => s.Contains("insert into events"));
