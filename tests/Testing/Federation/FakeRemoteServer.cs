@@ -32,7 +32,8 @@ public sealed class FakeRemoteServer : IAsyncDisposable
 
     /// <summary>Server name, <c>localhost:PORT</c>: no delegation is looked for.</summary>
     public string Name { get; private set; } = "";
-    public SigningKey Key { get; private set; } = NewKey("ed25519:a1");
+    /// <summary>Of an id that no other has: a port, and with it the name, may come back in the same database.</summary>
+    public SigningKey Key { get; private set; } = NewKey($"ed25519:{Guid.NewGuid():N}");
     /// <summary>Milliseconds since the epoch; what the server says of its key.</summary>
     public long KeysValidUntilMs { get; set; } = DateTimeOffset.UtcNow.AddDays(1).ToUnixTimeMilliseconds();
     /// <summary>Signs the key document; another key makes a forgery.</summary>
