@@ -8,7 +8,7 @@ namespace Matrix.ClientApi.Versions;
 internal static class VersionsEndpoints
 {
     /// <summary>
-    /// A client takes a version here as a promise. v1.18 follows when what it brought is served: blocked invites, policy servers.
+    /// A client takes a version here as a promise. v1.18 follows when what it brought is served: blocked invites.
     /// </summary>
     private static readonly byte[] Answer =
         """

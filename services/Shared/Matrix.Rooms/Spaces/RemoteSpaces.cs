@@ -17,20 +17,22 @@ public sealed record RemoteSpace(SpaceRoom Room, IReadOnlyDictionary<string, Spa
 public sealed class RemoteSpaces(IRemoteRooms remote, ServerIdentity identity, TimeProvider clock)
 {
     private const int MaxServers = 3, MaxHeld = 500, MaxChildren = 1_000;
-    private static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(5), LifetimeOfNothing = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(5);
 
-    private readonly ConcurrentDictionary<(string RoomId, bool SuggestedOnly), (long At, RemoteSpace? Space)> held = new();
+    private readonly ConcurrentDictionary<(string RoomId, bool SuggestedOnly), (long At, RemoteSpace Space)> held = new();
 
     /// <summary>Null: none of the first few servers tells.</summary>
     public async Task<RemoteSpace?> FindAsync(string roomId, IEnumerable<string> via, bool suggestedOnly, CancellationToken ct)
     {
         var key = (roomId, suggestedOnly);
-        if (held.TryGetValue(key, out var known) && clock.GetElapsedTime(known.At) < (known.Space is null ? LifetimeOfNothing : Lifetime)) return known.Space;
+        if (held.TryGetValue(key, out var known) && clock.GetElapsedTime(known.At) < Lifetime) return known.Space;
         RemoteSpace? space = null;
         foreach (var server in via.Where(s => s != identity.ServerName && ServerName.TryParse(s, null, out _)).Distinct(StringComparer.Ordinal).Take(MaxServers))
         {
             if (await remote.GetHierarchyAsync(server, roomId, suggestedOnly, ct) is { } json && (space = Read(json.Span, roomId, suggestedOnly)) is not null) break;
         }
+        // That nobody told is not kept: the next may name other servers.
+        if (space is null) return null;
         if (held.Count >= MaxHeld) held.Clear();
         held[key] = (clock.GetTimestamp(), space);
         return space;
