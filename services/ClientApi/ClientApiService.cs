@@ -100,6 +100,7 @@ public static class ClientApiService
         services.AddSingleton<SpaceTree>();
         services.AddSingleton<MemberLists>();
         // In the monolith Sync may have registered one that knows nothing of retention.
+        services.AddErasedUsers();
         services.Replace(ServiceDescriptor.Singleton(VisibilityOf));
         services.TryAddSingleton<Aggregator>();
         services.TryAddSingleton<OpenIdTokens>();
@@ -116,7 +117,8 @@ public static class ClientApiService
         var config = p.GetRequiredService<HomeserverConfig>().Retention;
         var retention = MessageRetention.Of(config.Enabled, config.DefaultMaxLifetime, config.AllowedLifetimeMin, config.AllowedLifetimeMax);
         return new EventVisibility(
-            p.GetRequiredService<StateReader>(), p.GetRequiredService<RoomReader>(), p.GetRequiredService<EventReader>(), retention, p.GetRequiredService<TimeProvider>());
+            p.GetRequiredService<StateReader>(), p.GetRequiredService<RoomReader>(), p.GetRequiredService<EventReader>(), retention, p.GetRequiredService<TimeProvider>(),
+            p.GetRequiredService<ErasedUsers>());
     }
 
     private static FederationClientOptions ClientOptions(HomeserverConfig config) => new()
