@@ -36,6 +36,7 @@ using Matrix.FederationClient.DeviceKeys;
 using Matrix.Replication;
 using Matrix.Rooms;
 using Matrix.Rooms.Aggregations;
+using Matrix.Rooms.Ingest;
 using Matrix.Rooms.Spaces;
 using Matrix.Rooms.Writing;
 using Matrix.ServiceDefaults;
@@ -95,6 +96,9 @@ public static class ClientApiService
         services.TryAddSingleton<ServerMembers>();
         services.TryAddSingleton<RoomSummaries>();
         services.AddSingleton<RemoteSpaces>();
+        services.AddRemotePduIngest();
+        services.AddSingleton<RemoteTimes>();
+        services.AddSingleton<ClosestEvents>();
         services.AddSingleton<MessageSearch>();
         services.AddSingleton<SearchSurroundings>();
         services.AddSingleton<SpaceTree>();
