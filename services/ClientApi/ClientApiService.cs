@@ -77,6 +77,7 @@ public static class ClientApiService
         builder.AddAccounts();
         services.AddSingleton<AccountDataWriter>();
         services.AddSingleton<ReceiptWriter>();
+        services.AddSingleton<EventThreads>();
         services.AddSingleton<PushRuleBook>();
         services.AddSingleton<NotificationRooms>();
         services.AddSingleton<NotificationList>();

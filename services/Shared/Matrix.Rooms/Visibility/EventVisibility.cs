@@ -63,6 +63,9 @@ public sealed class EventVisibility(
     {
         public MembershipRecord? Member => standing.Member;
         public StoredEvent? Visibility => standing.Visibility;
+        /// <summary>What that event says.</summary>
+        public HistoryVisibility Now => now ??= HistoryVisibilities.Read(Visibility!.Pdu.Content.Span);
+        private HistoryVisibility? now;
         public Pdu? Retention => standing.Retention?.Pdu;
         /// <summary>Last position at which the user was joined, looked up once; null: not looked up.</summary>
         public long? JoinedUntil { get; set; }
@@ -91,7 +94,7 @@ public sealed class EventVisibility(
         if (room.Visibility is null) visibility = HistoryVisibility.Shared;
         else if (room.Visibility.Position is { } since)
         {
-            if (position >= since) visibility = HistoryVisibilities.Read(room.Visibility.Pdu.Content.Span);
+            if (position >= since) visibility = room.Now;
             else if (room.Visibility.ReplacesEventId is null) visibility = HistoryVisibility.Shared;
         }
         if (visibility == HistoryVisibility.WorldReadable || (visibility == HistoryVisibility.Shared && room.IsJoined)) return isErased ? null : Sight.Whole;
