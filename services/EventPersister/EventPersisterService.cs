@@ -25,6 +25,7 @@ using Matrix.Storage.Federation;
 using Matrix.Storage.Profiles;
 using Matrix.Storage.Relations;
 using Matrix.Storage.Rooms;
+using Matrix.Web.AppServices;
 using Matrix.Web.RateLimits;
 using Matrix.Web.Routing;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -40,6 +41,7 @@ public static class EventPersisterService
     {
         var services = builder.Services;
         services.TryAddSingleton<RateLimiter>();
+        builder.AddAppServiceRegistrations();
         services.TryAddSingleton<EventReader>();
         services.TryAddSingleton<RoomReader>();
         services.TryAddSingleton<StateReader>();
