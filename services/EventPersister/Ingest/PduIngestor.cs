@@ -1,4 +1,6 @@
+using System.Text.Json;
 using Matrix.EventPersister.Actors;
+using Matrix.EventPersister.Membership;
 using Matrix.Events;
 using Matrix.FederationClient.Pdus;
 using Matrix.Primitives;
@@ -13,7 +15,7 @@ namespace Matrix.EventPersister.Ingest;
 /// with other servers happens here, so that no room waits for it.
 /// </summary>
 internal sealed partial class PduIngestor(
-    RoomActors actors, RoomReader rooms, PduChecker checker, MissingEvents missing, PolicyWaits waits, ILogger<PduIngestor> log) : IPduIngest
+    RoomActors actors, RoomReader rooms, PduChecker checker, MissingEvents missing, PolicyWaits waits, GuestRemoval guests, ILogger<PduIngestor> log) : IPduIngest
 {
     /// <summary>Events of one turn: what they meet is held in memory together.</summary>
     private const int MaxPerTurn = 50, MaxOutliersPerTurn = IPduIngest.MaxPdus;
@@ -42,6 +44,13 @@ internal sealed partial class PduIngestor(
         if (verdicts.Values.Any(v => v.IsUnasked))
             await waits.KeepAsync(
                 pdus.RoomId, pdus.Origin, [.. batch.Pdus.Where(p => verdicts[p.EventId].IsUnasked).Select(p => (p.EventId, p.Json))], actors.Tools.Clock.GetUtcNow().ToUnixTimeMilliseconds(), ct);
+        if (pdus.Mode == IngestMode.Live)
+            foreach (var pdu in batch.Pdus)
+                if (pdu is { Type: EventTypes.GuestAccess, StateKey: "" } && verdicts[pdu.EventId].Verdict == IngestVerdict.Accepted)
+                {
+                    using var content = JsonDocument.Parse(pdu.Content);
+                    await guests.AfterAsync(pdus.RoomId, content.RootElement);
+                }
         var answers = new IngestedPdu[checks.Length];
         for (var i = 0; i < answers.Length; i++)
         {
