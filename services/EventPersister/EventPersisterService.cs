@@ -89,6 +89,9 @@ public static class EventPersisterService
         services.TryAddSingleton<EventGraphReader>();
         services.AddSingleton<MissingEvents>();
         services.AddSingleton<PduIngestor>();
+        services.TryAddSingleton<PolicyWaits>();
+        services.AddSingleton<PolicyRetries>();
+        services.AddHostedService(p => p.GetRequiredService<PolicyRetries>());
         services.Replace(ServiceDescriptor.Singleton<IPduIngest>(p => p.GetRequiredService<PduIngestor>()));
         services.AddSingleton<LocalRoomWriter>();
         // In the monolith others have registered the remote one: here the rooms are at hand.

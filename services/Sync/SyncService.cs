@@ -35,7 +35,8 @@ public static class SyncService
         services.TryAddSingleton<StateReader>();
         services.TryAddSingleton(p => new EventVisibility(
             p.GetRequiredService<StateReader>(), p.GetRequiredService<RoomReader>(), p.GetRequiredService<EventReader>(),
-            p.GetRequiredService<MessageLifetimes>().Retention, p.GetRequiredService<TimeProvider>()));
+            p.GetRequiredService<MessageLifetimes>().Retention, p.GetRequiredService<TimeProvider>(), p.GetRequiredService<ErasedUsers>()));
+        services.AddErasedUsers();
         services.TryAddSingleton<RelationReader>();
         services.TryAddSingleton<Aggregator>();
         services.TryAddSingleton<SyncReader>();
