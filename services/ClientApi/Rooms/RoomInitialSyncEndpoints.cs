@@ -76,7 +76,9 @@ internal static class RoomInitialSyncEndpoints
         foreach (var e in state)
         {
             if (e.Pdu.Membership != Memberships.Join || written >= MaxPresence || live.Presence.Find(e.Pdu.StateKey!) is not { } presence) continue;
-            Raw(output, written++ == 0 ? "{\"type\":\"m.presence\",\"content\":{\"user_id\":"u8 : ",{\"type\":\"m.presence\",\"content\":{\"user_id\":"u8);
+            Raw(output, written++ == 0 ? "{\"type\":\"m.presence\",\"sender\":"u8 : ",{\"type\":\"m.presence\",\"sender\":"u8);
+            CanonicalJson.WriteString(output, e.Pdu.StateKey);
+            Raw(output, ",\"content\":{\"user_id\":"u8);
             CanonicalJson.WriteString(output, e.Pdu.StateKey);
             Raw(output, ",\"presence\":"u8);
             CanonicalJson.WriteString(output, presence.Presence);
