@@ -56,6 +56,8 @@ internal sealed partial class HomeserverConfigReader(
             Sso = ReadSso(),
             OAuth = ReadOAuth(ours),
             Accounts = ReadAccounts(),
+            ServerNotices = ReadServerNotices(),
+            Usage = ReadUsage(),
             TraceSamplingPolls = ours.Number("trace_sampling_polls", 0.1, 0, 1),
         };
         return ReadRegistration(config);

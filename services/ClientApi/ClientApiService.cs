@@ -22,6 +22,7 @@ using Matrix.ClientApi.Reports;
 using Matrix.ClientApi.RoomDirectory;
 using Matrix.ClientApi.Rooms;
 using Matrix.ClientApi.Search;
+using Matrix.ClientApi.ServerNotices;
 using Matrix.ClientApi.Spaces;
 using Matrix.ClientApi.Sso;
 using Matrix.ClientApi.ThirdParty;
@@ -182,6 +183,7 @@ public static class ClientApiService
         routes.MapDevices();
         routes.MapSharedSecretRegistration();
         routes.MapModeration();
+        routes.MapServerNotices();
         routes.MapAccountData();
         routes.MapTags();
         routes.MapFilters();

@@ -82,6 +82,8 @@ public static class EventPersisterService
         services.TryAddSingleton<RoomAliasMover>();
         services.TryAddSingleton<AccountDataStore>();
         services.TryAddSingleton<RoomBlocks>();
+        services.TryAddSingleton<InvitePermissions>();
+        services.AddSingleton<InviteRules>();
         services.AddSingleton<RoomSuccession>();
         services.AddSingleton<RoomUpgrade>();
         services.AddSingleton<SingleState>();

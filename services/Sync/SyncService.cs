@@ -51,6 +51,15 @@ public static class SyncService
         return builder;
     }
 
+    /// <summary>Is not ready before it has answered once.</summary>
+    public static IHostApplicationBuilder AddSyncWarmUp(this IHostApplicationBuilder builder)
+    {
+        builder.Services.AddSingleton<WarmUp>();
+        builder.Services.AddHostedService(p => p.GetRequiredService<WarmUp>());
+        builder.Services.AddHealthChecks().AddCheck<WarmUp>("warm-up", tags: ["ready"]);
+        return builder;
+    }
+
     /// <summary>The engine over some <see cref="ISyncStore"/>.</summary>
     internal static void AddSyncEngine(this IServiceCollection services)
     {

@@ -80,7 +80,9 @@ internal static class RoomInitialSyncEndpoints
             if (e.Pdu.Membership != Memberships.Join || written >= MaxPresence) continue;
             // Synapse: every member, also those of whom nothing is known.
             var presence = live.Presence.Find(e.Pdu.StateKey!) ?? Offline;
-            Raw(output, written++ == 0 ? "{\"type\":\"m.presence\",\"content\":{\"user_id\":"u8 : ",{\"type\":\"m.presence\",\"content\":{\"user_id\":"u8);
+            Raw(output, written++ == 0 ? "{\"type\":\"m.presence\",\"sender\":"u8 : ",{\"type\":\"m.presence\",\"sender\":"u8);
+            CanonicalJson.WriteString(output, e.Pdu.StateKey);
+            Raw(output, ",\"content\":{\"user_id\":"u8);
             CanonicalJson.WriteString(output, e.Pdu.StateKey);
             Raw(output, ",\"presence\":"u8);
             CanonicalJson.WriteString(output, presence.Presence);
