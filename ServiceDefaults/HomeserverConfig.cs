@@ -50,6 +50,8 @@ public sealed record HomeserverConfig
     /// without a living instance is served by the class's usual service.
     /// </summary>
     public IReadOnlyDictionary<string, string> RouteGroups { get; init; } = new Dictionary<string, string>();
+    /// <summary>Requests of a room go to one and the same instance. A switch for tests only: without it persisters fight for every room.</summary>
+    public bool RoomAffinity { get; init; } = true;
     /// <summary>One memory budget for all caches of a process, in bytes.</summary>
     public long CacheBudgetBytes { get; init; } = 256L * 1024 * 1024;
     public ListenerConfig Listener { get; init; } = new();

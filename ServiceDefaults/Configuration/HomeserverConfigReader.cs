@@ -48,6 +48,7 @@ internal sealed partial class HomeserverConfigReader(
             TrustedKeyServers = ReadTrustedKeyServers(),
             AppServiceConfigFiles = ReadFiles("app_service_config_files", "registration"),
             RouteGroups = ReadRouteGroups(ours),
+            RoomAffinity = ours.Boolean("room_affinity", true),
             Duties = ReadDuties(),
             CacheBudgetBytes = ReadCacheBudget(ours),
             EnableMetrics = root.Boolean("enable_metrics", false),

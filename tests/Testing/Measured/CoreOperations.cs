@@ -9,7 +9,7 @@ namespace Matrix.Testing;
 /// The hot operations of the core by name. Benchmarks measure their time, a unit test their allocations against
 /// <c>tests/Benchmarks/baselines.json</c>.
 /// </summary>
-public sealed class CoreOperations
+public sealed partial class CoreOperations
 {
     private static readonly TestUser Alice = TestUser.Of("alice");
 
@@ -44,6 +44,7 @@ public sealed class CoreOperations
         AddRules();
         AddPush(room, message);
         AddResolution();
+        AddReading(room, message);
     }
 
     public IReadOnlyDictionary<string, Action> All => _operations;

@@ -118,6 +118,7 @@ public sealed partial class AccountStore
         stream_input as (
             select 'caches'::text as stream, 'user:' || $1 as key, ''::bytea as payload
             union all select 'caches', 'profile:' || $1, ''::bytea where $2
+            union all select 'caches', 'erased:' || $1, ''::bytea where $2
             union all select 'user_directory', $1, ''::bytea
             union all select 'device_lists', $1, $3 from (select count(*) as n from gone) d where d.n > 0
             union all select 'pushers', $1, ''::bytea from (select count(*) as n from gone_pushers) p where p.n > 0)

@@ -120,6 +120,10 @@ public static partial class MatrixPipeline
             LogDatabaseAway(log, e.Message);
             error = MatrixError.Unavailable("The database is not available at the moment.");
         }
+        catch (Npgsql.NpgsqlException e) when (Storage.DatabaseFaults.IsOfText(e))
+        {
+            error = MatrixError.InvalidParam("A parameter holds U+0000.");
+        }
         catch (Exception e)
         {
             LogFailed(log, e, context.Request.Method, context.GetEndpoint()?.Metadata.GetMetadata<OperationName>()?.Name ?? "-", context.TraceIdentifier);

@@ -62,14 +62,6 @@ public sealed class SpecificationTests(ClientApiFixture api) : IClassFixture<Cli
         Assert.False((await api.GetAsync(user, V3 + "/devices")).RequireOk().Body.GetProperty("devices")[0].TryGetProperty("display_name", out _));
     }
 
-    [Fact]
-    public async Task Whois_knows_of_the_request_that_asks()
-    {
-        var user = await api.RegisterUserAsync();
-        var devices = (await api.GetAsync(user, $"{V3}/admin/whois/{user.Id}")).RequireOk().Body.GetProperty("devices");
-        Assert.True(devices.GetProperty(user.DeviceId).GetProperty("sessions")[0].GetProperty("connections")[0].GetProperty("last_seen").GetInt64() > 0);
-    }
-
     public static TheoryData<string, string, string> UnstorableTexts { get; } = new()
     {
         { "POST", "/login", """{"type":"m.login.password","identifier":{"type":"m.id.user","user":"@U"},"password":"secret","device_id":"a\u0000b"}""" },
