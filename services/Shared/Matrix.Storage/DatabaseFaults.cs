@@ -9,9 +9,6 @@ public static class DatabaseFaults
         e.IsTransient || e.InnerException is System.Net.Sockets.SocketException or IOException or TimeoutException
         || e is PostgresException { SqlState: "57P01" or "57P02" or "57P03" or "53300" or "40001" or "40P01" };
 
-    /// <summary>A text cannot be stored: PostgreSQL has no NUL.</summary>
-    public static bool IsText(PostgresException e) => e.SqlState is PostgresErrorCodes.CharacterNotInRepertoire or PostgresErrorCodes.UntranslatableCharacter;
-
     /// <summary>The database refused what it was given: a constraint, a value. The same again is refused again.</summary>
     public static bool IsOfContent(Exception e) => e is PostgresException p && !IsTransient(p) && p.SqlState is ['2', '2' or '3', ..];
 

@@ -14,9 +14,6 @@ namespace Matrix.Web.Routing;
 /// <summary>What every Matrix request passes: errors, raw path, routing, authentication.</summary>
 public static partial class MatrixPipeline
 {
-    /// <summary>What System.Text.Json calls its complaint about names and texts that are no UTF-16.</summary>
-    private const string HalfSurrogate = "System.Text.Json.Rethrowable";
-
     public static WebApplication UseMatrix(this WebApplication app)
     {
         var log = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Matrix.Web");
@@ -36,7 +33,7 @@ public static partial class MatrixPipeline
         if (endpoint.Metadata.GetMetadata<TrailingSlash>() is { } slash && context.Request.Path.Value is not [.., '/'])
             throw (MatrixError.Unrecognized() with { Status = slash.OtherwiseStatus }).AsException();
         RawPath.DecodeValues(context.Request.RouteValues);
-        // A path with a NUL Kestrel refuses itself.
+        // Npgsql cannot use a connection again on which preparing a statement failed for its values: best the database never sees them. (Paths: Kestrel.)
         if (context.Request.QueryString.Value?.Contains("%00", StringComparison.Ordinal) is true) throw MatrixError.InvalidParam("A parameter holds a NUL.").AsException();
         var access = endpoint.Metadata.GetMetadata<RouteAccess>()?.Access ?? Access.Required;
         return access == Access.Anonymous ? LimitAsync(context, next, endpoint, null) : AuthenticateAsync(context, next, access, endpoint);
@@ -106,14 +103,6 @@ public static partial class MatrixPipeline
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
         {
             return;
-        }
-        catch (InvalidOperationException e) when (e.Source == HalfSurrogate)
-        {
-            error = MatrixError.BadJson("A text holds half of a surrogate pair.");
-        }
-        catch (Npgsql.PostgresException e) when (Storage.DatabaseFaults.IsText(e))
-        {
-            error = MatrixError.InvalidParam("A text holds a character that cannot be stored.");
         }
         catch (Npgsql.NpgsqlException e) when (Storage.DatabaseFaults.IsTransient(e))
         {
