@@ -33,6 +33,8 @@ internal sealed class AnswerPlan
 
     public List<(string Type, ReadOnlyMemory<byte> Content)> AccountData { get; } = [];
     public List<(string UserId, PresenceRow Row)> Presence { get; } = [];
+    /// <summary>Told to the reader if they share a room, which memory does not know.</summary>
+    public List<(string UserId, PresenceRow Row)> PresenceInDoubt { get; } = [];
     public bool AskToDevice { get; set; }
     public List<ToDeviceMessage> ToDevice { get; set; } = [];
     /// <summary>PDUs by nid, for clients that want the federation format; null: they do not.</summary>
@@ -57,10 +59,16 @@ internal sealed record JoinedRoom(UserRoom Own, long Known, bool IsFull, bool Is
     public SyncRequest? As { get; init; }
 }
 
-/// <param name="LeftAt">Position of the event that ended the membership; 0: not in the stream.</param>
-/// <param name="WasJoined">The reader was joined after <paramref name="Known"/>; else only the event itself is told.</param>
-internal sealed record LeftRoom(UserRoom Own, long Known, long LeftAt, bool WasJoined, bool IsFull)
+/// <param name="EventNid">The last event about the reader's membership; 0: there is none any more.</param>
+/// <param name="LeftAt">Its position; 0: not in the stream.</param>
+/// <param name="WasJoined">The reader was, or may have been, joined after <paramref name="Known"/>; else only the event itself is told.</param>
+internal sealed record LeftRoom(string RoomId, long RoomNid, long EventNid, long LeftAt, long Known, bool WasJoined, bool IsFull)
 {
+    /// <summary>As the user stands to the room now: under the lock.</summary>
+    public LeftRoom(UserRoom own, long known, bool wasJoined, bool isFull) : this(own.RoomId, own.RoomNid, own.EventNid, own.Position, known, wasJoined, isFull)
+    {
+    }
+
     /// <summary>This room is asked for in another way than the others.</summary>
     public SyncRequest? As { get; init; }
 }

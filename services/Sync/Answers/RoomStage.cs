@@ -172,7 +172,7 @@ internal sealed partial class RoomStage(
             }
             own.Unread.Evaluate(Between(cache, first, plan.Now.Events), cache, reader.User, name, rules, plan.Now.Events);
         }
-        part.Unread = own.Unread.Count(own, reader.Request.ThreadCounts);
+        part.Unread = own.Unread.Count(own, reader.Request.ThreadCounts, part.OldestTsMs);
         return true;
     }
 

@@ -126,8 +126,9 @@ internal sealed class StreamApplier(SyncState state, ContactNews contacts, Typin
 
     private void Join(User user, EventRow row, Membership membership, long eventNid, string sender)
     {
-        if (!user.Rooms.TryGetValue(row.RoomId, out var own)) user.Rooms[row.RoomId] = own = new UserRoom(user.Id, row.RoomId, row.RoomNid);
+        if (!user.Rooms.TryGetValue(row.RoomId, out var own)) user.Rooms[row.RoomId] = own = new UserRoom(user.Id, row.RoomId, row.RoomNid) { WasIn = false };
         user.Log.Add(new MembershipTurn(row.Position, row.RoomId, own.Membership, membership));
+        if (membership == Membership.Join || own.Membership == Membership.Join) own.WasIn = true;
         own.Membership = membership;
         own.Position = row.Position;
         own.EventNid = eventNid;

@@ -52,8 +52,8 @@ internal sealed class SlidingPlanner(SyncState state, RoomSelector selector, Enc
         {
             var own = t.Room.Own;
             isTold.Add(own.RoomNid);
-            // Who left by himself is told so once.
-            if (t.Membership == Membership.Leave && own.Sender == own.UserId) (rooms ??= new(before.Rooms)).Remove(own.RoomNid);
+            // Who is out for good is told so once.
+            if (IsOver(t)) (rooms ??= new(before.Rooms)).Remove(own.RoomNid);
             else Put(own.RoomNid, new(null, t.Membership == Membership.Join, t.Room.IsDm, t.Room.Config));
         }
         foreach (var room in selection.Rooms.Values)
@@ -68,6 +68,9 @@ internal sealed class SlidingPlanner(SyncState state, RoomSelector selector, Enc
         var isSameScope = scopes.Count == before.Extensions.Count && scopes.All(s => before.Extensions.TryGetValue(s.Key, out var scope) && scope == s.Value);
         return rooms is null && isSameScope ? before : new(rooms ?? before.Rooms, isSameScope ? before.Extensions : scopes);
     }
+
+    private static bool IsOver(ToldRoom told) =>
+        told.Membership is Membership.Leave or Membership.Ban && !told.Room.IsSubscribed && !RoomSelector.Stays(told.Room.Own);
 
     /// <summary>Something came in a room that the client has, and is not told now.</summary>
     private static bool Misses(SlidingRequest request, User user, UserRoom own, in Positions since, OlderChanges older)
@@ -146,8 +149,10 @@ internal sealed class RoomPlanning(Reader reader, AnswerPlan plan, SlidingReques
         else if (own.Membership == Membership.Knock) plan.Knocks.Add(own);
         else
         {
-            var wasJoined = sent is null or { AsJoined: true };
-            plan.Left.Add(new LeftRoom(own, sent is { AsJoined: true } ? known : long.MinValue, own.Position, wasJoined, sent is not { AsJoined: true }) { As = As(room.Config) });
+            plan.Left.Add(new LeftRoom(own, sent is { AsJoined: true } ? known : long.MinValue, wasJoined: own.WasIn != false, isFull: sent is not { AsJoined: true })
+            {
+                As = As(room.Config),
+            });
         }
     }
 }

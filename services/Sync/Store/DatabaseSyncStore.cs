@@ -49,14 +49,22 @@ internal sealed class DatabaseSyncStore(
     public Task<HashSet<long>> ForgottenAsync(string userId, IReadOnlyCollection<long> roomNids, CancellationToken ct) =>
         sync.ForgottenAsync(userId, roomNids, ct);
 
-    public async Task<Dictionary<long, long>> StateAtAsync(long roomNid, long position, CancellationToken ct) =>
-        await sync.SnapshotAtAsync(roomNid, position, ct) is { } snapshot ? await states.LoadAsync(snapshot, ct) : [];
+    public async Task<Dictionary<RoomPosition, Dictionary<long, long>>> StatesAtAsync(IReadOnlyCollection<RoomPosition> places, CancellationToken ct)
+    {
+        var snapshots = await sync.SnapshotsAtAsync(places, ct);
+        var maps = await states.LoadManyAsync(snapshots.Values, ct);
+        return snapshots.ToDictionary(s => s.Key, s => maps[s.Value]);
+    }
 
     public async Task<HashSet<long>> VisibleAsync(string userId, IReadOnlyCollection<long> nids, CancellationToken ct)
     {
         var stored = await events.ByNidsAsync(nids, ct);
         return [.. (await visibility.FilterAsync(new UserId(userId), stored, ct)).Select(e => e.EventNid)];
     }
+
+    public async Task<HashSet<long>> VisibleAsync(
+        string userId, IReadOnlyList<StoredEvent> events, IReadOnlyDictionary<long, long> stayEnds, CancellationToken ct) =>
+        [.. (await visibility.FilterAsync(new UserId(userId), events, stayEnds, ct)).Select(e => e.EventNid)];
 
     public Task<List<StoredReceipt>> ReceiptsAsync(IReadOnlyCollection<string> roomIds, long after, long upTo, CancellationToken ct) =>
         sync.ReceiptsAsync(roomIds, after, upTo, ct);

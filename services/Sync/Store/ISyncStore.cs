@@ -32,10 +32,16 @@ internal interface ISyncStore
     Task<List<string>> MembersSinceAsync(IReadOnlyCollection<long> roomNids, long after, CancellationToken ct);
     /// <summary>Those rooms that the user has forgotten.</summary>
     Task<HashSet<long>> ForgottenAsync(string userId, IReadOnlyCollection<long> roomNids, CancellationToken ct);
-    /// <summary>Nids of the state after the newest timeline event at or before that position, by state key nid; empty: none.</summary>
-    Task<Dictionary<long, long>> StateAtAsync(long roomNid, long position, CancellationToken ct);
+    /// <summary>
+    /// Nids of the state after the newest timeline event at or before each of those positions, by state key nid; places without are omitted. Places
+    /// with the same state share it.
+    /// </summary>
+    Task<Dictionary<RoomPosition, Dictionary<long, long>>> StatesAtAsync(IReadOnlyCollection<RoomPosition> places, CancellationToken ct);
     /// <summary>Those events that the user may see.</summary>
     Task<HashSet<long>> VisibleAsync(string userId, IReadOnlyCollection<long> nids, CancellationToken ct);
+    /// <summary>Those events, of rooms that the user has left, that he may see.</summary>
+    /// <param name="stayEnds">Where his last stay in each room has ended: position by room nid.</param>
+    Task<HashSet<long>> VisibleAsync(string userId, IReadOnlyList<StoredEvent> events, IReadOnlyDictionary<long, long> stayEnds, CancellationToken ct);
     Task<List<StoredReceipt>> ReceiptsAsync(IReadOnlyCollection<string> roomIds, long after, long upTo, CancellationToken ct);
     Task<List<AccountDatum>> AccountDataAsync(string userId, IReadOnlyCollection<(string RoomId, string Type)> keys, CancellationToken ct);
     /// <summary>Null: it is not known any more what changed.</summary>

@@ -26,7 +26,7 @@ internal sealed class UnreadState
     private PushRuleSet? rules;
 
     /// <param name="Thread">Event id of the root; null: main timeline.</param>
-    private readonly record struct Notice(long Position, string? Thread, bool Highlight);
+    private readonly record struct Notice(long Position, string? Thread, bool Highlight, long SentTsMs);
 
     /// <summary>Everything up to here has been evaluated, or was read before.</summary>
     public long Through { get; private set; }
@@ -68,7 +68,7 @@ internal sealed class UnreadState
             {
                 if (e.Position <= Through || e.Sender == user.Id || user.AccountData.Ignored.Contains(e.Sender) || notices.Count >= MaxNotices) continue;
                 var outcome = e.Push(room).For(with, user.Id, displayName);
-                if (outcome.Notify) notices.Add(new Notice(e.Position, ThreadOf(e), outcome.Highlight));
+                if (outcome.Notify) notices.Add(new Notice(e.Position, ThreadOf(e), outcome.Highlight, e.IsState ? long.MaxValue : e.View.OriginServerTs));
             }
             Through = Math.Max(Through, through);
         }
@@ -82,7 +82,8 @@ internal sealed class UnreadState
         return members.TryGet("rel_type"u8, out var type) && type.SequenceEqual("\"m.thread\""u8) ? members.GetString("event_id"u8) : null;
     }
 
-    public UnreadCounts Count(UserRoom own, bool byThread)
+    /// <param name="oldestTsMs">Messages that were sent before that are not shown any more, nor counted.</param>
+    public UnreadCounts Count(UserRoom own, bool byThread, long oldestTsMs)
     {
         lock (gate)
         {
@@ -93,7 +94,7 @@ internal sealed class UnreadState
             Dictionary<string, UnreadCount>? threads = null;
             foreach (var n in notices)
             {
-                if (n.Position <= (n.Thread is null ? main : PositionOf(own, n.Thread))) continue;
+                if (n.SentTsMs < oldestTsMs || n.Position <= (n.Thread is null ? main : PositionOf(own, n.Thread))) continue;
                 if (n.Thread is null || !byThread) total = Plus(total, n);
                 else (threads ??= [])[n.Thread] = Plus(threads.GetValueOrDefault(n.Thread), n);
             }

@@ -78,6 +78,8 @@ internal sealed class UserRoom(string userId, string roomId, long roomNid)
     public long EventNid { get; set; }
     public string Sender { get; set; } = "";
     public bool Forgotten { get; set; }
+    /// <summary>Whether the user has ever been joined; null: not known.</summary>
+    public bool? WasIn { get; set; }
     /// <summary>Watched while joined; else null.</summary>
     public Room? Room { get; set; }
     /// <summary>The user's own receipts by type and thread.</summary>

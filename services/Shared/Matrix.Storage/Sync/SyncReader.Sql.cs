@@ -80,11 +80,13 @@ public sealed partial class SyncReader
         """;
     internal const string SqlMembers = "select room_nid, user_id, membership, event_nid, pos from room_memberships where room_nid = any($1)";
 
-    internal const string SqlSnapshotAt =
+    internal const string SqlSnapshotsAt =
         """
-        select e.snapshot_nid from event_stream s join events e on e.event_nid = s.event_nid
-        where s.room_nid = $1 and s.pos <= $2 and e.flags & 7 = 0 and e.snapshot_nid is not null
-        order by s.pos desc limit 1
+        select q.room_nid, q.pos, x.snapshot_nid from unnest($1::bigint[], $2::bigint[]) as q(room_nid, pos)
+        cross join lateral (
+            select e.snapshot_nid from event_stream s join events e on e.event_nid = s.event_nid
+            where s.room_nid = q.room_nid and s.pos <= q.pos and e.flags & 7 = 0 and e.snapshot_nid is not null
+            order by s.pos desc limit 1) x
         """;
 
     // Walks from the current membership event to what it replaced, until a position that is not after $3.

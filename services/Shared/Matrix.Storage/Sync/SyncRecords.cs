@@ -46,6 +46,9 @@ public sealed record RoomLoad(string Version, List<StoredEvent> Timeline, bool I
 /// <summary>Timeline events of a room with positions in (after, up to].</summary>
 public readonly record struct TimelineRange(long RoomNid, long After, long UpTo);
 
+/// <summary>A moment of a room: a position of stream events.</summary>
+public readonly record struct RoomPosition(long RoomNid, long Position);
+
 /// <summary>Timeline events, ascending, and the ids of those that have children which are aggregated.</summary>
 public sealed record TimelineLoad
 {
