@@ -165,10 +165,7 @@ internal sealed class StreamApplier(SyncState state, ContactNews contacts, Typin
         if (state.Users.TryGetValue(receipt.UserId, out var owner))
         {
             owner.LastActiveMs = Math.Max(owner.LastActiveMs, receipt.TsMs);
-            ForUser(owner, position, Replication.Streams.Receipts, u =>
-            {
-                if (u.Find(roomId) is { } own) own.Receipts[(receipt.ReceiptType, receipt.ThreadId)] = receipt;
-            });
+            ForUser(owner, position, Replication.Streams.Receipts, u => u.Find(roomId)?.Read(position, receipt));
         }
         if (!state.Rooms.TryGetValue(roomId, out var room)) return;
         room.LastReceipt = position;

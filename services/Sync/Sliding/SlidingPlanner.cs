@@ -77,6 +77,7 @@ internal sealed class SlidingPlanner(SyncState state, RoomSelector selector, Enc
     {
         if (RoomSelector.Activity(own) > since.Events) return true;
         if (own.Room is { } room && room.LastReceipt > since.Receipts && request.Extensions.Any(e => e.Name == "receipts")) return true;
+        if (!request.IsStable && own.LastReceipt > since.Receipts) return true;
         if (user.AccountData.Last <= since.AccountData && older.AccountData is null && !older.AllAccountData) return false;
         foreach (var (type, entry) in user.AccountData.OfRoom(own.RoomId))
             if (AnswerPlanner.IsChanged(own.RoomId, type, entry, since.AccountData, older)) return true;
@@ -131,13 +132,16 @@ internal sealed class RoomPlanning(Reader reader, AnswerPlan plan, SlidingReques
         var isInitial = known == long.MinValue;
         var moreTimeline = !isInitial && room.Config.TimelineLimit > sent!.Value.Config.TimelineLimit;
         var moreState = !isInitial && !room.Config.Required.IsCoveredBy(sent!.Value.Config.Required);
-        if (!isInitial && !moreTimeline && !moreState && RoomSelector.Activity(own) <= known && sent!.Value.IsDm == room.IsDm) return;
+        if (!isInitial && !moreTimeline && !moreState && RoomSelector.Activity(own) <= known && sent!.Value.IsDm == room.IsDm && !HasRead(own, sent.Value)) return;
         plan.Waiting.Add(new JoinedRoom(own, moreTimeline ? long.MinValue : known, IsFull: isInitial || moreTimeline || moreState, IsNew: false)
         {
             As = As(room.Config),
         });
         told.Add(new(room, sent, Membership.Join, isInitial, moreTimeline, known));
     }
+
+    /// <summary>The user may have read something since, on whichever device: clients of the first form are told counts, which go down then.</summary>
+    private bool HasRead(UserRoom own, SentRoom sent) => !request.IsStable && (!sent.IsLive || own.LastReceipt > since!.Value.Receipts);
 
     private void PlanOther(SelectedRoom room, SentRoom? sent)
     {

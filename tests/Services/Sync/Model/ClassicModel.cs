@@ -52,6 +52,9 @@ internal sealed class ClassicModel(SyncUser user, ModelWorld world, Random rando
         }
         if (answer.Json.At("rooms", "invite") is { } invited)
             foreach (var room in invited.EnumerateObject()) Enter(room.Name, anew: true).Membership = "invite";
+        if (answer.Json.At("rooms", "knock") is { } knocked)
+            foreach (var room in knocked.EnumerateObject()) Enter(room.Name, anew: true).Membership = "knock";
+        ApplyKeys(answer.Json);
         ApplyData("", answer.AccountData);
         ApplyToDevice(answer.ToDevice);
         ApplyDeviceLists(answer.Json.At("device_lists"));
