@@ -20,6 +20,8 @@ internal sealed class AnswerPlan
     public List<UserRoom> Invites { get; } = [];
     public List<UserRoom> Knocks { get; } = [];
     public List<LeftRoom> Left { get; } = [];
+    /// <summary>Rooms that the reader was in after the token and is not in any more, by nid; he may have been invited again.</summary>
+    public List<long> GoneFrom { get; } = [];
     /// <summary>What became of <see cref="Invites"/>, <see cref="Knocks"/> and <see cref="Left"/>.</summary>
     public List<StrippedPlan> InvitePlans { get; } = [];
     public List<StrippedPlan> KnockPlans { get; } = [];

@@ -183,6 +183,8 @@ internal sealed class AnswerPlanner(SyncState state)
             if (reader.User.Find(room.Key) is not { } own || !reader.Request.Filter.Room.MatchesRoom(own.RoomId)) continue;
             var before = room.First().Before;
             var wasElsewhere = before != Membership.Join || room.Any(t => t.After != Membership.Join);
+            var wasJoined = before == Membership.Join || room.Any(t => t.After == Membership.Join);
+            if (wasJoined && own.Membership != Membership.Join) plan.GoneFrom.Add(own.RoomNid);
             switch (own.Membership)
             {
                 case Membership.Join when wasElsewhere:
@@ -197,7 +199,6 @@ internal sealed class AnswerPlanner(SyncState state)
                     plan.Knocks.Add(own);
                     break;
                 default:
-                    var wasJoined = before == Membership.Join || room.Any(t => t.After == Membership.Join);
                     // Who joined and left again has not been told the state before.
                     plan.Left.Add(new LeftRoom(own, before == Membership.Join ? since : long.MinValue, wasJoined, wasJoined && before != Membership.Join));
                     break;

@@ -18,10 +18,11 @@ internal sealed class LeftStage(ISyncStore store)
 
     public async Task RunAsync(AnswerPlan plan, Reader reader, CancellationToken ct)
     {
+        // Their members, also those who left them meanwhile: the reader may share no room with them any more.
+        if (plan.GoneFrom.Count > 0) plan.DevicesLeft.UnionWith(await store.MembersSinceAsync(plan.GoneFrom, reader.Request.Since!.Value.Events, ct));
         if (plan.Left.Count == 0) return;
         var forgotten = reader.Request.IsInitial ? await store.ForgottenAsync(reader.User.Id, [.. plan.Left.Select(l => l.RoomNid)], ct) : [];
         foreach (var rooms in plan.Left.Where(l => !forgotten.Contains(l.RoomNid)).Chunk(RoomsPerTurn)) await TellAsync(plan, reader, rooms, ct);
-        if (!reader.Request.IsInitial && !reader.Request.IsSliding) await FindStrangersAsync(plan, reader.Request.Since!.Value.Events, ct);
     }
 
     private async Task TellAsync(AnswerPlan plan, Reader reader, LeftRoom[] rooms, CancellationToken ct)
@@ -112,13 +113,5 @@ internal sealed class LeftStage(ISyncStore store)
         foreach (var chunk in nids.Chunk(EventsPerQuery))
             foreach (var e in await store.EventsByNidsAsync(chunk, ct)) events[e.EventNid] = CachedEvent.Of(e);
         foreach (var stay in stays) stay.TellState(events);
-    }
-
-    /// <summary>Members of the rooms left, also those who left them meanwhile: the reader may share no room with them any more.</summary>
-    private async Task FindStrangersAsync(AnswerPlan plan, long since, CancellationToken ct)
-    {
-        var rooms = plan.Left.Where(l => l.WasJoined).Select(l => l.RoomNid).ToList();
-        if (rooms.Count == 0) return;
-        plan.DevicesLeft.UnionWith(await store.MembersSinceAsync(rooms, since, ct));
     }
 }
