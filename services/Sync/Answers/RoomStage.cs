@@ -113,7 +113,7 @@ internal sealed partial class RoomStage(
         if (!TryRelatedBy(plan, wanted, joined, room, cache, needs, out var relatedBy)) return false;
         var part = new RoomPlan(room.Id, wanted.Request)
         {
-            RoomNid = room.Nid, MustTell = joined.IsNew || reader.Request.IsInitial || wanted.Request.IsSliding, RelatedBy = relatedBy,
+            RoomNid = room.Nid, MustTell = joined.IsNew || reader.Request.IsInitial || wanted.Request.IsSliding || HasRead(reader, own), RelatedBy = relatedBy,
             OldestTsMs = lifetimes.OldestTsMs(cache, plan.NowMs),
         };
         var planner = new RoomPlanner(cache, wanted, part, Membership.Join, joined.Known, plan.Now.Events, joined.IsFull);
@@ -141,6 +141,9 @@ internal sealed partial class RoomStage(
         PlanContacts(plan, reader, part);
         return true;
     }
+
+    /// <summary>His counts go down, also where his filter hides receipts.</summary>
+    private static bool HasRead(Reader reader, UserRoom own) => reader.Request.Since is { } since && own.LastReceipt > since.Receipts;
 
     /// <summary>False: whether others relate to the window's events has to be asked for.</summary>
     private static bool TryRelatedBy(
@@ -207,7 +210,8 @@ internal sealed partial class RoomStage(
             }
         }
         if (!filter.Matches("m.typing", null, room.Id)) return;
-        if (isWhole ? room.Typing.Anybody(plan.NowMs) : AnswerPlanner.TypingChanged(room, since, plan.NowMs))
+        // Who comes back may remember somebody typing who does so no longer.
+        if ((isWhole && room.Typing.Anybody(plan.NowMs)) || (!reader.Request.IsInitial && AnswerPlanner.TypingChanged(room, since, plan.NowMs)))
             part.Typing = [.. room.Typing.Now(plan.NowMs).Where(user => !reader.User.AccountData.Ignored.Contains(user))];
     }
 

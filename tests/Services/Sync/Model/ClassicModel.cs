@@ -72,7 +72,7 @@ internal sealed class ClassicModel(SyncUser user, ModelWorld world, Random rando
         Apply(room, part.State, part.Timeline, stateInTimeline: !isThrifty);
         ApplyData(id, part.Json.At("account_data", "events")!.Value.EnumerateArray());
         if (part.Ephemeral("m.typing") is { } typing) room.Typing = UsersOf(typing);
-        if (part.Ephemeral("m.receipt") is { } receipts) ApplyReceipts(room, receipts);
+        foreach (var receipts in part.Receipts) ApplyReceipts(room, receipts);
         room.JoinedCount = part.JoinedCount ?? room.JoinedCount;
         room.Unread = (part.Unread, part.Highlights);
     }
