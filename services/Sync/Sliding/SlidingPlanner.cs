@@ -32,13 +32,13 @@ internal sealed class SlidingPlanner(SyncState state, RoomSelector selector, Enc
         return new SlidingAnswer
         {
             Plan = plan, Since = since, Selection = selection, Rooms = told, Context = context, Extensions = extensions,
-            State = Next(before, selection, told, request, reader.User, since, older),
+            State = Next(before, selection, told, request, reader.User, since?.WithResets(now), older, plan.NowMs),
         };
     }
 
     /// <summary>What the client will have been told once it has the answer.</summary>
     private static ConnectionState Next(
-        ConnectionState before, Selection selection, List<ToldRoom> told, SlidingRequest request, User user, Positions? since, OlderChanges older)
+        ConnectionState before, Selection selection, List<ToldRoom> told, SlidingRequest request, User user, Positions? since, OlderChanges older, long nowMs)
     {
         Dictionary<long, SentRoom>? rooms = null;
         void Put(long nid, SentRoom room)
@@ -61,7 +61,7 @@ internal sealed class SlidingPlanner(SyncState state, RoomSelector selector, Enc
                 Put(room.Own.RoomNid, sent with { Known = null, Config = room.Config });
         if (since is { } token && before.Rooms.Count > 0)
             foreach (var own in user.Rooms.Values)
-                if (before.Rooms.TryGetValue(own.RoomNid, out var sent) && sent.IsLive && !selection.Rooms.ContainsKey(own.RoomId) && Misses(request, user, own, token, older))
+                if (before.Rooms.TryGetValue(own.RoomNid, out var sent) && sent.IsLive && !selection.Rooms.ContainsKey(own.RoomId) && Misses(request, user, own, token, older, nowMs))
                     Put(own.RoomNid, sent with { Known = token.Events });
 
         var scopes = request.Extensions.ToDictionary(e => e.Name, e => e.Scope, StringComparer.Ordinal);
@@ -73,10 +73,14 @@ internal sealed class SlidingPlanner(SyncState state, RoomSelector selector, Enc
         told.Membership is Membership.Leave or Membership.Ban && !told.Room.IsSubscribed && !RoomSelector.Stays(told.Room.Own);
 
     /// <summary>Something came in a room that the client has, and is not told now.</summary>
-    private static bool Misses(SlidingRequest request, User user, UserRoom own, in Positions since, OlderChanges older)
+    private static bool Misses(SlidingRequest request, User user, UserRoom own, in Positions since, OlderChanges older, long nowMs)
     {
         if (RoomSelector.Activity(own) > since.Events) return true;
-        if (own.Room is { } room && room.LastReceipt > since.Receipts && request.Extensions.Any(e => e.Name == "receipts")) return true;
+        if (own.Room is { } room)
+        {
+            if (room.LastReceipt > since.Receipts && request.Extensions.Any(e => e.Name == "receipts")) return true;
+            if (AnswerPlanner.TypingChanged(room, since, nowMs) && request.Extensions.Any(e => e.Name == "typing")) return true;
+        }
         if (!request.IsStable && own.LastReceipt > since.Receipts) return true;
         if (user.AccountData.Last <= since.AccountData && older.AccountData is null && !older.AllAccountData) return false;
         foreach (var (type, entry) in user.AccountData.OfRoom(own.RoomId))

@@ -30,7 +30,7 @@ public sealed partial class SyncReader
     internal const string SqlOwnReceipts = ReceiptColumns +
         """
         room_memberships m join rooms r using (room_nid) join receipts c on c.room_id = r.room_id and c.user_id = $1
-        where m.user_id = $1 and m.membership = 'join'
+        where m.user_id = $1
         """;
     internal const string SqlReceiptsOn = ReceiptColumns +
         "receipts c where c.room_id = any($1) and c.event_id = any($2) and c.pos <= $3 order by c.pos";

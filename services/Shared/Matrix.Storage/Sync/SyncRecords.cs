@@ -10,7 +10,7 @@ namespace Matrix.Storage.Sync;
 /// <param name="Memberships">Every room that he has a membership in, forgotten ones too.</param>
 /// <param name="AccountData">All of it, global and of rooms.</param>
 /// <param name="ToDevice">Devices with messages that were not acknowledged yet.</param>
-/// <param name="OwnReceipts">His own receipts in the rooms that he is joined to.</param>
+/// <param name="OwnReceipts">His own receipts in those rooms.</param>
 public sealed record UserLoad(
     IReadOnlyDictionary<StreamDefinition, long> Positions,
     List<MembershipRecord> Memberships,

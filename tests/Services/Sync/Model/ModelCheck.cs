@@ -40,7 +40,8 @@ internal sealed class ModelCheck(ModelClient client, ModelWorld world, ModelTrut
             .ToDictionary(r => r.Key, r => r.Value.Timeline.FindLast(e => e.Pdu.EventId == r.Value.State[$"m.room.member|{Me}"])!.Pdu.Sender);
         bool IsCertain(string room) => !invites.TryGetValue(room, out var sender) || !doubtful.Contains(sender);
         Same(invites.Where(i => i.Value != Ignored && IsCertain(i.Key)).Select(i => i.Key), Told("invite").Where(IsCertain), "invitations");
-        Same(truth.Rooms.Where(r => r.Value.Members.GetValueOrDefault(Me)?.Membership == "knock").Select(r => r.Key), Told("knock"), "knocks");
+        Same(truth.Rooms.Where(r => r.Value.Members.GetValueOrDefault(Me)?.Membership == "knock").Select(r => r.Key),
+            Told("knock").Where(room => !invites.TryGetValue(room, out var sender) || (sender != Ignored && IsCertain(room))), "knocks");
     }
 
     private void Room(string roomId, ModelClient.Known told, ModelTruth.RoomTruth room)
