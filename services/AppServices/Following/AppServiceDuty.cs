@@ -21,11 +21,11 @@ internal sealed class AppServiceDuty(AppServiceRegistration registration, Shard 
     /// <summary>A new service is told of what happens from now on.</summary>
     public Task RebuildAsync(CancellationToken ct) => Task.CompletedTask;
 
+    public bool Concerns(StreamDefinition stream, StreamRow row) => IsInteresting(EventRow.Decode(row));
+
     public Task ApplyAsync(NpgsqlTransaction tx, StreamDefinition stream, IReadOnlyList<StreamRow> rows, CancellationToken ct)
     {
-        var interesting = 0;
-        foreach (var row in rows) if (IsInteresting(EventRow.Decode(row))) interesting++;
-        metrics.Interesting(registration.Id, interesting);
+        metrics.Interesting(registration.Id, rows.Count);
         return Task.CompletedTask;
     }
 

@@ -31,6 +31,9 @@ internal sealed class SearchIndexDuty(Database database, SearchStore store) : IF
         }
     }
 
+    public bool Concerns(StreamDefinition stream, StreamRow row) =>
+        EventRow.Decode(row) is { Type: EventTypes.Message or EventTypes.Name or EventTypes.Topic } or { Redacts: not null };
+
     public async Task ApplyAsync(NpgsqlTransaction tx, StreamDefinition stream, IReadOnlyList<StreamRow> rows, CancellationToken ct)
     {
         var entries = new List<SearchEntry>();

@@ -17,6 +17,9 @@ internal sealed class DestinationDuty(
     DestinationReader destinations, ServerIdentity identity, FederationSenderMetrics metrics, InstanceIdentity me, IInstanceDirectory instances) : IFollowingDuty
 {
     private const EventFlags NotSent = EventFlags.Outlier | EventFlags.Rejected | EventFlags.SoftFailed;
+    private const int MostLocalRooms = 100_000;
+    /// <summary>Rooms in which nobody from elsewhere is. Forgotten at the first sign of one.</summary>
+    private readonly HashSet<long> localRooms = [];
     private readonly Shard shard = new(FederationSenderService.Name, me, instances);
 
     public string Reader => "federationsender";
@@ -26,6 +29,16 @@ internal sealed class DestinationDuty(
     /// <summary>What happened before there was anybody to tell is not told.</summary>
     public Task RebuildAsync(CancellationToken ct) => Task.CompletedTask;
 
+    public void Begin() => localRooms.Clear();
+
+    public bool Concerns(StreamDefinition stream, StreamRow row)
+    {
+        if (stream != Replication.Streams.Events) return true;
+        var e = EventRow.Decode(row);
+        if (IsRemoteMember(e.Type, e.StateKey) || e.Moves.Any(m => IsRemoteMember(m.Type, m.StateKey))) localRooms.Remove(e.RoomNid);
+        return identity.IsMine(e.Sender) && (e.Flags & NotSent) == 0 && !localRooms.Contains(e.RoomNid);
+    }
+
     public async Task ApplyAsync(NpgsqlTransaction tx, StreamDefinition stream, IReadOnlyList<StreamRow> rows, CancellationToken ct)
     {
         if (stream == Replication.Streams.Federation)
@@ -33,9 +46,13 @@ internal sealed class DestinationDuty(
             metrics.Due("edu", rows.Count);
             return;
         }
-        var own = rows.Select(r => EventRow.Decode(r)).Where(e => identity.IsMine(e.Sender) && (e.Flags & NotSent) == 0).ToList();
-        if (own.Count == 0) return;
-        var servers = await destinations.RemoteServersAsync([.. own.Select(e => e.RoomNid).Distinct()], identity.ServerName, ct);
-        metrics.Due("pdu", own.Sum(e => servers.TryGetValue(e.RoomNid, out var list) ? list.Count : 0));
+        var rooms = rows.Select(r => EventRow.Decode(r).RoomNid).ToList();
+        var servers = await destinations.RemoteServersAsync([.. rooms.Distinct()], identity.ServerName, ct);
+        metrics.Due("pdu", rooms.Sum(r => servers.TryGetValue(r, out var list) ? list.Count : 0));
+        // A remote member that came after this read has a row that is still to come.
+        if (localRooms.Count > MostLocalRooms) localRooms.Clear();
+        localRooms.UnionWith(rooms.Where(r => !servers.ContainsKey(r)));
     }
+
+    private bool IsRemoteMember(string type, string? stateKey) => type == "m.room.member" && stateKey is not null && !identity.IsMine(stateKey);
 }

@@ -40,6 +40,13 @@ internal sealed class DirectoryDuty(
         }
     }
 
+    public bool Concerns(StreamDefinition stream, StreamRow row)
+    {
+        if (stream != Replication.Streams.Events) return true;
+        var e = EventRow.Decode(row);
+        return MovesOpenness(e) || (e.IsCurrentState && (IsOpenness(e.Type) || IsRemoteMember(e)));
+    }
+
     public Task ApplyAsync(NpgsqlTransaction tx, StreamDefinition stream, IReadOnlyList<StreamRow> rows, CancellationToken ct) =>
         stream == Replication.Streams.UserDirectory ? ApplyProfilesAsync(tx, rows, ct) : ApplyEventsAsync(tx, rows, ct);
 
@@ -65,15 +72,18 @@ internal sealed class DirectoryDuty(
         foreach (var row in rows)
         {
             var e = EventRow.Decode(row);
-            if (e.Moves.Any(static m => m.Type is "m.room.join_rules" or "m.room.history_visibility")) touched.Add(e.RoomNid);
-            if (!e.IsCurrentState || e.StateKey is null) continue;
-            if (e.Type is "m.room.join_rules" or "m.room.history_visibility") touched.Add(e.RoomNid);
-            else if (e.Type == "m.room.member" && !identity.IsMine(e.StateKey) && RemoteMember(e) is { } entry) remote[entry.UserId] = entry;
+            if (MovesOpenness(e) || (e.IsCurrentState && IsOpenness(e.Type))) touched.Add(e.RoomNid);
+            if (e.IsCurrentState && IsRemoteMember(e) && RemoteMember(e) is { } entry) remote[entry.UserId] = entry;
         }
         if (touched.Count > 0) await JudgeRoomsAsync(tx, touched, ct);
         var entries = remote.Values.ToList();
         await UserDirectoryStore.UpsertAsync(tx, entries, entries.Select(e => SearchWords.Of(e.UserId, e.DisplayName)).ToList(), ct);
     }
+
+    /// <summary>Decides whether everybody may see who is in a room.</summary>
+    private static bool IsOpenness(string type) => type == JoinRules.Type || type == HistoryVisibility.Type;
+    private static bool MovesOpenness(EventRow e) => e.Moves.Any(static m => IsOpenness(m.Type));
+    private bool IsRemoteMember(EventRow e) => e is { Type: "m.room.member", StateKey: { } user } && !identity.IsMine(user);
 
     /// <summary>Null: not a join.</summary>
     private static DirectoryEntry? RemoteMember(EventRow row)

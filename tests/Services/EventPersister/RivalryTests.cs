@@ -48,6 +48,7 @@ public sealed class RivalryTests(PersisterFixture fixture) : IClassFixture<Persi
     private sealed class Deaf : IReplicationBus
     {
         public bool IsConnected => true;
+        public long Interruptions => 0;
         public ValueTask PublishAsync(StreamFrame frame, CancellationToken ct) => ValueTask.CompletedTask;
         public IAsyncDisposable Subscribe(IReadOnlyCollection<StreamDefinition> streams, Func<StreamFrame, ValueTask> onFrame) => new Nothing();
         public ValueTask<long> PublishEphemeralAsync(StreamDefinition stream, string key, ReadOnlyMemory<byte> payload, CancellationToken ct) => ValueTask.FromResult(0L);

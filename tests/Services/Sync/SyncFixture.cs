@@ -92,9 +92,12 @@ public sealed class FlakyBus : IReplicationBus
 {
     private readonly InProcessBus inner = new(TimeProvider.System, NullLogger<InProcessBus>.Instance);
     private readonly Random random = new(1);
+    private long interruptions;
 
     public double Loss { get; set; }
     public bool IsConnected => true;
+    /// <summary>Always another: it loses at any time.</summary>
+    public long Interruptions => Interlocked.Increment(ref interruptions);
 
     private bool IsLost()
     {

@@ -23,6 +23,7 @@ public sealed class LossyBus(int seed, BusFaults faults, TimeProvider time) : IR
     private readonly List<Subscription> subscriptions = [];
     private InProcessBus kept = new(time, NullLogger<InProcessBus>.Instance);
     private bool isConnected = true;
+    private long interruptions;
 
     /// <summary>Set to false: everything that travels is lost, and so is what is published from now on.</summary>
     public bool IsConnected
@@ -34,6 +35,9 @@ public sealed class LossyBus(int seed, BusFaults faults, TimeProvider time) : IR
             if (!value) travelling.Clear();
         }
     }
+
+    /// <summary>Always another: it loses at any time.</summary>
+    public long Interruptions => ++interruptions;
 
     public int Travelling => travelling.Count;
 

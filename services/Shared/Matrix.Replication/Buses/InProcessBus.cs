@@ -11,6 +11,7 @@ public sealed class InProcessBus(TimeProvider time, ILogger<InProcessBus> log) :
     private ImmutableArray<Subscription> subscriptions = [];
 
     public bool IsConnected => true;
+    public long Interruptions => 0;
 
     public ValueTask PublishAsync(StreamFrame frame, CancellationToken ct)
     {

@@ -21,6 +21,7 @@ public sealed partial class RedisBus : IReplicationBus, IRateBuckets, IAsyncDisp
     private readonly ILogger log;
     private readonly CancellationTokenSource stopping = new();
     private readonly Task<ConnectionMultiplexer?> connecting;
+    private long interruptions;
     private bool disposed;
 
     public RedisBus(RedisBusOptions options, TimeProvider time, ILogger<RedisBus> log)
@@ -33,6 +34,8 @@ public sealed partial class RedisBus : IReplicationBus, IRateBuckets, IAsyncDisp
 
     /// <summary>Both the connection that publishes and the one that listens.</summary>
     public bool IsConnected => Connection is { IsConnected: true } connection && connection.GetSubscriber().IsConnected();
+
+    public long Interruptions => Volatile.Read(ref interruptions);
 
     private ConnectionMultiplexer? Connection => connecting.IsCompletedSuccessfully ? connecting.Result : null;
 
@@ -137,7 +140,11 @@ public sealed partial class RedisBus : IReplicationBus, IRateBuckets, IAsyncDisp
             {
                 var connection = await ConnectionMultiplexer.ConnectAsync(parsed);
                 connection.ConnectionFailed += (_, e) => LogConnectionFailed(log, e.Exception, e.ConnectionType.ToString());
-                connection.ConnectionRestored += (_, e) => LogConnectionRestored(log, e.ConnectionType.ToString());
+                connection.ConnectionRestored += (_, e) =>
+                {
+                    Interlocked.Increment(ref interruptions);
+                    LogConnectionRestored(log, e.ConnectionType.ToString());
+                };
                 return connection;
             }
             catch (Exception e) when (IsTransportFault(e))

@@ -5,6 +5,11 @@ public sealed record FollowerOptions
 {
     /// <summary>How often local positions are compared with the truth while the bus is connected.</summary>
     public TimeSpan ComparePeriod { get; init; } = TimeSpan.FromSeconds(1);
+    /// <summary>The same when nothing has happened for <see cref="QuietAfter"/>: an idle fleet is left in peace.</summary>
+    public TimeSpan QuietComparePeriod { get; init; } = TimeSpan.FromSeconds(4);
+    public TimeSpan QuietAfter { get; init; } = TimeSpan.FromSeconds(10);
+    /// <summary>How often ephemeral streams are compared with what the bus keeps, beside after every interruption of the bus.</summary>
+    public TimeSpan EphemeralComparePeriod { get; init; } = TimeSpan.FromSeconds(10);
     /// <summary>How often the truth is asked while the bus is away: then this is the delay of everything.</summary>
     public TimeSpan PollPeriod { get; init; } = TimeSpan.FromMilliseconds(500);
     /// <summary>How long a frame from the future waits for its predecessor: two writers publish at the same time.</summary>

@@ -6,7 +6,7 @@ namespace Matrix.Replication.Following;
 
 /// <summary>
 /// Follows every stream: frames of the bus when they join the local position, the database for what is missing. Losing the bus costs delay only:
-/// positions are compared with the truth about once a second in any case.
+/// positions are compared with the truth about once a second in any case, less often where nothing happens.
 /// </summary>
 public sealed partial class StreamFollower : IStreamFollower, IHostedService, IAsyncDisposable
 {
@@ -23,6 +23,10 @@ public sealed partial class StreamFollower : IStreamFollower, IHostedService, IA
     private Exception? fault;
     private int catchUps;
     private bool sourceAway;
+    private long heardAt;
+    private long comparedAt;
+    private long ephemeralComparedAt;
+    private long interruptions = -1;
 
     /// <param name="consumers">Asked once, at start: consumers may themselves need this follower or a publisher.</param>
     public StreamFollower(
@@ -75,6 +79,7 @@ public sealed partial class StreamFollower : IStreamFollower, IHostedService, IA
     public async ValueTask OfferAsync(StreamFrame frame)
     {
         if (!tracks.TryGetValue(frame.Stream, out var track)) return;
+        Volatile.Write(ref heardAt, time.GetTimestamp());
         if (await track.OfferAsync(frame) && track.HasPosition) BeginCatchUp(track, options.PredecessorPatience);
     }
 
@@ -116,9 +121,13 @@ public sealed partial class StreamFollower : IStreamFollower, IHostedService, IA
         {
             var period = bus.IsConnected && !sourceAway ? options.ComparePeriod : options.PollPeriod;
             await Task.Delay(period, time, ct).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            if (!ct.IsCancellationRequested) await CompareAsync(ct);
+            if (!ct.IsCancellationRequested && IsCompareDue()) await CompareAsync(ct);
         }
     }
+
+    private bool IsCompareDue() =>
+        !bus.IsConnected || sourceAway || bus.Interruptions != interruptions || time.GetElapsedTime(Volatile.Read(ref heardAt)) < options.QuietAfter
+        || time.GetElapsedTime(comparedAt) >= options.QuietComparePeriod - (options.ComparePeriod / 2);
 
     /// <summary>Compares every position with the truth and begins to fetch what is missing. A database that is away is said once and asked again later.</summary>
     private async Task CompareAsync(CancellationToken ct)
@@ -144,9 +153,18 @@ public sealed partial class StreamFollower : IStreamFollower, IHostedService, IA
             if (!sourceAway) LogSourceAway(log, e);
             sourceAway = true;
         }
+        comparedAt = time.GetTimestamp();
+        if (bus.IsConnected) CompareEphemeral();
+    }
+
+    private void CompareEphemeral()
+    {
+        var before = Interlocked.Exchange(ref interruptions, bus.Interruptions);
+        if (before == interruptions && time.GetElapsedTime(ephemeralComparedAt) < options.EphemeralComparePeriod) return;
+        ephemeralComparedAt = time.GetTimestamp();
         foreach (var track in tracks.Values)
         {
-            if (track.Stream.IsEphemeral && bus.IsConnected) BeginCatchUp(track, TimeSpan.Zero);
+            if (track.Stream.IsEphemeral && track.IsFollowed) BeginCatchUp(track, TimeSpan.Zero);
         }
     }
 
@@ -208,11 +226,6 @@ public sealed partial class StreamFollower : IStreamFollower, IHostedService, IA
     /// <summary>False: the bus is away.</summary>
     private async Task<bool> ReadEphemeralAsync(StreamTrack track, CancellationToken ct)
     {
-        if (!track.IsFollowed)
-        {
-            await track.StartAtAsync(await bus.GetEphemeralPositionAsync(track.Stream, ct));
-            return true;
-        }
         while (true)
         {
             var from = track.Position;

@@ -12,24 +12,33 @@ public sealed record FollowingContext(
     string Instance, Database Database, IStreamSource Source, IStreamFollower Follower, LeaseStore Leases, SavedPositions Positions, TimeProvider Clock);
 
 /// <summary>
-/// Runs one <see cref="IFollowingDuty"/>: holds its lease, reads what is new from the database, saves the position with the work. Woken by the
-/// bus, and by itself every few seconds: a lost hint costs time, never a row.
+/// Runs one <see cref="IFollowingDuty"/>: holds its lease, takes what is new from the bus or, where that has a gap, from the database, saves the position
+/// with the work. Woken by the bus, and by itself every few seconds: a lost hint costs time, never a row. Rows that do not concern the duty cost no
+/// statement: the position is saved with the next that does, and now and then.
 /// </summary>
 public sealed partial class DutyFollower(IFollowingDuty duty, FollowingContext context, ILogger<DutyFollower> log) : BackgroundService, IStreamConsumer
 {
     private const int RowsAtOnce = 500;
     public static readonly TimeSpan LeaseLife = TimeSpan.FromSeconds(15);
     public static readonly TimeSpan Rest = TimeSpan.FromSeconds(3);
+    /// <summary>A lease younger than this is not renewed. Whoever lost it nevertheless finds the saved position moved.</summary>
+    private static readonly TimeSpan LeaseFresh = TimeSpan.FromSeconds(5);
+    /// <summary>For how long a position that was passed without work may stay unsaved.</summary>
+    private static readonly TimeSpan SavePeriod = TimeSpan.FromSeconds(10);
     private readonly WakeUp news = new();
+    private readonly Dictionary<StreamDefinition, RecentRows> recent = duty.Streams.ToDictionary(s => s, _ => new RecentRows(RowsAtOnce));
     private Dictionary<StreamDefinition, long>? positions;
+    private Dictionary<StreamDefinition, long> saved = [];
+    private long? leasedAt;
+    private long savedAt;
     private TaskCompletionSource progress = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public IReadOnlyCollection<StreamDefinition> Streams => duty.Streams.Where(s => !s.IsEphemeral).ToArray();
 
-    /// <summary>Saved position of a stream as this instance knows it; null while another instance does the duty.</summary>
+    /// <summary>How far this instance has done its work; null while another instance does the duty.</summary>
     public long? Position(StreamDefinition stream) => Volatile.Read(ref positions) is { } p && p.TryGetValue(stream, out var pos) ? pos : null;
 
-    /// <summary>Completes when this instance has saved that position; never while another one does the duty.</summary>
+    /// <summary>Completes when this instance has done its work up to that position; never while another one does the duty.</summary>
     public async Task WaitForAsync(StreamDefinition stream, long position, CancellationToken ct)
     {
         while (true)
@@ -42,6 +51,7 @@ public sealed partial class DutyFollower(IFollowingDuty duty, FollowingContext c
 
     public ValueTask OnRowsAsync(StreamDefinition stream, long from, long to, IReadOnlyList<StreamRow> rows)
     {
+        recent[stream].Add(from, to, rows);
         news.Wake();
         return ValueTask.CompletedTask;
     }
@@ -62,13 +72,13 @@ public sealed partial class DutyFollower(IFollowingDuty duty, FollowingContext c
             }
             catch (Exception e) when (e is NpgsqlException or StreamRowsPrunedException)
             {
-                positions = null;       // the truth is in the database: read it again
+                SetBack();       // the truth is in the database: read it again
                 LogSetBack(duty.Reader, e.Message);
                 await Task.Delay(Rest, context.Clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
             catch (Exception e)
             {
-                positions = null;
+                SetBack();
                 LogFailed(e, duty.Reader);
                 await Task.Delay(LeaseLife, context.Clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
@@ -85,28 +95,47 @@ public sealed partial class DutyFollower(IFollowingDuty duty, FollowingContext c
             if (positions is not null) await HandOverAsync();
             return;
         }
-        if (!await context.Leases.TryTakeAsync(duty.Reader, context.Instance, LeaseLife, ct))
+        if (!await HasLeaseAsync(ct)) return;
+        if (positions is null)
         {
-            positions = null;
-            return;
+            var start = await LoadOrRebuildAsync(ct);
+            (saved, savedAt) = (start, context.Clock.GetTimestamp());
+            duty.Begin();
+            Progressed(start);
         }
-        if (positions is null) Progressed(await LoadOrRebuildAsync(ct));
         foreach (var stream in duty.Streams)
         {
-            var to = context.Follower.Position(stream);
+            // The local position moves after the consumers were told: what they were told of is there already.
+            var to = Math.Max(context.Follower.Position(stream), recent[stream].End);
             while (positions is { } at && at[stream] < to)
             {
-                if (!await AdvanceAsync(at, stream, to, ct)) return;
-                await context.Leases.TryTakeAsync(duty.Reader, context.Instance, LeaseLife, ct);
+                if (!await AdvanceAsync(at, stream, to, ct) || !await HasLeaseAsync(ct)) return;
             }
         }
+        if (context.Clock.GetElapsedTime(savedAt) >= SavePeriod) await SaveAsync(ct);
     }
+
+    private async Task<bool> HasLeaseAsync(CancellationToken ct)
+    {
+        if (leasedAt is { } since && context.Clock.GetElapsedTime(since) < LeaseFresh) return true;
+        var now = context.Clock.GetTimestamp();
+        if (await context.Leases.TryTakeAsync(duty.Reader, context.Instance, LeaseLife, ct))
+        {
+            leasedAt = now;
+            return true;
+        }
+        SetBack();
+        return false;
+    }
+
+    /// <summary>What is saved decides where this instance begins again, once it has the lease.</summary>
+    private void SetBack() => (positions, leasedAt) = (null, null);
 
     private async Task<Dictionary<StreamDefinition, long>> LoadOrRebuildAsync(CancellationToken ct)
     {
-        var saved = await context.Positions.LoadAsync(duty.Reader, ct);
+        var loaded = await context.Positions.LoadAsync(duty.Reader, ct);
         var retained = await context.Positions.RetainedAsync(ct);
-        if (duty.Streams.All(s => saved.TryGetValue(s, out var pos) && pos >= retained.GetValueOrDefault(s))) return saved;
+        if (duty.Streams.All(s => loaded.TryGetValue(s, out var pos) && pos >= retained.GetValueOrDefault(s))) return loaded;
         LogRebuilding(duty.Reader);
         var current = await context.Source.GetPositionsAsync(ct);
         await duty.RebuildAsync(ct);
@@ -122,19 +151,37 @@ public sealed partial class DutyFollower(IFollowingDuty duty, FollowingContext c
     /// <summary>False when another instance moved the position: this one begins again from what is saved.</summary>
     private async Task<bool> AdvanceAsync(Dictionary<StreamDefinition, long> at, StreamDefinition stream, long to, CancellationToken ct)
     {
-        var from = at[stream];
-        var page = await context.Source.ReadAsync(stream, from, to, RowsAtOnce, ct);
+        var page = recent[stream].After(at[stream]) ?? await context.Source.ReadAsync(stream, at[stream], to, RowsAtOnce, ct);
+        var due = page.Rows.Where(r => duty.Concerns(stream, r)).ToList();
+        if (due.Count > 0 && !await SaveAsync(stream, page.To, tx => duty.ApplyAsync(tx, stream, due, ct), ct)) return false;
+        Progressed(new Dictionary<StreamDefinition, long>(at) { [stream] = page.To });
+        return true;
+    }
+
+    /// <summary>Saves what was passed without work.</summary>
+    private async Task SaveAsync(CancellationToken ct)
+    {
+        savedAt = context.Clock.GetTimestamp();
+        foreach (var stream in duty.Streams)
+        {
+            if (positions is { } at && at[stream] > saved[stream]) await SaveAsync(stream, at[stream], _ => Task.CompletedTask, ct);
+        }
+    }
+
+    private async Task<bool> SaveAsync(StreamDefinition stream, long to, Func<NpgsqlTransaction, Task> work, CancellationToken ct)
+    {
         await using var connection = await context.Database.Source.OpenConnectionAsync(ct);
         await using var tx = await connection.BeginTransactionAsync(ct);
-        if (page.Rows.Count > 0) await duty.ApplyAsync(tx, stream, page.Rows, ct);
-        if (!await SavedPositions.AdvanceAsync(tx, duty.Reader, stream, from, page.To, ct))
+        await work(tx);
+        if (!await SavedPositions.AdvanceAsync(tx, duty.Reader, stream, saved[stream], to, ct))
         {
             await tx.RollbackAsync(ct);
-            positions = null;
+            SetBack();
+            news.Wake();
             return false;
         }
         await tx.CommitAsync(ct);
-        Progressed(new Dictionary<StreamDefinition, long>(at) { [stream] = page.To });
+        saved = new Dictionary<StreamDefinition, long>(saved) { [stream] = to };
         return true;
     }
 
@@ -148,15 +195,16 @@ public sealed partial class DutyFollower(IFollowingDuty duty, FollowingContext c
     private async Task HandOverAsync()
     {
         if (positions is null) return;
-        positions = null;
         try
         {
+            await SaveAsync(CancellationToken.None);
             await context.Leases.ReleaseAsync(duty.Reader, context.Instance, CancellationToken.None);
         }
         catch (NpgsqlException e)
         {
             LogSetBack(duty.Reader, e.Message);     // the lease runs out by itself
         }
+        SetBack();
     }
 
     public override void Dispose()

@@ -18,8 +18,12 @@ public interface IFollowingDuty
     /// given to <see cref="ApplyAsync"/> again.
     /// </summary>
     Task RebuildAsync(CancellationToken ct);
+    /// <summary>This instance begins at a saved position. What the duty remembers of rows may be of an earlier time and is void.</summary>
+    void Begin() { }
+    /// <summary>False: the row means nothing to this duty, and is not given to it. Asked of every row, in order, without a query.</summary>
+    bool Concerns(StreamDefinition stream, StreamRow row);
     /// <summary>
-    /// Rows of one stream, ascending. What is written goes into the transaction that moves the saved position; it may be run again when that fails.
+    /// Rows of one stream that concern it, ascending. What is written goes into the transaction that moves the saved position; it may be run again when that fails.
     /// </summary>
     Task ApplyAsync(NpgsqlTransaction tx, StreamDefinition stream, IReadOnlyList<StreamRow> rows, CancellationToken ct);
 }
