@@ -1,6 +1,7 @@
 using Matrix.Storage.Ephemeral;
 using Matrix.Storage.Sync;
 using Matrix.Sync.Engine;
+using Matrix.Sync.Unread;
 using Matrix.Sync.Users;
 
 namespace Matrix.Sync.Answers;
@@ -29,6 +30,7 @@ internal sealed class AnswerPlan
 
     /// <summary>Events that others relate to as the timeline's filter asks for, by room and the floor of the window that was looked at.</summary>
     public Dictionary<(string RoomId, long Floor), HashSet<string>> RelatedBy { get; } = [];
+    public ThreadFinder Threads { get; } = new();
     /// <summary>Rooms whose receipts in (since, now] are older than memory, by id; from position 0 for rooms told whole.</summary>
     public Dictionary<string, RoomPlan> ReceiptsSince { get; } = new(StringComparer.Ordinal);
     public Dictionary<string, RoomPlan> ReceiptsWhole { get; } = new(StringComparer.Ordinal);

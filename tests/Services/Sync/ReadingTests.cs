@@ -24,6 +24,32 @@ public sealed class ReadingTests(SyncFixture fixture) : IClassFixture<SyncFixtur
     }
 
     [Fact]
+    public async Task What_relates_to_something_in_a_thread_is_counted_there()
+    {
+        var (alice, bob) = (fixture.NewUser(), fixture.NewUser());
+        var room = await alice.CreateRoomAsync();
+        await bob.JoinAsync(room);
+        Task<string> RelateAsync(string id, string type) => alice.SayAsync(room, "", new Dictionary<string, object>
+        {
+            ["msgtype"] = "m.text", ["body"] = type, ["m.relates_to"] = new { rel_type = type, event_id = id },
+        });
+        var root = await alice.SayAsync(room, "root");
+        var first = await RelateAsync(root, "m.thread");
+        for (var i = 0; i < 60; i++) await alice.SayAsync(room, $"{i}");
+        // One and two steps away from the thread; what relates to its root is none of it.
+        var second = await RelateAsync(first, "m.reference");
+        await RelateAsync(second, "m.reference");
+        await RelateAsync(root, "m.reference");
+        var threads = new { room = new { timeline = new { unread_thread_notifications = true } } };
+        await using var cold = await fixture.StartAsync("cold");
+        foreach (var host in new[] { fixture.One, cold })
+        {
+            var part = (await bob.SyncAsync(filter: threads, at: host)).Joined(room)!;
+            Assert.Equal((62, 3), (part.Unread, part.Json.At("unread_thread_notifications", root, "notification_count")!.Value.GetInt32()));
+        }
+    }
+
+    [Fact]
     public async Task Counts_go_down_also_for_who_hides_receipts()
     {
         var (alice, bob) = (fixture.NewUser(), fixture.NewUser());
