@@ -52,7 +52,7 @@ internal sealed class LeftStage(ISyncStore store)
             {
                 var e = CachedEvent.Of(stored);
                 if (e.IsMember && e.StateKey == reader.User.Id) membership = e.PrevMembership;
-                if (!visible.Contains(e.Nid) || !IsWanted(reader, e) || related?.Contains(e.EventId) == false) continue;
+                if (!visible.ContainsKey(e.Nid) || !IsWanted(reader, e) || related?.Contains(e.EventId) == false) continue;
                 if (part.Timeline.Count == limit) { part.Limited = true; break; }
                 part.Timeline.Add(e);
                 readerAt.Add(e.IsMember && e.StateKey == reader.User.Id ? e.Membership : membership);

@@ -107,14 +107,14 @@ internal sealed class RoomSelector(SyncState state)
     private static bool IsListed(User user, UserRoom own, ConnectionState sent) => own.Membership switch
     {
         Membership.Join or Membership.Knock => true,
-        Membership.Invite => !user.AccountData.Ignored.Contains(own.Sender),
+        Membership.Invite => user.AccountData.ShowsInviteOf(own.Sender),
         Membership.Leave => !own.Forgotten && (own.Sender != own.UserId || sent.Rooms.ContainsKey(own.RoomNid)),
         Membership.Ban => !own.Forgotten,
         _ => false,
     };
 
     private static bool MaySubscribe(User user, UserRoom own) =>
-        own.Membership is not Membership.None && !own.Forgotten && (own.Membership != Membership.Invite || !user.AccountData.Ignored.Contains(own.Sender));
+        own.Membership is not Membership.None && !own.Forgotten && (own.Membership != Membership.Invite || user.AccountData.ShowsInviteOf(own.Sender));
 
     // ---------------------------------------------------------------- filters
 

@@ -1,5 +1,7 @@
+using System.Collections.Immutable;
 using Matrix.Events;
 using Matrix.Replication;
+using Matrix.Rooms;
 using Matrix.Rooms.Aggregations;
 using Matrix.Storage.Events;
 using Matrix.Storage.Keys;
@@ -34,8 +36,10 @@ internal interface ISyncStore
     Task<HashSet<long>> ForgottenAsync(string userId, IReadOnlyCollection<long> roomNids, CancellationToken ct);
     /// <summary>Nids of the state after the newest timeline event at or before that position, by state key nid; empty: none.</summary>
     Task<Dictionary<long, long>> StateAtAsync(long roomNid, long position, CancellationToken ct);
-    /// <summary>Those events that the user may see.</summary>
-    Task<HashSet<long>> VisibleAsync(string userId, IReadOnlyCollection<long> nids, CancellationToken ct);
+    /// <summary>Those events that the user may see, and how.</summary>
+    Task<Dictionary<long, Sight>> VisibleAsync(string userId, IReadOnlyCollection<long> nids, CancellationToken ct);
+    /// <summary>Users whose messages are shown whole only to who was joined then; at hand, as a rule.</summary>
+    ValueTask<ImmutableHashSet<string>> ErasedAsync(CancellationToken ct);
     Task<List<StoredReceipt>> ReceiptsAsync(IReadOnlyCollection<string> roomIds, long after, long upTo, CancellationToken ct);
     Task<List<AccountDatum>> AccountDataAsync(string userId, IReadOnlyCollection<(string RoomId, string Type)> keys, CancellationToken ct);
     /// <summary>Null: it is not known any more what changed.</summary>

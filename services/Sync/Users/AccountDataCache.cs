@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Matrix.Events;
+using Matrix.Storage.AccountData;
 
 namespace Matrix.Sync.Users;
 
@@ -41,6 +42,10 @@ internal sealed class AccountDataCache
     public long Bytes { get; private set; }
     /// <summary>Users of m.ignored_user_list.</summary>
     public IReadOnlySet<string> Ignored { get; private set; } = Nothing;
+    /// <summary>m.invite_permission_config says that nobody may invite.</summary>
+    private bool BlocksInvites { get; set; }
+    /// <summary>Whether an invite of this sender is told.</summary>
+    public bool ShowsInviteOf(string sender) => !BlocksInvites && !Ignored.Contains(sender);
     /// <summary>Rooms of m.direct.</summary>
     public IReadOnlySet<string> Direct { get; private set; } = Nothing;
     /// <summary>The user's push rules: m.push_rules, or the default ones.</summary>
@@ -70,6 +75,7 @@ internal sealed class AccountDataCache
         entry.IsStale = false;
         if (roomId.Length > 0) return;
         if (type == IgnoredUsersType) Ignored = ReadIgnored(content.Span);
+        if (type == InvitePermissions.Type) BlocksInvites = InvitePermissions.Blocks(content.Span);
         if (type == DirectType) Direct = ReadDirect(content.Span);
         if (type == PushRulesType) PushRules = PushRuleSet.Parse(content.Span) ?? PushRuleSet.Default;
     }
