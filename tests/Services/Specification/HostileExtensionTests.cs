@@ -7,7 +7,7 @@ namespace Matrix.ServiceTests.Specification;
 public sealed class HostileExtensionTests(WholeFixture api) : IClassFixture<WholeFixture>
 {
     private const string Unstable = "/_matrix/client/unstable";
-    private static readonly string[] Values = ["null", "true", "-1", "1.5", "99999999999999999999", "\"\\u0000\"", "[]", "[null]", "[[]]", "{\"\\u0000\":{}}"];
+    private static readonly string[] Values = ["null", "true", "99999999999999999999", "\"\\u0000\"", "[[]]", "{\"\\u0000\":{}}"];
 
     private async Task<string?> FaultAsync(string method, string target, TestUser? user, HttpContent? content)
     {
