@@ -1,6 +1,7 @@
 using Matrix.Storage.Ephemeral;
 using Matrix.Storage.Sync;
 using Matrix.Sync.Engine;
+using Matrix.Sync.Unread;
 using Matrix.Sync.Users;
 
 namespace Matrix.Sync.Answers;
@@ -20,6 +21,8 @@ internal sealed class AnswerPlan
     public List<UserRoom> Invites { get; } = [];
     public List<UserRoom> Knocks { get; } = [];
     public List<LeftRoom> Left { get; } = [];
+    /// <summary>Rooms that the reader was in after the token and is not in any more, by nid; he may have been invited again.</summary>
+    public List<long> GoneFrom { get; } = [];
     /// <summary>What became of <see cref="Invites"/>, <see cref="Knocks"/> and <see cref="Left"/>.</summary>
     public List<StrippedPlan> InvitePlans { get; } = [];
     public List<StrippedPlan> KnockPlans { get; } = [];
@@ -27,12 +30,15 @@ internal sealed class AnswerPlan
 
     /// <summary>Events that others relate to as the timeline's filter asks for, by room and the floor of the window that was looked at.</summary>
     public Dictionary<(string RoomId, long Floor), HashSet<string>> RelatedBy { get; } = [];
+    public ThreadFinder Threads { get; } = new();
     /// <summary>Rooms whose receipts in (since, now] are older than memory, by id; from position 0 for rooms told whole.</summary>
     public Dictionary<string, RoomPlan> ReceiptsSince { get; } = new(StringComparer.Ordinal);
     public Dictionary<string, RoomPlan> ReceiptsWhole { get; } = new(StringComparer.Ordinal);
 
     public List<(string Type, ReadOnlyMemory<byte> Content)> AccountData { get; } = [];
     public List<(string UserId, PresenceRow Row)> Presence { get; } = [];
+    /// <summary>Told to the reader if they share a room, which memory does not know.</summary>
+    public List<(string UserId, PresenceRow Row)> PresenceInDoubt { get; } = [];
     public bool AskToDevice { get; set; }
     public List<ToDeviceMessage> ToDevice { get; set; } = [];
     /// <summary>PDUs by nid, for clients that want the federation format; null: they do not.</summary>
@@ -57,10 +63,16 @@ internal sealed record JoinedRoom(UserRoom Own, long Known, bool IsFull, bool Is
     public SyncRequest? As { get; init; }
 }
 
-/// <param name="LeftAt">Position of the event that ended the membership; 0: not in the stream.</param>
-/// <param name="WasJoined">The reader was joined after <paramref name="Known"/>; else only the event itself is told.</param>
-internal sealed record LeftRoom(UserRoom Own, long Known, long LeftAt, bool WasJoined, bool IsFull)
+/// <param name="EventNid">The last event about the reader's membership; 0: there is none any more.</param>
+/// <param name="LeftAt">Its position; 0: not in the stream.</param>
+/// <param name="WasJoined">The reader was, or may have been, joined after <paramref name="Known"/>; else only the event itself is told.</param>
+internal sealed record LeftRoom(string RoomId, long RoomNid, long EventNid, long LeftAt, long Known, bool WasJoined, bool IsFull)
 {
+    /// <summary>As the user stands to the room now: under the lock.</summary>
+    public LeftRoom(UserRoom own, long known, bool wasJoined, bool isFull) : this(own.RoomId, own.RoomNid, own.EventNid, own.Position, known, wasJoined, isFull)
+    {
+    }
+
     /// <summary>This room is asked for in another way than the others.</summary>
     public SyncRequest? As { get; init; }
 }

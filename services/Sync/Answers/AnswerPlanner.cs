@@ -67,7 +67,7 @@ internal sealed class AnswerPlanner(SyncState state)
                     plan.Knocks.Add(own);
                     break;
                 case Membership.Leave or Membership.Ban when request.Filter.Room.IncludeLeave && !own.Forgotten:
-                    plan.Left.Add(new LeftRoom(own, long.MinValue, own.Position, WasJoined: true, IsFull: true));
+                    plan.Left.Add(new LeftRoom(own, long.MinValue, wasJoined: true, isFull: true));
                     break;
             }
         }
@@ -101,7 +101,12 @@ internal sealed class AnswerPlanner(SyncState state)
     {
         if (!state.Presence.Any) return;
         foreach (var (userId, (position, row)) in state.Presence.All)
-            if ((since is { } told ? position > told : row.Presence != "offline") && SharesRoom(reader.User, userId)) AddPresence(plan, reader, userId, row);
+        {
+            if (since is { } told ? position <= told : row.Presence == "offline") continue;
+            var shares = SharesRoom(reader.User, userId);
+            if (shares == true) AddPresence(plan, reader, userId, row);
+            else if (shares is null && reader.Request.Filter.Presence.Matches("m.presence", userId)) plan.PresenceInDoubt.Add((userId, row));
+        }
     }
 
     private static void AddPresence(AnswerPlan plan, Reader reader, string userId, PresenceRow row)
@@ -109,14 +114,19 @@ internal sealed class AnswerPlanner(SyncState state)
         if (reader.Request.Filter.Presence.Matches("m.presence", userId)) plan.Presence.Add((userId, row));
     }
 
-    private bool SharesRoom(User user, string other)
+    /// <summary>Null: memory does not know which rooms the other one is in.</summary>
+    private bool? SharesRoom(User user, string other)
     {
         if (user.Id == other) return true;
-        foreach (var roomId in state.JoinedRooms.Of(other) ?? [])
+        if (state.Users.TryGetValue(other, out var known) && known.IsLoaded)
+        {
+            foreach (var own in known.Rooms.Values)
+                if (own.Membership == Membership.Join && user.Find(own.RoomId) is { Membership: Membership.Join }) return true;
+            return false;
+        }
+        if (state.JoinedRooms.Of(other) is not { } rooms) return null;
+        foreach (var roomId in rooms)
             if (user.Find(roomId) is { Membership: Membership.Join }) return true;
-        if (!state.Users.TryGetValue(other, out var known) || !known.IsLoaded) return false;
-        foreach (var own in known.Rooms.Values)
-            if (own.Membership == Membership.Join && user.Find(own.RoomId) is { Membership: Membership.Join }) return true;
         return false;
     }
 
@@ -173,6 +183,8 @@ internal sealed class AnswerPlanner(SyncState state)
             if (reader.User.Find(room.Key) is not { } own || !reader.Request.Filter.Room.MatchesRoom(own.RoomId)) continue;
             var before = room.First().Before;
             var wasElsewhere = before != Membership.Join || room.Any(t => t.After != Membership.Join);
+            var wasJoined = before == Membership.Join || room.Any(t => t.After == Membership.Join);
+            if (wasJoined && own.Membership != Membership.Join) plan.GoneFrom.Add(own.RoomNid);
             switch (own.Membership)
             {
                 case Membership.Join when wasElsewhere:
@@ -187,9 +199,8 @@ internal sealed class AnswerPlanner(SyncState state)
                     plan.Knocks.Add(own);
                     break;
                 default:
-                    var wasJoined = before == Membership.Join || room.Any(t => t.After == Membership.Join);
                     // Who joined and left again has not been told the state before.
-                    plan.Left.Add(new LeftRoom(own, before == Membership.Join ? since : long.MinValue, own.Position, wasJoined, wasJoined && before != Membership.Join));
+                    plan.Left.Add(new LeftRoom(own, before == Membership.Join ? since : long.MinValue, wasJoined, wasJoined && before != Membership.Join));
                     break;
             }
             (done ??= new(StringComparer.Ordinal)).Add(room.Key);

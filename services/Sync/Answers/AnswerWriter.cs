@@ -115,7 +115,9 @@ internal static class AnswerWriter
         output.Raw(",\"ephemeral\":{\"events\":["u8);
         var first = true;
         if (part.Typing is { } typing) output.Comma(ref first).Raw("{\"type\":\"m.typing\",\"content\":"u8).TypingContent(typing).Raw("}"u8);
-        if (part.Receipts.Count > 0) output.Comma(ref first).Raw("{\"type\":\"m.receipt\",\"content\":"u8).ReceiptContent(part.Receipts).Raw("}"u8);
+        // One event for each thread: a user may have read up to the same event in several.
+        foreach (var thread in part.Receipts.GroupBy(r => r.ThreadId, StringComparer.Ordinal))
+            output.Comma(ref first).Raw("{\"type\":\"m.receipt\",\"content\":"u8).ReceiptContent(thread).Raw("}"u8);
         output.Raw("]}"u8);
     }
 

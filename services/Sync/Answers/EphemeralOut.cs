@@ -44,7 +44,7 @@ internal static class EphemeralOut
     }
 
     /// <summary>By event, type and user; of a user's receipts on one event the unthreaded one is told. Spec: client-server-api/#mreceipt</summary>
-    public static PooledBuffer ReceiptContent(this PooledBuffer output, List<ReceiptRow> newestFirst)
+    public static PooledBuffer ReceiptContent(this PooledBuffer output, IEnumerable<ReceiptRow> newestFirst)
     {
         output.Raw("{"u8);
         var firstEvent = true;

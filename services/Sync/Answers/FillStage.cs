@@ -5,6 +5,7 @@ using Matrix.Primitives;
 using Matrix.Rooms;
 using Matrix.Rooms.Aggregations;
 using Matrix.Storage.Streams;
+using Matrix.Storage.Sync;
 using Matrix.Sync.Engine;
 using Matrix.Sync.Rooms;
 using Matrix.Sync.Store;
@@ -20,16 +21,19 @@ internal sealed class FillStage(SyncState state, ISyncStore store)
     /// <summary>Spec: client-server-api/#send-to-device-messaging, 100 messages a time.</summary>
     private const int ToDeviceLimit = 100;
     private const int EventsPerQuery = 5000;
+    /// <summary>Rooms whose old states are in memory at a time.</summary>
+    private const int RoomsPerQuery = 50;
 
     public async Task RunAsync(AnswerPlan plan, Reader reader, CancellationToken ct)
     {
         if (await store.ErasedAsync(ct) is { IsEmpty: false } erased) foreach (var part in plan.Joined.Concat(plan.LeftPlans)) Prune(part, erased);
-        foreach (var part in plan.Joined) if (part.Gap is not null) await FillGapAsync(plan, part, reader, ct);
+        foreach (var parts in plan.Joined.Where(part => part.Gap is not null).Chunk(RoomsPerQuery)) await FillGapsAsync(plan, parts, reader, ct);
         foreach (var part in plan.Joined) DropKnownMembers(part, reader);
         await FillEventsAsync(plan, reader, ct);
         if (reader.Request.Filter.Room.State is { AsksForRelated: true } filter) await DropUnrelatedAsync(plan, filter, ct);
         await FillRelationsAsync(plan, reader, ct);
         await FillReceiptsAsync(plan, reader, ct);
+        if (plan.PresenceInDoubt.Count > 0) await FillPresenceAsync(plan, reader, ct);
         if (plan.AskToDevice) await FillToDeviceAsync(plan, reader, ct);
         if (reader.Request.Filter.EventFormat == EventFormat.Federation) await FillPdusAsync(plan, ct);
         if (plan.DevicesLeft.Count > 0) await KeepStrangersAsync(plan, reader, ct);
@@ -44,17 +48,22 @@ internal sealed class FillStage(SyncState state, ISyncStore store)
                 part.Timeline[i] = e.Pruned();
     }
 
-    /// <summary>The difference of the states at both ends of the gap.</summary>
-    private async Task FillGapAsync(AnswerPlan plan, RoomPlan part, Reader reader, CancellationToken ct)
+    /// <summary>The differences of the states at both ends of the gaps.</summary>
+    private async Task FillGapsAsync(AnswerPlan plan, RoomPlan[] parts, Reader reader, CancellationToken ct)
     {
-        var (room, since, start) = part.Gap!.Value;
-        var before = await store.StateAtAsync(room, since, ct);
-        var after = await store.StateAtAsync(room, start, ct);
-        var changed = new Dictionary<long, long>();
-        foreach (var (key, nid) in after) if (before.GetValueOrDefault(key) != nid) changed[key] = nid;
-        if (after.Count > 0) foreach (var key in before.Keys) if (!after.ContainsKey(key)) changed[key] = 0;
-        var keys = await store.StateKeysAsync(changed.Keys, ct);
-        foreach (var (keyNid, nid) in changed)
+        static (RoomPosition Before, RoomPosition After) Ends(RoomPlan part) =>
+            part.Gap is var (room, since, start) ? (new(room, since), new(room, start)) : default;
+
+        var states = await store.StatesAtAsync([.. parts.SelectMany(part => new[] { Ends(part).Before, Ends(part).After }).Distinct()], ct);
+        var changes = new List<(RoomPlan Part, long KeyNid, long Nid)>();
+        foreach (var part in parts)
+        {
+            var (before, after) = (states.GetValueOrDefault(Ends(part).Before) ?? [], states.GetValueOrDefault(Ends(part).After) ?? []);
+            foreach (var (key, nid) in after) if (before.GetValueOrDefault(key) != nid) changes.Add((part, key, nid));
+            if (after.Count > 0) foreach (var key in before.Keys) if (!after.ContainsKey(key)) changes.Add((part, key, 0));
+        }
+        var keys = await store.StateKeysAsync([.. changes.Select(c => c.KeyNid).Distinct()], ct);
+        foreach (var (part, keyNid, nid) in changes)
         {
             if (!keys.TryGetValue(keyNid, out var key)) continue;
             if (part.Request.Tells(key) && nid != 0) part.State.Add(new StateRef(nid, null));
@@ -162,6 +171,13 @@ internal sealed class FillStage(SyncState state, ISyncStore store)
                 if (r.Receipt.IsFor(reader.User.Id)) rooms[r.RoomId].Receipts.Add(r.Receipt);
             foreach (var part in rooms.Values) part.Receipts.Reverse();     // newest first, as from memory
         }
+    }
+
+    private async Task FillPresenceAsync(AnswerPlan plan, Reader reader, CancellationToken ct)
+    {
+        var sharing = (await store.SharingAsync(reader.User.Id, [.. plan.PresenceInDoubt.Select(p => p.UserId)], ct)).ToHashSet(StringComparer.Ordinal);
+        var told = plan.Presence.Select(p => p.UserId).ToHashSet(StringComparer.Ordinal);
+        plan.Presence.AddRange(plan.PresenceInDoubt.Where(p => sharing.Contains(p.UserId) && told.Add(p.UserId)));
     }
 
     private async Task FillToDeviceAsync(AnswerPlan plan, Reader reader, CancellationToken ct)

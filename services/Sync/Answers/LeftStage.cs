@@ -1,99 +1,117 @@
 using Matrix.Events;
+using Matrix.Storage.Events;
+using Matrix.Storage.Sync;
 using Matrix.Sync.Rooms;
 using Matrix.Sync.Store;
 
 namespace Matrix.Sync.Answers;
 
 /// <summary>
-/// Rooms that the reader has left: the timeline up to that, and the state at its start, from the database's snapshots. It happens seldom, so nothing of
-/// it is kept.
+/// Rooms that the reader has left: the timeline up to that, and the state at its start, from the database's snapshots; some rooms at a time. It happens
+/// seldom, so nothing of it is kept.
 /// </summary>
 internal sealed class LeftStage(ISyncStore store)
 {
+    /// <summary>Rooms whose old states are in memory at a time.</summary>
+    private const int RoomsPerTurn = 50;
+    private const int EventsPerQuery = 5000;
+
     public async Task RunAsync(AnswerPlan plan, Reader reader, CancellationToken ct)
     {
+        // Their members, also those who left them meanwhile: the reader may share no room with them any more.
+        if (plan.GoneFrom.Count > 0) plan.DevicesLeft.UnionWith(await store.MembersSinceAsync(plan.GoneFrom, reader.Request.Since!.Value.Events, ct));
         if (plan.Left.Count == 0) return;
-        var forgotten = reader.Request.IsInitial ? await store.ForgottenAsync(reader.User.Id, [.. plan.Left.Select(l => l.Own.RoomNid)], ct) : [];
-        var turns = (await store.EventsByNidsAsync([.. plan.Left.Select(l => l.Own.EventNid)], ct)).ToDictionary(e => e.EventNid, e => CachedEvent.Of(e));
-        foreach (var left in plan.Left)
-        {
-            var wanted = reader.For(left.As);
-            if (forgotten.Contains(left.Own.RoomNid) || !turns.TryGetValue(left.Own.EventNid, out var turn)) continue;
-            var part = new RoomPlan(left.Own.RoomId, wanted.Request) { MustTell = true, RoomNid = left.Own.RoomNid, UpTo = left.LeftAt };
-            // Who was never in the room is told his own event only: an invitation that was rejected or withdrawn.
-            if (left.LeftAt == 0 || !left.WasJoined || (reader.Request.IsInitial && turn.PrevMembership != Membership.Join)) TellTurn(wanted, part, turn);
-            else await TellStayAsync(wanted, part, left, ct);
-            plan.LeftPlans.Add(part);
-        }
-        if (!reader.Request.IsInitial && !reader.Request.IsSliding) await FindStrangersAsync(plan, reader.Request.Since!.Value.Events, ct);
+        var forgotten = reader.Request.IsInitial ? await store.ForgottenAsync(reader.User.Id, [.. plan.Left.Select(l => l.RoomNid)], ct) : [];
+        foreach (var rooms in plan.Left.Where(l => !forgotten.Contains(l.RoomNid)).Chunk(RoomsPerTurn)) await TellAsync(plan, reader, rooms, ct);
     }
 
+    private async Task TellAsync(AnswerPlan plan, Reader reader, LeftRoom[] rooms, CancellationToken ct)
+    {
+        var turns = (await store.EventsByNidsAsync([.. rooms.Select(l => l.EventNid).Where(nid => nid != 0)], ct)).ToDictionary(e => e.EventNid, e => CachedEvent.Of(e));
+        var ends = await StayEndsAsync(reader, rooms, turns, ct);
+        var stays = new List<LeftStay>();
+        foreach (var left in rooms)
+        {
+            var turn = turns.GetValueOrDefault(left.EventNid);
+            var hasStayed = ends.TryGetValue(left.RoomNid, out var end);
+            if (turn is null && !hasStayed) continue;
+            var wanted = reader.For(left.As);
+            var part = new RoomPlan(left.RoomId, wanted.Request) { MustTell = true, RoomNid = left.RoomNid, UpTo = hasStayed ? end : left.LeftAt };
+            if (hasStayed) stays.Add(new(wanted, part, left, turn, end));
+            else TellTurn(wanted, part, turn!);
+            plan.LeftPlans.Add(part);
+        }
+        if (stays.Count == 0) return;
+        await FillTimelinesAsync(reader, stays, ends, ct);
+        await FillStatesAsync(stays, ct);
+    }
+
+    /// <summary>
+    /// Where the last stays have ended, by room nid: with the last event about the reader, unless he had been gone already when he was banned, or invited
+    /// and so on. Rooms that he was never in are omitted, and those of which he is not to be told more than that event.
+    /// </summary>
+    private async Task<Dictionary<long, long>> StayEndsAsync(Reader reader, LeftRoom[] rooms, Dictionary<long, CachedEvent> turns, CancellationToken ct)
+    {
+        var ends = new Dictionary<long, long>();
+        var unknown = new List<long>();
+        foreach (var left in rooms)
+        {
+            if (!left.WasJoined) continue;
+            // Forks that were resolved may have ended it without an event.
+            if (left.LeftAt > 0 && (!turns.TryGetValue(left.EventNid, out var turn) || turn.PrevMembership == Membership.Join)) ends[left.RoomNid] = left.LeftAt;
+            else unknown.Add(left.RoomNid);
+        }
+        if (unknown.Count == 0) return ends;
+        foreach (var room in (await store.MembershipHistoryAsync(reader.User.Id, unknown, long.MinValue, ct)).GroupBy(step => step.RoomNid))
+        {
+            var before = Membership.None;
+            foreach (var step in room.OrderBy(step => step.Position))
+            {
+                var after = MembershipNames.Parse(step.Membership);
+                if (before == Membership.Join && after != Membership.Join) ends[room.Key] = step.Position;
+                before = after;
+            }
+        }
+        return ends;
+    }
+
+    /// <summary>Who was never in the room is told his own event only: an invitation that was rejected or withdrawn, a ban.</summary>
     private static void TellTurn(Reader reader, RoomPlan part, CachedEvent turn)
     {
+        part.IsTurnOnly = true;
         if (reader.Request.Filter.Room.Timeline.Matches(turn.View)) part.Timeline.Add(turn);
         part.ReaderAt = [.. part.Timeline.Select(e => e.Membership)];
         part.StartsAfter = turn.Position - 1;
     }
 
-    private async Task TellStayAsync(Reader reader, RoomPlan part, LeftRoom left, CancellationToken ct)
+    private async Task FillTimelinesAsync(Reader reader, List<LeftStay> stays, Dictionary<long, long> ends, CancellationToken ct)
     {
         const int Pages = 5;
-        var (room, limit, upTo) = (left.Own.RoomNid, reader.Request.TimelineLimit, left.LeftAt);
         var filter = reader.Request.Filter.Room.Timeline;
-        var readerAt = new List<Membership>();
-        var membership = left.Own.Membership;
-        for (var page = 0; page < Pages && upTo > left.Known; page++)
+        var open = stays;
+        for (var page = 1; open.Count > 0; page++)
         {
-            var size = Math.Max(limit * 2, 20);
-            var events = await store.TimelineAsync(room, left.Known, upTo, size, ct);
-            var visible = events.Count == 0 ? [] : await store.VisibleAsync(reader.User.Id, [.. events.Select(e => e.EventNid)], ct);
-            var related = filter.AsksForRelated ? await store.RelatedAsync([.. events.Select(e => (room, e.Pdu.EventId))], filter, left.LeftAt, ct) : null;
-            foreach (var stored in events)
-            {
-                var e = CachedEvent.Of(stored);
-                if (e.IsMember && e.StateKey == reader.User.Id) membership = e.PrevMembership;
-                if (!visible.ContainsKey(e.Nid) || !IsWanted(reader, e) || related?.Contains(e.EventId) == false) continue;
-                if (part.Timeline.Count == limit) { part.Limited = true; break; }
-                part.Timeline.Add(e);
-                readerAt.Add(e.IsMember && e.StateKey == reader.User.Id ? e.Membership : membership);
-            }
-            if (part.Limited || events.Count < size) break;
-            upTo = events[^1].Position!.Value - 1;
-            if (page == Pages - 1) part.Limited = true;
+            var size = Math.Max(open.Max(stay => stay.Limit) * 2, 20);
+            var loads = await store.TimelinesAsync([.. open.Select(stay => stay.Range)], size, ct);
+            var events = loads.Values.SelectMany(load => load.Events).ToList();
+            var visible = events.Count == 0 ? [] : await store.VisibleAsync(reader.User.Id, events, ends, ct);
+            var related = filter.AsksForRelated ? await store.RelatedAsync([.. events.Select(e => (e.RoomNid, e.Pdu.EventId))], filter, ends.Values.Max(), ct) : null;
+            var isLast = page == Pages;
+            open = open.FindAll(stay => !stay.Take(loads.GetValueOrDefault(stay.RoomNid)?.Events ?? [], size, visible, related, isLast) && !isLast);
         }
-        part.Timeline.Reverse();
-        readerAt.Reverse();
-        if (part.Limited) part.Parents.AddRange(part.Timeline);
-        part.ReaderAt = [.. readerAt];
-        part.StartsAfter = part.Timeline.Count > 0 ? part.Timeline[0].Position - 1 : left.LeftAt;
-        var stateAt = reader.Request.UseStateAfter ? left.LeftAt : part.StartsAfter;
-        var state = await store.StateAtAsync(room, stateAt, ct);
-        if (!left.IsFull && left.Known != long.MinValue)
-            foreach (var (key, nid) in await store.StateAtAsync(room, left.Known, ct)) if (state.GetValueOrDefault(key) == nid) state.Remove(key);
-        await TellStateAsync(reader, part, state.Values, ct);
+        foreach (var stay in stays) stay.EndTimeline();
     }
 
-    private async Task TellStateAsync(Reader reader, RoomPlan part, IReadOnlyCollection<long> nids, CancellationToken ct)
+    private async Task FillStatesAsync(List<LeftStay> stays, CancellationToken ct)
     {
-        if (nids.Count == 0) return;
-        var senders = part.Timeline.Select(e => e.Sender).Append(reader.User.Id).ToHashSet(StringComparer.Ordinal);
-        foreach (var stored in await store.EventsByNidsAsync(nids, ct))
-        {
-            var e = CachedEvent.Of(stored);
-            var isLazy = reader.Request.LazyMembers && e.IsMember;
-            if (isLazy ? !senders.Contains(e.StateKey!) && !(reader.Request.IsSliding && reader.Request.Tells(e.Key)) : !reader.Request.Tells(e.Key)) continue;
-            if (reader.Request.Filter.Room.State.Matches(e.View)) part.StateEvents.Add(e);
-        }
-    }
-
-    private static bool IsWanted(Reader reader, CachedEvent e) =>
-        e.Type != EventTypes.Dummy && (e.IsState || !reader.User.AccountData.Ignored.Contains(e.Sender)) && reader.Request.Filter.Room.Timeline.Matches(e.View);
-
-    /// <summary>Members of the rooms left, also those who left them meanwhile: the reader may share no room with them any more.</summary>
-    private async Task FindStrangersAsync(AnswerPlan plan, long since, CancellationToken ct)
-    {
-        var rooms = plan.Left.Where(l => l.WasJoined).Select(l => l.Own.RoomNid).ToList();
-        if (rooms.Count == 0) return;
-        plan.DevicesLeft.UnionWith(await store.MembersSinceAsync(rooms, since, ct));
+        var states = await store.StatesAtAsync([.. stays.SelectMany(stay => stay.Places).Distinct()], ct);
+        var changes = stays.ConvertAll(stay => stay.Changes(states));
+        var keys = await store.StateKeysAsync([.. changes.SelectMany(state => state.Keys).Distinct()], ct);
+        var nids = new HashSet<long>();
+        for (var i = 0; i < stays.Count; i++) nids.UnionWith(stays[i].Choose(changes[i], keys));
+        var events = new Dictionary<long, CachedEvent>(nids.Count);
+        foreach (var chunk in nids.Chunk(EventsPerQuery))
+            foreach (var e in await store.EventsByNidsAsync(chunk, ct)) events[e.EventNid] = CachedEvent.Of(e);
+        foreach (var stay in stays) stay.TellState(events);
     }
 }

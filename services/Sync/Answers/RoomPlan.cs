@@ -17,6 +17,8 @@ internal sealed class RoomPlan(string roomId, SyncRequest request)
     public long OldestTsMs { get; init; } = long.MinValue;
     /// <summary>Events that others relate to as the timeline's filter asks for; null: it does not ask.</summary>
     public HashSet<string>? RelatedBy { get; init; }
+    /// <summary>Of a room that the reader was never in: the timeline is the last event about his membership.</summary>
+    public bool IsTurnOnly { get; set; }
     /// <summary>Ascending.</summary>
     public List<CachedEvent> Timeline { get; } = [];
     /// <summary>The reader's membership at each event of the timeline; null: joined at all of them.</summary>

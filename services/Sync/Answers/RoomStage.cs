@@ -61,7 +61,8 @@ internal sealed partial class RoomStage(
         if (needs.Shallow.Count > 0) await loader.ExtendAsync(needs.Shallow, ExtendBy, ct);
         if (needs.Related.Count > 0) await FetchRelatedAsync(plan, needs.Related, reader, ct);
         if (needs.Members.Count > 0) await FetchMembersAsync(needs.Members, ct);
-        foreach (var chunk in needs.Unread.Chunk(RoomsPerEvaluation)) await EvaluateOlderAsync(reader, chunk, ct);
+        if (plan.Threads.IsAsking) await plan.Threads.AskAsync(store, ct);
+        foreach (var chunk in needs.Unread.Chunk(RoomsPerEvaluation)) await EvaluateOlderAsync(plan, reader, chunk, ct);
     }
 
     private async Task FetchRelatedAsync(
@@ -81,19 +82,25 @@ internal sealed partial class RoomStage(
     }
 
     /// <summary>Events older than the window that the user has not read: evaluated once, never kept.</summary>
-    private async Task EvaluateOlderAsync(Reader reader, IReadOnlyCollection<(UserRoom Own, long From, long UpTo)> unread, CancellationToken ct)
+    private async Task EvaluateOlderAsync(
+        AnswerPlan plan, Reader reader, IReadOnlyCollection<(UserRoom Own, long From, long UpTo)> unread, CancellationToken ct)
     {
         const int Most = 1000;
         var older = await store.TimelinesAsync([.. unread.Select(u => new TimelineRange(u.Own.RoomNid, u.From, u.UpTo))], Most, ct);
-        foreach (var (own, _, upTo) in unread)
+        var events = unread.ToDictionary(u => u.Own, u => (older.GetValueOrDefault(u.Own.RoomNid)?.Events ?? []).ConvertAll(e => CachedEvent.Of(e)));
+        for (var asked = 0; ; asked++)
         {
-            var events = (older.GetValueOrDefault(own.RoomNid)?.Events ?? []).ConvertAll(e => CachedEvent.Of(e));
+            var isDone = true;
             using (state.Read())
-            {
-                if (!state.Rooms.TryGetValue(own.RoomId, out var room) || room.Cache is not { } cache) continue;
-                if (TryDisplayName(cache, reader.User.Id, out var name, out _))
-                    own.Unread.Evaluate(events, cache, reader.User, name, reader.User.AccountData.PushRules, upTo);
-            }
+                foreach (var (own, _, upTo) in unread)
+                {
+                    if (!state.Rooms.TryGetValue(own.RoomId, out var room) || room.Cache is not { } cache) continue;
+                    if (TryDisplayName(cache, reader.User.Id, out var name, out _))
+                        isDone &= own.Unread.TryEvaluate(
+                            events[own], room, cache, reader.User, name, reader.User.AccountData.PushRules, upTo, plan.Threads, asked < ThreadFinder.Hops);
+                }
+            if (isDone) return;
+            await plan.Threads.AskAsync(store, ct);
         }
     }
 
@@ -113,7 +120,7 @@ internal sealed partial class RoomStage(
         if (!TryRelatedBy(plan, wanted, joined, room, cache, needs, out var relatedBy)) return false;
         var part = new RoomPlan(room.Id, wanted.Request)
         {
-            RoomNid = room.Nid, MustTell = joined.IsNew || reader.Request.IsInitial || wanted.Request.IsSliding, RelatedBy = relatedBy,
+            RoomNid = room.Nid, MustTell = joined.IsNew || reader.Request.IsInitial || wanted.Request.IsSliding || HasRead(reader, own), RelatedBy = relatedBy,
             OldestTsMs = lifetimes.OldestTsMs(cache, plan.NowMs),
         };
         var planner = new RoomPlanner(cache, wanted, part, Membership.Join, joined.Known, plan.Now.Events, joined.IsFull);
@@ -123,7 +130,7 @@ internal sealed partial class RoomStage(
             needs.Shallow.Add((room, cache));
             return false;
         }
-        if (wanted.Request.CountsUnread && !TryCountUnread(plan, wanted, own, cache, part, needs)) return false;
+        if (wanted.Request.CountsUnread && !TryCountUnread(plan, wanted, own, room, cache, part, needs, mayAsk: turn < MaxTurns - 2)) return false;
 
         if (part.Gap is { } gap) part.Gap = gap with { RoomNid = room.Nid };
         plan.Joined.Add(part);
@@ -142,6 +149,9 @@ internal sealed partial class RoomStage(
         return true;
     }
 
+    /// <summary>His counts go down, also where his filter hides receipts.</summary>
+    private static bool HasRead(Reader reader, UserRoom own) => reader.Request.Since is { } since && own.LastReceipt > since.Receipts;
+
     /// <summary>False: whether others relate to the window's events has to be asked for.</summary>
     private static bool TryRelatedBy(
         AnswerPlan plan, Reader reader, JoinedRoom joined, Room room, RoomCache cache, Needs needs, out HashSet<string>? related)
@@ -153,7 +163,8 @@ internal sealed partial class RoomStage(
         return false;
     }
 
-    private static bool TryCountUnread(AnswerPlan plan, Reader reader, UserRoom own, RoomCache cache, RoomPlan part, Needs needs)
+    private static bool TryCountUnread(
+        AnswerPlan plan, Reader reader, UserRoom own, Room room, RoomCache cache, RoomPlan part, Needs needs, bool mayAsk)
     {
         var rules = reader.User.AccountData.PushRules;
         var from = own.Unread.Start(own, rules);
@@ -170,9 +181,10 @@ internal sealed partial class RoomStage(
                 needs.Unread.Add((own, from, cache.Floor));
                 return false;
             }
-            own.Unread.Evaluate(Between(cache, first, plan.Now.Events), cache, reader.User, name, rules, plan.Now.Events);
+            var events = Between(cache, first, plan.Now.Events);
+            if (!own.Unread.TryEvaluate(events, room, cache, reader.User, name, rules, plan.Now.Events, plan.Threads, mayAsk)) return false;
         }
-        part.Unread = own.Unread.Count(own, reader.Request.ThreadCounts);
+        part.Unread = own.Unread.Count(own, reader.Request.ThreadCounts, part.OldestTsMs);
         return true;
     }
 
@@ -207,7 +219,8 @@ internal sealed partial class RoomStage(
             }
         }
         if (!filter.Matches("m.typing", null, room.Id)) return;
-        if (isWhole ? room.Typing.Anybody(plan.NowMs) : AnswerPlanner.TypingChanged(room, since, plan.NowMs))
+        // Who comes back may remember somebody typing who does so no longer.
+        if ((isWhole && room.Typing.Anybody(plan.NowMs)) || (!reader.Request.IsInitial && AnswerPlanner.TypingChanged(room, since, plan.NowMs)))
             part.Typing = [.. room.Typing.Now(plan.NowMs).Where(user => !reader.User.AccountData.Ignored.Contains(user))];
     }
 

@@ -55,7 +55,8 @@ internal sealed class StrippedStage(SyncState state, ISyncStore store)
 
     private static StrippedPlan? Make(UserRoom own, Dictionary<long, List<CachedEvent>> found, Dictionary<long, CachedEvent> events)
     {
-        if (!events.TryGetValue(own.EventNid, out var membership)) return null;
+        // Who has gone in or away meanwhile is told so by the next answer.
+        if (!events.TryGetValue(own.EventNid, out var membership) || membership.Membership is not (Membership.Invite or Membership.Knock)) return null;
         var part = new StrippedPlan(own.RoomId);
         foreach (var e in found.GetValueOrDefault(own.RoomNid) ?? [])
             if (e.Nid != membership.Nid && (!e.IsMember || e.StateKey == own.Sender)) part.State.Add(e);

@@ -126,8 +126,9 @@ internal sealed class StreamApplier(SyncState state, ContactNews contacts, Typin
 
     private void Join(User user, EventRow row, Membership membership, long eventNid, string sender)
     {
-        if (!user.Rooms.TryGetValue(row.RoomId, out var own)) user.Rooms[row.RoomId] = own = new UserRoom(user.Id, row.RoomId, row.RoomNid);
+        if (!user.Rooms.TryGetValue(row.RoomId, out var own)) user.Rooms[row.RoomId] = own = new UserRoom(user.Id, row.RoomId, row.RoomNid) { WasIn = false };
         user.Log.Add(new MembershipTurn(row.Position, row.RoomId, own.Membership, membership));
+        if (membership == Membership.Join || own.Membership == Membership.Join) own.WasIn = true;
         own.Membership = membership;
         own.Position = row.Position;
         own.EventNid = eventNid;
@@ -164,10 +165,7 @@ internal sealed class StreamApplier(SyncState state, ContactNews contacts, Typin
         if (state.Users.TryGetValue(receipt.UserId, out var owner))
         {
             owner.LastActiveMs = Math.Max(owner.LastActiveMs, receipt.TsMs);
-            ForUser(owner, position, Replication.Streams.Receipts, u =>
-            {
-                if (u.Find(roomId) is { } own) own.Receipts[(receipt.ReceiptType, receipt.ThreadId)] = receipt;
-            });
+            ForUser(owner, position, Replication.Streams.Receipts, u => u.Find(roomId)?.Read(position, receipt));
         }
         if (!state.Rooms.TryGetValue(roomId, out var room)) return;
         room.LastReceipt = position;

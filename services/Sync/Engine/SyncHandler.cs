@@ -50,20 +50,25 @@ internal sealed class SyncHandler(
             using var delivery = cause == default
                 ? null
                 : Activities.StartActivity("deliver", ActivityKind.Internal, cause, links: Activity.Current is { } waited ? [new ActivityLink(waited.Context)] : null);
-            var request = reader.Request;
             var version = reader.User.Signal.Version;
-            var plan = MayHaveNews(reader, out var quiet) ? await builder.BuildAsync(reader, ct) : quiet!;
-            var left = timeout - clock.GetElapsedTime(started);
-            if (form.HasNews(plan) || request.IsInitial || request.FullState || left <= TimeSpan.Zero || shutdown.IsStopping)
-            {
-                if (form.TellsKeys) await encryption.RefreshCountsAsync(reader.User, reader.Device, request.DeviceId, ct);
-                await form.CompleteAsync(plan, reader, ct);
-                return Write(plan, reader, form);
-            }
+            var (answer, seen) = await LookAsync(reader, form, timeout, started, ct);
+            if (answer is not null) return answer;
             // What came was not for this client: the next look begins here.
-            reader = reader with { Request = request with { Since = plan.Now } };
-            cause = await reader.User.Signal.WaitAsync(version, left, clock, ct) ? reader.User.Signal.Trace : default;
+            reader = reader with { Request = reader.Request with { Since = seen } };
+            cause = await reader.User.Signal.WaitAsync(version, timeout - clock.GetElapsedTime(started), clock, ct) ? reader.User.Signal.Trace : default;
         }
+    }
+
+    /// <summary>The answer, or up to where there was nothing to tell: all that a request keeps while it waits.</summary>
+    private async Task<(PooledBuffer? Answer, Positions Seen)> LookAsync(Reader reader, IAnswerForm form, TimeSpan timeout, long started, CancellationToken ct)
+    {
+        var request = reader.Request;
+        var plan = MayHaveNews(reader, out var quiet) ? await builder.BuildAsync(reader, ct) : quiet!;
+        var isOver = shutdown.IsStopping || clock.GetElapsedTime(started) >= timeout;
+        if (!form.HasNews(plan) && !request.IsInitial && !request.FullState && !isOver) return (null, plan.Now);
+        if (form.TellsKeys) await encryption.RefreshCountsAsync(reader.User, reader.Device, request.DeviceId, ct);
+        await form.CompleteAsync(plan, reader, ct);
+        return (Write(plan, reader, form), plan.Now);
     }
 
     /// <summary>False: <paramref name="quiet"/> is the answer that tells nothing, as of now.</summary>

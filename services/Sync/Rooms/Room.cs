@@ -87,6 +87,8 @@ internal sealed class ReceiptLog(long floor)
 /// <summary>Who is typing where: of every room, watched or not, since nobody could be asked later.</summary>
 internal sealed class TypingTable
 {
+    /// <summary>So long a client that comes back finds out that somebody has stopped.</summary>
+    private static readonly TimeSpan Remembered = TimeSpan.FromHours(1);
     private readonly Dictionary<string, TypingUsers> rooms = new(StringComparer.Ordinal);
 
     public TypingUsers Of(string roomId)
@@ -100,13 +102,13 @@ internal sealed class TypingTable
         foreach (var users in rooms.Values) users.Reset();
     }
 
-    /// <summary>Forgets rooms in which nobody types and that nobody watches.</summary>
+    /// <summary>Forgets rooms in which nobody has typed for long and that nobody watches.</summary>
     public void Prune(long nowMs, Func<string, bool> isWatched)
     {
         foreach (var (roomId, users) in rooms)
         {
             users.Prune(nowMs);
-            if (users.IsEmpty && !isWatched(roomId)) rooms.Remove(roomId);
+            if (users.IsEmpty && users.ChangedMs < nowMs - (long)Remembered.TotalMilliseconds && !isWatched(roomId)) rooms.Remove(roomId);
         }
     }
 }
@@ -118,10 +120,13 @@ internal sealed class TypingUsers
 
     /// <summary>Position of the newest row; 0: none.</summary>
     public long Position { get; private set; }
+    /// <summary>When it was applied.</summary>
+    public long ChangedMs { get; private set; }
 
     public void Apply(long position, string userId, bool typing, long expiresTsMs, long nowMs)
     {
         Position = position;
+        ChangedMs = nowMs;
         Prune(nowMs);
         if (typing) until[userId] = expiresTsMs;
         else until.Remove(userId);

@@ -93,6 +93,13 @@ internal sealed class RoomCache
         return i;
     }
 
+    /// <summary>An event of the window; null: it is not there.</summary>
+    public CachedEvent? Find(string eventId)
+    {
+        for (var i = window.Count - 1; i >= 0; i--) if (window[i].Event.EventId == eventId) return window[i].Event;
+        return null;
+    }
+
     /// <summary>The next timeline event of the room. False: what is held can no longer be kept right, the room has to be loaded again.</summary>
     public bool Append(CachedEvent e, bool isCurrentState)
     {

@@ -43,7 +43,9 @@ internal sealed class RoomSelector(SyncState state)
     {
         public HashSet<UserRoom> Facts { get; } = [];
         public Dictionary<string, long> Spaces { get; } = new(StringComparer.Ordinal);
-        public bool Any => Facts.Count + Spaces.Count > 0;
+        /// <summary>Rooms of which it is not known whether the user has ever been in them.</summary>
+        public HashSet<UserRoom> Stays { get; } = [];
+        public bool Any => Facts.Count + Spaces.Count + Stays.Count > 0;
     }
 
     public Selection Select(SlidingRequest request, User user, ConnectionState sent, Needs needs)
@@ -59,7 +61,7 @@ internal sealed class RoomSelector(SyncState state)
         if (request.Lists.Count > 0)
         {
             var rooms = new List<UserRoom>(user.Rooms.Count);
-            foreach (var own in user.Rooms.Values) if (IsListed(user, own, sent)) rooms.Add(own);
+            foreach (var own in user.Rooms.Values) if (IsListed(user, own, sent, needs)) rooms.Add(own);
             rooms.Sort(static (a, b) =>
             {
                 var order = Activity(b).CompareTo(Activity(a));
@@ -69,7 +71,7 @@ internal sealed class RoomSelector(SyncState state)
         }
         foreach (var (roomId, config) in request.Subscriptions)
         {
-            if (user.Find(roomId) is not { } own || !MaySubscribe(user, own)) continue;
+            if (user.Find(roomId) is not { } own || !MaySubscribe(user, own, sent, needs)) continue;
             var room = Room(own);
             room.IsSubscribed = true;
             room.Add(config);
@@ -103,18 +105,34 @@ internal sealed class RoomSelector(SyncState state)
     /// <summary>By which lists are sorted.</summary>
     public static long Activity(UserRoom own) => own.Room is { } room ? Math.Max(room.LastEvent, own.Position) : own.Position;
 
-    /// <summary>Who left by himself knows that: such a room is told once more, if the client has it at all.</summary>
-    private static bool IsListed(User user, UserRoom own, ConnectionState sent) => own.Membership switch
+    /// <summary>
+    /// Rooms that the user has left by himself, has forgotten, or has never been in, are told off once if the client has them, and else are none of its
+    /// business. Spec: MSC4186, lists
+    /// </summary>
+    private static bool IsListed(User user, UserRoom own, ConnectionState sent, Needs needs) => own.Membership switch
     {
         Membership.Join or Membership.Knock => true,
         Membership.Invite => user.AccountData.ShowsInviteOf(own.Sender),
-        Membership.Leave => !own.Forgotten && (own.Sender != own.UserId || sent.Rooms.ContainsKey(own.RoomNid)),
-        Membership.Ban => !own.Forgotten,
+        Membership.Leave or Membership.Ban => Stays(own, needs) || sent.Rooms.ContainsKey(own.RoomNid),
         _ => false,
     };
 
-    private static bool MaySubscribe(User user, UserRoom own) =>
-        own.Membership is not Membership.None && !own.Forgotten && (own.Membership != Membership.Invite || user.AccountData.ShowsInviteOf(own.Sender));
+    /// <summary>Somebody else has put the user out of the room: lists have it as long as he has not forgotten it.</summary>
+    public static bool Stays(UserRoom own) => (own.Membership == Membership.Ban || own.Sender != own.UserId) && !own.Forgotten && own.WasIn == true;
+
+    private static bool Stays(UserRoom own, Needs needs)
+    {
+        if ((own.Membership == Membership.Ban || own.Sender != own.UserId) && !own.Forgotten && own.WasIn is null) needs.Stays.Add(own);
+        return Stays(own);
+    }
+
+    private static bool MaySubscribe(User user, UserRoom own, ConnectionState sent, Needs needs)
+    {
+        if (own.Membership is not (Membership.Leave or Membership.Ban)) return own.Membership != Membership.None && IsListed(user, own, sent, needs);
+        if (sent.Rooms.ContainsKey(own.RoomNid)) return true;
+        if (own is { Forgotten: false, WasIn: null }) needs.Stays.Add(own);
+        return own is { Forgotten: false, WasIn: true };
+    }
 
     // ---------------------------------------------------------------- filters
 

@@ -33,11 +33,33 @@ internal sealed class SlidingBuilder(
         for (var attempt = 1; ; attempt++)
         {
             var needs = new RoomSelector.Needs();
-            if (await answers.WithAccountDataAsync(reader, () => planner.TryPlan(reader, request, before, older, needs), ct) is { } answer) return answer;
+            if (await answers.WithAccountDataAsync(reader, () => planner.TryPlan(reader, request, before, older, needs), ct) is { } answer)
+            {
+                if (!await FindForgottenAsync(reader, answer, ct)) return answer;
+                continue;
+            }
             if (attempt == Attempts) throw Primitives.MatrixError.Unavailable("Rooms could not be read.").AsException();
             if (needs.Spaces.Count > 0) await loader.LoadAsync([.. needs.Spaces.Select(s => (s.Key, s.Value))], 0, ct);
             if (needs.Facts.Count > 0) await LoadFactsAsync([.. needs.Facts], ct);
+            if (needs.Stays.Count > 0) await LoadStaysAsync(reader, [.. needs.Stays], ct);
         }
+    }
+
+    /// <summary>Forgetting is no news on any stream: it is asked for before a room that the user is out of is told for the first time. True: there are some.</summary>
+    private async Task<bool> FindForgottenAsync(Reader reader, SlidingAnswer answer, CancellationToken ct)
+    {
+        var left = answer.Rooms.Where(t => t is { Before: null, Membership: Membership.Leave or Membership.Ban }).Select(t => t.Room.Own).ToList();
+        if (left.Count == 0) return false;
+        var forgotten = await store.ForgottenAsync(reader.User.Id, [.. left.Select(own => own.RoomNid)], ct);
+        using (state.Write()) foreach (var own in left) if (forgotten.Contains(own.RoomNid)) own.Forgotten = true;
+        return forgotten.Count > 0;
+    }
+
+    private async Task LoadStaysAsync(Reader reader, List<UserRoom> unknown, CancellationToken ct)
+    {
+        var joined = (await store.MembershipHistoryAsync(reader.User.Id, [.. unknown.Select(own => own.RoomNid)], long.MinValue, ct))
+            .Where(step => MembershipNames.Parse(step.Membership) == Membership.Join).Select(step => step.RoomNid).ToHashSet();
+        using (state.Write()) foreach (var own in unknown) own.WasIn ??= joined.Contains(own.RoomNid);
     }
 
     /// <summary>What filters ask of rooms that are not in memory. The database may know more than the streams have told here: that is told soon.</summary>

@@ -71,28 +71,33 @@ internal sealed class SlidingHandler(
     private async Task<PooledBuffer> AnswerAsync(
         Reader reader, SlidingRequest request, Connection connection, TimeSpan timeout, long started, CancellationToken ct)
     {
-        var isInitial = reader.Request.IsInitial;
         var before = connection.State;
         for (var isFirst = true; ; isFirst = false)
         {
             var version = reader.User.Signal.Version;
+            var isOver = shutdown.IsStopping || clock.GetElapsedTime(started) >= timeout;
             // The first look is a whole one: the client may ask for other rooms than before.
-            if (isFirst || MayHaveNews(reader))
+            if (isFirst || isOver || MayHaveNews(reader))
             {
-                var answer = await builder.BuildAsync(reader, request, before, ct);
-                if (answer.HasNews || isInitial || IsOver()) return await WriteAsync(answer, reader, request, connection, ct);
+                var (output, seen) = await LookAsync(reader, request, connection, before, isOver, ct);
+                if (output is not null) return output;
                 // What came was not for this client: the next look begins here.
-                before = answer.State;
-                reader = reader with { Request = reader.Request with { Since = answer.Plan.Now } };
-            }
-            else if (IsOver())
-            {
-                return await WriteAsync(await builder.BuildAsync(reader, request, before, ct), reader, request, connection, ct);
+                before = seen!.State;
+                reader = reader with { Request = reader.Request with { Since = seen.Now } };
             }
             await reader.User.Signal.WaitAsync(version, timeout - clock.GetElapsedTime(started), clock, ct);
         }
+    }
 
-        bool IsOver() => shutdown.IsStopping || clock.GetElapsedTime(started) >= timeout;
+    /// <summary>What is left of a look that found nothing to tell: all that a request keeps while it waits.</summary>
+    private sealed record Seen(ConnectionState State, Positions Now);
+
+    private async Task<(PooledBuffer? Answer, Seen? Seen)> LookAsync(
+        Reader reader, SlidingRequest request, Connection connection, ConnectionState before, bool isOver, CancellationToken ct)
+    {
+        var answer = await builder.BuildAsync(reader, request, before, ct);
+        if (!answer.HasNews && !reader.Request.IsInitial && !isOver) return (null, new(answer.State, answer.Plan.Now));
+        return (await WriteAsync(answer, reader, request, connection, ct), null);
     }
 
     private bool MayHaveNews(Reader reader)

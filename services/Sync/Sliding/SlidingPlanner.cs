@@ -32,13 +32,13 @@ internal sealed class SlidingPlanner(SyncState state, RoomSelector selector, Enc
         return new SlidingAnswer
         {
             Plan = plan, Since = since, Selection = selection, Rooms = told, Context = context, Extensions = extensions,
-            State = Next(before, selection, told, request, reader.User, since, older),
+            State = Next(before, selection, told, request, reader.User, since?.WithResets(now), older, plan.NowMs),
         };
     }
 
     /// <summary>What the client will have been told once it has the answer.</summary>
     private static ConnectionState Next(
-        ConnectionState before, Selection selection, List<ToldRoom> told, SlidingRequest request, User user, Positions? since, OlderChanges older)
+        ConnectionState before, Selection selection, List<ToldRoom> told, SlidingRequest request, User user, Positions? since, OlderChanges older, long nowMs)
     {
         Dictionary<long, SentRoom>? rooms = null;
         void Put(long nid, SentRoom room)
@@ -52,8 +52,8 @@ internal sealed class SlidingPlanner(SyncState state, RoomSelector selector, Enc
         {
             var own = t.Room.Own;
             isTold.Add(own.RoomNid);
-            // Who left by himself is told so once.
-            if (t.Membership == Membership.Leave && own.Sender == own.UserId) (rooms ??= new(before.Rooms)).Remove(own.RoomNid);
+            // Who is out for good is told so once.
+            if (IsOver(t)) (rooms ??= new(before.Rooms)).Remove(own.RoomNid);
             else Put(own.RoomNid, new(null, t.Membership == Membership.Join, t.Room.IsDm, t.Room.Config));
         }
         foreach (var room in selection.Rooms.Values)
@@ -61,7 +61,7 @@ internal sealed class SlidingPlanner(SyncState state, RoomSelector selector, Enc
                 Put(room.Own.RoomNid, sent with { Known = null, Config = room.Config });
         if (since is { } token && before.Rooms.Count > 0)
             foreach (var own in user.Rooms.Values)
-                if (before.Rooms.TryGetValue(own.RoomNid, out var sent) && sent.IsLive && !selection.Rooms.ContainsKey(own.RoomId) && Misses(request, user, own, token, older))
+                if (before.Rooms.TryGetValue(own.RoomNid, out var sent) && sent.IsLive && !selection.Rooms.ContainsKey(own.RoomId) && Misses(request, user, own, token, older, nowMs))
                     Put(own.RoomNid, sent with { Known = token.Events });
 
         var scopes = request.Extensions.ToDictionary(e => e.Name, e => e.Scope, StringComparer.Ordinal);
@@ -69,11 +69,19 @@ internal sealed class SlidingPlanner(SyncState state, RoomSelector selector, Enc
         return rooms is null && isSameScope ? before : new(rooms ?? before.Rooms, isSameScope ? before.Extensions : scopes);
     }
 
+    private static bool IsOver(ToldRoom told) =>
+        told.Membership is Membership.Leave or Membership.Ban && !told.Room.IsSubscribed && !RoomSelector.Stays(told.Room.Own);
+
     /// <summary>Something came in a room that the client has, and is not told now.</summary>
-    private static bool Misses(SlidingRequest request, User user, UserRoom own, in Positions since, OlderChanges older)
+    private static bool Misses(SlidingRequest request, User user, UserRoom own, in Positions since, OlderChanges older, long nowMs)
     {
         if (RoomSelector.Activity(own) > since.Events) return true;
-        if (own.Room is { } room && room.LastReceipt > since.Receipts && request.Extensions.Any(e => e.Name == "receipts")) return true;
+        if (own.Room is { } room)
+        {
+            if (room.LastReceipt > since.Receipts && request.Extensions.Any(e => e.Name == "receipts")) return true;
+            if (AnswerPlanner.TypingChanged(room, since, nowMs) && request.Extensions.Any(e => e.Name == "typing")) return true;
+        }
+        if (!request.IsStable && own.LastReceipt > since.Receipts) return true;
         if (user.AccountData.Last <= since.AccountData && older.AccountData is null && !older.AllAccountData) return false;
         foreach (var (type, entry) in user.AccountData.OfRoom(own.RoomId))
             if (AnswerPlanner.IsChanged(own.RoomId, type, entry, since.AccountData, older)) return true;
@@ -128,13 +136,16 @@ internal sealed class RoomPlanning(Reader reader, AnswerPlan plan, SlidingReques
         var isInitial = known == long.MinValue;
         var moreTimeline = !isInitial && room.Config.TimelineLimit > sent!.Value.Config.TimelineLimit;
         var moreState = !isInitial && !room.Config.Required.IsCoveredBy(sent!.Value.Config.Required);
-        if (!isInitial && !moreTimeline && !moreState && RoomSelector.Activity(own) <= known && sent!.Value.IsDm == room.IsDm) return;
+        if (!isInitial && !moreTimeline && !moreState && RoomSelector.Activity(own) <= known && sent!.Value.IsDm == room.IsDm && !HasRead(own, sent.Value)) return;
         plan.Waiting.Add(new JoinedRoom(own, moreTimeline ? long.MinValue : known, IsFull: isInitial || moreTimeline || moreState, IsNew: false)
         {
             As = As(room.Config),
         });
         told.Add(new(room, sent, Membership.Join, isInitial, moreTimeline, known));
     }
+
+    /// <summary>The user may have read something since, on whichever device: clients of the first form are told counts, which go down then.</summary>
+    private bool HasRead(UserRoom own, SentRoom sent) => !request.IsStable && (!sent.IsLive || own.LastReceipt > since!.Value.Receipts);
 
     private void PlanOther(SelectedRoom room, SentRoom? sent)
     {
@@ -146,8 +157,10 @@ internal sealed class RoomPlanning(Reader reader, AnswerPlan plan, SlidingReques
         else if (own.Membership == Membership.Knock) plan.Knocks.Add(own);
         else
         {
-            var wasJoined = sent is null or { AsJoined: true };
-            plan.Left.Add(new LeftRoom(own, sent is { AsJoined: true } ? known : long.MinValue, own.Position, wasJoined, sent is not { AsJoined: true }) { As = As(room.Config) });
+            plan.Left.Add(new LeftRoom(own, sent is { AsJoined: true } ? known : long.MinValue, wasJoined: own.WasIn != false, isFull: sent is not { AsJoined: true })
+            {
+                As = As(room.Config),
+            });
         }
     }
 }

@@ -64,16 +64,17 @@ internal readonly struct SlidingWriter(PooledBuffer output, SlidingAnswer answer
         }
         if (told.IsInitial ? told.Room.IsDm : told.Before?.IsDm != told.Room.IsDm)
             output.Raw(told.Room.IsDm ? ",\"is_dm\":true"u8 : ",\"is_dm\":false"u8);
-        if (told.Stripped is { } stripped) WriteStripped(stripped);
+        if (told.Stripped is { } stripped) WriteStripped(stripped.State);
+        else if (request.IsStable && told.Part is { IsTurnOnly: true } turn) WriteStripped(turn.Timeline);
         else if (told.Part is { } part) WritePart(told, part);
         output.Raw("}"u8);
     }
 
-    private void WriteStripped(StrippedPlan stripped)
+    private void WriteStripped(List<CachedEvent> state)
     {
         output.Raw(request.IsStable ? ",\"stripped_state\":["u8 : ",\"invite_state\":["u8);
         var first = true;
-        foreach (var e in stripped.State) ClientEvent.WriteStripped(output.Comma(ref first), e.View);
+        foreach (var e in state) ClientEvent.WriteStripped(output.Comma(ref first), e.View);
         output.Raw("]"u8);
     }
 
@@ -108,9 +109,9 @@ internal readonly struct SlidingWriter(PooledBuffer output, SlidingAnswer answer
     {
         WriteText(told, profile.Name, "name"u8, ",\"name\":"u8);
         WriteText(told, profile.Avatar, "url"u8, ",\"avatar\":"u8);
-        if (part.Summary is not { } summary) return;
-        output.Raw(",\"joined_count\":"u8).Number(summary.Joined).Raw(",\"invited_count\":"u8).Number(summary.Invited);
-        if (summary.Heroes is null) return;
+        if (part.Summary is { } summary)
+            output.Raw(",\"joined_count\":"u8).Number(summary.Joined).Raw(",\"invited_count\":"u8).Number(summary.Invited);
+        if (part.Summary is null ? profile.HeroEvents.Count == 0 : part.Summary.Heroes is null) return;
         output.Raw(",\"heroes\":["u8);
         var first = true;
         foreach (var hero in profile.HeroEvents)

@@ -50,15 +50,21 @@ internal sealed class DatabaseSyncStore(
     public Task<HashSet<long>> ForgottenAsync(string userId, IReadOnlyCollection<long> roomNids, CancellationToken ct) =>
         sync.ForgottenAsync(userId, roomNids, ct);
 
-    public async Task<Dictionary<long, long>> StateAtAsync(long roomNid, long position, CancellationToken ct) =>
-        await sync.SnapshotAtAsync(roomNid, position, ct) is { } snapshot ? await states.LoadAsync(snapshot, ct) : [];
-
-    public async Task<Dictionary<long, Sight>> VisibleAsync(string userId, IReadOnlyCollection<long> nids, CancellationToken ct)
+    public async Task<Dictionary<RoomPosition, Dictionary<long, long>>> StatesAtAsync(IReadOnlyCollection<RoomPosition> places, CancellationToken ct)
     {
-        var seen = new Dictionary<long, Sight>(nids.Count);
-        foreach (var e in await visibility.FilterAsync(new UserId(userId), await events.ByNidsAsync(nids, ct), ct)) seen[e.EventNid] = e.IsPruned ? Sight.Pruned : Sight.Whole;
-        return seen;
+        var snapshots = await sync.SnapshotsAtAsync(places, ct);
+        var maps = await states.LoadManyAsync(snapshots.Values, ct);
+        return snapshots.ToDictionary(s => s.Key, s => maps[s.Value]);
     }
+
+    public async Task<Dictionary<long, Sight>> VisibleAsync(string userId, IReadOnlyCollection<long> nids, CancellationToken ct) =>
+        Sights(await visibility.FilterAsync(new UserId(userId), await events.ByNidsAsync(nids, ct), ct));
+
+    public async Task<Dictionary<long, Sight>> VisibleAsync(
+        string userId, IReadOnlyList<StoredEvent> events, IReadOnlyDictionary<long, long> stayEnds, CancellationToken ct) =>
+        Sights(await visibility.FilterAsync(new UserId(userId), events, stayEnds, ct));
+
+    private static Dictionary<long, Sight> Sights(IEnumerable<StoredEvent> seen) => seen.ToDictionary(e => e.EventNid, e => e.IsPruned ? Sight.Pruned : Sight.Whole);
 
     public ValueTask<ImmutableHashSet<string>> ErasedAsync(CancellationToken ct) => erased.AllAsync(ct);
 

@@ -34,10 +34,16 @@ internal interface ISyncStore
     Task<List<string>> MembersSinceAsync(IReadOnlyCollection<long> roomNids, long after, CancellationToken ct);
     /// <summary>Those rooms that the user has forgotten.</summary>
     Task<HashSet<long>> ForgottenAsync(string userId, IReadOnlyCollection<long> roomNids, CancellationToken ct);
-    /// <summary>Nids of the state after the newest timeline event at or before that position, by state key nid; empty: none.</summary>
-    Task<Dictionary<long, long>> StateAtAsync(long roomNid, long position, CancellationToken ct);
+    /// <summary>
+    /// Nids of the state after the newest timeline event at or before each of those positions, by state key nid; places without are omitted. Places
+    /// with the same state share it.
+    /// </summary>
+    Task<Dictionary<RoomPosition, Dictionary<long, long>>> StatesAtAsync(IReadOnlyCollection<RoomPosition> places, CancellationToken ct);
     /// <summary>Those events that the user may see, and how.</summary>
     Task<Dictionary<long, Sight>> VisibleAsync(string userId, IReadOnlyCollection<long> nids, CancellationToken ct);
+    /// <summary>Those events, of rooms that the user has left, that he may see, and how.</summary>
+    /// <param name="stayEnds">Where his last stay in each room has ended: position by room nid.</param>
+    Task<Dictionary<long, Sight>> VisibleAsync(string userId, IReadOnlyList<StoredEvent> events, IReadOnlyDictionary<long, long> stayEnds, CancellationToken ct);
     /// <summary>Users whose messages are shown whole only to who was joined then; at hand, as a rule.</summary>
     ValueTask<ImmutableHashSet<string>> ErasedAsync(CancellationToken ct);
     Task<List<StoredReceipt>> ReceiptsAsync(IReadOnlyCollection<string> roomIds, long after, long upTo, CancellationToken ct);

@@ -1,5 +1,4 @@
 using Matrix.Events;
-using Matrix.Primitives;
 using Matrix.Sync.Engine;
 using Matrix.Sync.Rooms;
 using Matrix.Sync.Users;
@@ -26,7 +25,7 @@ internal sealed class UnreadState
     private PushRuleSet? rules;
 
     /// <param name="Thread">Event id of the root; null: main timeline.</param>
-    private readonly record struct Notice(long Position, string? Thread, bool Highlight);
+    private readonly record struct Notice(long Position, string? Thread, bool Highlight, long SentTsMs);
 
     /// <summary>Everything up to here has been evaluated, or was read before.</summary>
     public long Through { get; private set; }
@@ -57,32 +56,32 @@ internal sealed class UnreadState
     }
 
     /// <summary>
-    /// Evaluates further events, ascending, and notes that everything up to <paramref name="through"/> is done. Synapse: who is ignored notifies nobody.
+    /// Evaluates further events, ascending, and notes that everything up to <paramref name="through"/> is done. False: it has to be asked first what
+    /// thread some of them belong to. Synapse: who is ignored notifies nobody.
     /// </summary>
-    public void Evaluate(IEnumerable<CachedEvent> events, RoomCache room, User user, string? displayName, PushRuleSet with, long through)
+    public bool TryEvaluate(
+        IEnumerable<CachedEvent> events, Room room, RoomCache cache, User user, string? displayName, PushRuleSet with, long through, ThreadFinder threads, bool mayAsk)
     {
         lock (gate)
         {
-            if (!ReferenceEquals(rules, with)) return;
+            if (!ReferenceEquals(rules, with)) return true;
+            var found = new List<Notice>();
             foreach (var e in events)
             {
-                if (e.Position <= Through || e.Sender == user.Id || user.AccountData.Ignored.Contains(e.Sender) || notices.Count >= MaxNotices) continue;
-                var outcome = e.Push(room).For(with, user.Id, displayName);
-                if (outcome.Notify) notices.Add(new Notice(e.Position, ThreadOf(e), outcome.Highlight));
+                if (e.Position <= Through || e.Sender == user.Id || user.AccountData.Ignored.Contains(e.Sender) || notices.Count + found.Count >= MaxNotices) continue;
+                var outcome = e.Push(cache).For(with, user.Id, displayName);
+                if (!outcome.Notify) continue;
+                found.Add(new Notice(e.Position, threads.RootOf(e, room.Nid, cache, mayAsk), outcome.Highlight, e.IsState ? long.MaxValue : e.View.OriginServerTs));
             }
+            if (mayAsk && threads.IsAsking) return false;
+            notices.AddRange(found);
             Through = Math.Max(Through, through);
+            return true;
         }
     }
 
-    /// <summary>Synapse: only what names the thread itself belongs to it; edits and reactions do not notify.</summary>
-    private static string? ThreadOf(CachedEvent e)
-    {
-        if (!new CanonicalObject(e.Content).TryGet("m.relates_to"u8, out var relation)) return null;
-        var members = new CanonicalObject(relation);
-        return members.TryGet("rel_type"u8, out var type) && type.SequenceEqual("\"m.thread\""u8) ? members.GetString("event_id"u8) : null;
-    }
-
-    public UnreadCounts Count(UserRoom own, bool byThread)
+    /// <param name="oldestTsMs">Messages that were sent before that are not shown any more, nor counted.</param>
+    public UnreadCounts Count(UserRoom own, bool byThread, long oldestTsMs)
     {
         lock (gate)
         {
@@ -93,7 +92,7 @@ internal sealed class UnreadState
             Dictionary<string, UnreadCount>? threads = null;
             foreach (var n in notices)
             {
-                if (n.Position <= (n.Thread is null ? main : PositionOf(own, n.Thread))) continue;
+                if (n.SentTsMs < oldestTsMs || n.Position <= (n.Thread is null ? main : PositionOf(own, n.Thread))) continue;
                 if (n.Thread is null || !byThread) total = Plus(total, n);
                 else (threads ??= [])[n.Thread] = Plus(threads.GetValueOrDefault(n.Thread), n);
             }

@@ -78,14 +78,24 @@ internal sealed class UserRoom(string userId, string roomId, long roomNid)
     public long EventNid { get; set; }
     public string Sender { get; set; } = "";
     public bool Forgotten { get; set; }
+    /// <summary>Whether the user has ever been joined; null: not known.</summary>
+    public bool? WasIn { get; set; }
     /// <summary>Watched while joined; else null.</summary>
     public Room? Room { get; set; }
     /// <summary>The user's own receipts by type and thread.</summary>
     public Dictionary<(string Type, string Thread), ReceiptRow> Receipts { get; } = [];
+    /// <summary>Position of the newest of those in stream receipts; 0: none.</summary>
+    public long LastReceipt { get; set; }
     /// <summary>Of a room that the user is not in; of others the room knows. Null: not known.</summary>
     public RoomFacts? Facts { get; set; }
     /// <summary>Own lock.</summary>
     public UnreadState Unread { get; } = new();
+
+    public void Read(long position, ReceiptRow receipt)
+    {
+        Receipts[(receipt.ReceiptType, receipt.ThreadId)] = receipt;
+        LastReceipt = Math.Max(LastReceipt, position);
+    }
 }
 
 /// <param name="Before">Membership before the change.</param>

@@ -71,9 +71,10 @@ internal sealed class UserTable(SyncState state, ISyncStore store, CatchUp catch
             user.Rooms[m.RoomId] = new UserRoom(user.Id, m.RoomId, m.RoomNid)
             {
                 Membership = MembershipNames.Parse(m.Membership), Position = m.Position, EventNid = m.EventNid, Sender = m.Sender, Forgotten = m.Forgotten,
+                WasIn = MembershipNames.Parse(m.Membership) == Membership.Join ? true : null,
             };
         foreach (var r in load.OwnReceipts)
-            if (user.Find(r.RoomId) is { } own) own.Receipts[(r.Receipt.ReceiptType, r.Receipt.ThreadId)] = r.Receipt;
+            if (user.Find(r.RoomId) is { } own) own.Read(r.Position, r.Receipt);
         foreach (var d in load.AccountData) user.AccountData.Load(d.RoomId, d.Type, d.Content);
         foreach (var d in load.ToDevice)
         {

@@ -1,3 +1,7 @@
+using Matrix.Replication;
+using Matrix.Sync.Engine;
+using Microsoft.Extensions.DependencyInjection;
+
 namespace Matrix.ServiceTests.Sync;
 
 /// <summary>An instance that comes late, or loads a user late, tells what the others do.</summary>
@@ -50,6 +54,29 @@ public sealed class ColdInstanceTests(SyncFixture fixture) : IClassFixture<SyncF
             Assert.Equal([alice.Id], (await bob.SyncUntilAsync(since, a => a.Left(room) is not null, host)).DevicesLeft);
             var answer = await sliding.StepAsync(at: host, keep: false);
             Assert.Equal(alice.Id, Assert.Single(answer.Extension("e2ee", "device_lists", "left")!.Value.EnumerateArray()).GetString());
+        }
+    }
+
+    [Fact]
+    public async Task Who_stopped_typing_in_a_room_that_nobody_watched_is_told_all_the_same()
+    {
+        var (alice, bob) = (fixture.NewUser(), fixture.NewUser());
+        var room = await alice.CreateRoomAsync();
+        await bob.JoinAsync(room);
+        var since = (await alice.SyncAsync(at: fixture.Two)).Next;
+        await bob.TypingAsync(room, true);
+        since = (await alice.SyncUntilAsync(since, a => a.Joined(room)?.Ephemeral("m.typing") is not null, fixture.Two)).Next;
+        var (keeper, state) = (fixture.Two.Services.GetRequiredService<CacheKeeper>(), fixture.Two.Services.GetRequiredService<SyncState>());
+        keeper.Evict(0);
+        await bob.TypingAsync(room, false);
+        var stopped = await fixture.Bus.GetEphemeralPositionAsync(Streams.Typing, default);
+        while (Typing() < stopped) await Task.Yield();
+        keeper.Sweep();
+        Assert.Empty((await alice.SyncAsync(since, at: fixture.Two)).Joined(room)!.Ephemeral("m.typing")!.Value.GetProperty("user_ids").EnumerateArray());
+
+        long Typing()
+        {
+            using (state.Read()) return state.Position(Streams.Typing);
         }
     }
 }

@@ -57,18 +57,97 @@ public sealed class InitialSyncCostTests(SyncFixture fixture) : IClassFixture<Sy
     [Fact]
     public async Task A_first_answer_of_sliding_sync_costs_the_same_for_few_rooms_and_many()
     {
-        var (few, many) = (await CostAsync(5), await CostAsync(30));
+        var (few, many) = (await CostAsync(5), await CostAsync(15));
+        Assert.Equal(few, many);
+
+        async Task<(int Cold, int Warm)> CostAsync(int rooms)
+        {
+            var alice = await UserAsync(rooms, isRelated: true);
+            await using var host = await fixture.StartAsync("fresh");
+            var extensions = new { e2ee = new { enabled = true }, account_data = new { enabled = true }, receipts = new { enabled = true }, typing = new { enabled = true } };
+            async Task<SlidingAnswerView> FirstAsync() => await new SlidingClient(
+                alice, SlidingClient.Lists(SlidingClient.List(to: 99, limit: 20, required: new[] { new[] { "m.room.member", "$LAZY" } }), extensions)).StepAsync(at: host);
+            var cold = await CountAsync();
+            return (cold, await CountAsync());
+
+            async Task<int> CountAsync()
+            {
+                using var sql = fixture.Count();
+                Assert.Equal(rooms, (await FirstAsync()).RoomIds.Count);
+                return sql.All.Count;
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_first_answer_with_some_rooms_costs_the_same_however_many_the_account_has(bool isFiltered)
+    {
+        var filters = isFiltered ? new { not_room_types = new[] { "m.space" }, is_encrypted = false, spaces = (string[]?)null } : null;
+        var (few, many) = (await CostAsync(12), await CostAsync(80));
         Assert.Equal(few, many);
 
         async Task<int> CostAsync(int rooms)
         {
-            var alice = await UserAsync(rooms, isRelated: true);
-            var extensions = new { e2ee = new { enabled = true }, account_data = new { enabled = true }, receipts = new { enabled = true }, typing = new { enabled = true } };
-            async Task<SlidingAnswerView> FirstAsync() => await new SlidingClient(
-                alice, SlidingClient.Lists(SlidingClient.List(to: 99, limit: 20, required: new[] { new[] { "m.room.member", "$LAZY" } }), extensions)).StepAsync(at: fixture.Two);
-            await FirstAsync();
+            var alice = fixture.NewUser();
+            for (var i = 0; i < rooms; i++) await alice.CreateRoomAsync();
+            await using var host = await fixture.StartAsync("fresh");
+            var client = new SlidingClient(alice, SlidingClient.Lists(SlidingClient.List(to: 9, filters: filters)));
             using var sql = fixture.Count();
-            Assert.Equal(rooms, (await FirstAsync()).RoomIds.Count);
+            var answer = await client.StepAsync(at: host);
+            Assert.Equal((10, rooms), (answer.RoomIds.Count, answer.Count()));
+            return sql.All.Count;
+        }
+    }
+
+    [Fact]
+    public async Task Rooms_that_were_left_cost_the_same_for_few_and_many()
+    {
+        var (few, many) = (await CostAsync(3), await CostAsync(20));
+        Assert.Equal(few, many);
+
+        async Task<int> CostAsync(int rooms)
+        {
+            var (alice, bob) = (fixture.NewUser(), fixture.NewUser());
+            for (var i = 0; i < rooms; i++)
+            {
+                var room = await alice.CreateRoomAsync();
+                await bob.JoinAsync(room);
+                for (var n = 0; n < 25; n++) await alice.SayAsync(room, $"{n}");
+                if (i % 3 == 0) await alice.BanAsync(room, bob);
+                else await bob.LeaveAsync(room);
+                // Gone already when he was banned.
+                if (i % 3 == 1) await alice.BanAsync(room, bob);
+            }
+            using var sql = fixture.Count();
+            var answer = await bob.SyncAsync(filter: new { room = new { include_leave = true, timeline = new { limit = 5 }, state = new { lazy_load_members = true } } }, at: fixture.Two);
+            Assert.Equal(rooms, answer.Json.At("rooms", "leave")!.Value.EnumerateObject().Count(r => new RoomAnswer(r.Value) is { Limited: true, State.Count: > 5, Timeline.Count: 5 }));
+            return sql.All.Count;
+        }
+    }
+
+    [Fact]
+    public async Task Gaps_cost_the_same_in_few_rooms_and_many()
+    {
+        var (few, many) = (await CostAsync(3), await CostAsync(15));
+        Assert.Equal(few, many);
+
+        async Task<int> CostAsync(int rooms)
+        {
+            var alice = fixture.NewUser();
+            var ids = new List<string>();
+            for (var i = 0; i < rooms; i++) ids.Add(await alice.CreateRoomAsync());
+            var since = (await alice.SyncAsync()).Next;
+            foreach (var room in ids)
+            {
+                await alice.SetAsync(room, "m.room.topic", new { topic = "in the gap" });
+                for (var n = 0; n < 60; n++) await alice.SayAsync(room, $"{n}");
+            }
+            await using var host = await fixture.StartAsync("fresh");
+            using var sql = fixture.Count();
+            var answer = await alice.SyncAsync(since, Filter(5), host);
+            Assert.All(ids, room => Assert.Contains("m.room.topic|", answer.Joined(room)!.StateKeys));
             return sql.All.Count;
         }
     }

@@ -141,6 +141,22 @@ public sealed class MembershipTests(SyncFixture fixture) : IClassFixture<SyncFix
     }
 
     [Fact]
+    public async Task Who_left_and_was_invited_again_between_two_answers_shares_no_room_meanwhile()
+    {
+        var (alice, bob) = (fixture.NewUser(), fixture.NewUser());
+        var room = await alice.CreateRoomAsync();
+        await bob.JoinAsync(room);
+        var since = (await bob.SyncAsync()).Next;
+        await bob.LeaveAsync(room);
+        await alice.InviteAsync(room, bob);
+        foreach (var host in new[] { fixture.One, fixture.Two })
+        {
+            var answer = await bob.SyncUntilAsync(since, a => a.Invited(room) is not null, host);
+            Assert.Equal([alice.Id], answer.DevicesLeft);
+        }
+    }
+
+    [Fact]
     public async Task Joining_and_leaving_between_two_answers_is_told_as_left()
     {
         var (alice, bob) = (fixture.NewUser(), fixture.NewUser());

@@ -143,6 +143,22 @@ public sealed class PersonalTests(SyncFixture fixture) : IClassFixture<SyncFixtu
     }
 
     [Fact]
+    public async Task Presence_of_a_user_whose_rooms_nobody_remembers_is_told_as_well()
+    {
+        var (alice, bob) = (fixture.NewUser(), fixture.NewUser());
+        var room = await alice.CreateRoomAsync();
+        await bob.JoinAsync(room);
+        var since = (await alice.SyncAsync(at: fixture.Two)).Next;
+        await bob.CallAsync(fixture.One, HttpMethod.Put, $"/_matrix/client/v3/presence/{bob.Id}/status", new { presence = "online", status_msg = "here" });
+        since = (await alice.SyncUntilAsync(since, a => a.Presence.Count > 0, fixture.Two)).Next;
+        // His rooms have changed since, and nobody asked for them again.
+        await bob.CreateRoomAsync();
+        await alice.SayAsync(room, "later");
+        await alice.SyncUntilAsync(since, a => a.Joined(room) is not null, fixture.Two);
+        Assert.Contains((await alice.SyncAsync(at: fixture.Two)).Presence, p => p.Text("sender") == bob.Id);
+    }
+
+    [Fact]
     public async Task Presence_is_for_those_who_share_a_room()
     {
         var (alice, bob, stranger) = (fixture.NewUser(), fixture.NewUser(), fixture.NewUser());

@@ -147,4 +147,23 @@ public sealed class SlidingRoomTests(SyncFixture fixture) : IClassFixture<SyncFi
         await bob.JoinAsync(room);
         Assert.True((await client.StepAsync(at: fixture.Two)).Room(room)!.IsInitial);
     }
+
+    [Fact]
+    public async Task Reading_on_another_device_brings_the_counts_down()
+    {
+        var (alice, bob) = (fixture.NewUser(), fixture.NewUser());
+        var room = await alice.CreateRoomAsync();
+        await bob.JoinAsync(room);
+        var client = new SlidingClient(bob, SlidingClient.Lists(SlidingClient.List()));
+        var stable = new SlidingClient(bob.On("STABLE"), SlidingClient.Lists(SlidingClient.List())) { IsStable = true };
+        var id = await alice.SayAsync(room, "hello");
+        int Count(SlidingAnswerView answer) => answer.Room(room)!.Json.GetProperty("notification_count").GetInt32();
+        Assert.Equal(1, Count(await client.StepAsync()));
+        Assert.False((await stable.StepAsync()).Room(room)!.Json.TryGetProperty("notification_count", out _));
+        await bob.On("OTHER").ReceiptAsync(room, id, "m.read.private");
+        var read = await client.UntilAsync(a => a.Room(room) is not null, fixture.Two);
+        Assert.Equal((0, 0), (Count(read), read.Room(room)!.Timeline.Count));
+        Assert.Empty((await client.StepAsync()).RoomIds);
+        Assert.Empty((await stable.StepAsync()).RoomIds);
+    }
 }

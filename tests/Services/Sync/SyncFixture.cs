@@ -224,6 +224,7 @@ public sealed record RoomAnswer(JsonElement Json)
     public List<string> StateKeys => [.. State.Select(Key).Order(StringComparer.Ordinal)];
     public static string Key(JsonElement e) => $"{e.Text("type")}|{e.Text("state_key")}";
     public JsonElement? Ephemeral(string type) => Of("ephemeral", type);
+    public List<JsonElement> Receipts => [.. Json.At("ephemeral", "events")!.Value.EnumerateArray().Where(e => e.Text("type") == "m.receipt").Select(e => e.GetProperty("content"))];
     public JsonElement? Data(string type) => Of("account_data", type);
     private JsonElement? Of(string section, string type)
     {

@@ -87,6 +87,22 @@ public sealed class TimelineTests(SyncFixture fixture) : IClassFixture<SyncFixtu
     }
 
     [Fact]
+    public async Task Messages_past_their_time_are_not_unread()
+    {
+        await using var host = await fixture.StartAsync("counting", configure: config => config with { Retention = new RetentionConfig { Enabled = true } });
+        var (alice, bob) = (fixture.NewUser(), fixture.NewUser());
+        var room = await alice.CreateRoomAsync();
+        await bob.JoinAsync(room);
+        await alice.SayAsync(room, "old");
+        var before = await bob.SyncAsync(at: host);
+        Assert.Equal(1, before.Joined(room)!.Unread);
+        await alice.SetAsync(room, "m.room.retention", new { max_lifetime = 1 });
+        Assert.Equal(0, (await bob.SyncUntilAsync(before.Next, a => a.Joined(room) is not null, host)).Joined(room)!.Unread);
+        Assert.Equal(0, (await bob.SyncAsync(at: host)).Joined(room)!.Unread);
+        Assert.Equal(1, (await bob.SyncAsync()).Joined(room)!.Unread);
+    }
+
+    [Fact]
     public async Task Messages_past_their_time_are_not_shown_but_state_is()
     {
         await using var host = await fixture.StartAsync("retention", configure: config => config with { Retention = new RetentionConfig { Enabled = true } });

@@ -24,7 +24,7 @@ public class SyncPlanTests(PostgresFixture postgres) : IClassFixture<PostgresFix
         { "thread news", RelationReader.SqlThreadNews },
         { "state", SyncReader.SqlState },
         { "members", SyncReader.SqlMembers },
-        { "snapshot", SyncReader.SqlSnapshotAt },
+        { "snapshots", SyncReader.SqlSnapshotsAt },
         { "membership history", SyncReader.SqlMembershipHistory },
         { "changed account data", SyncReader.SqlChangedKeys },
         { "device lists", SyncReader.SqlDeviceListChanges },

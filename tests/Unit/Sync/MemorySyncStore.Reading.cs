@@ -93,13 +93,14 @@ internal sealed partial class MemorySyncStore
 
     public Task<HashSet<long>> ForgottenAsync(string userId, IReadOnlyCollection<long> roomNids, CancellationToken ct) => AskAsync(() => new HashSet<long>());
 
-    public Task<Dictionary<long, long>> StateAtAsync(long roomNid, long position, CancellationToken ct) => AskAsync(() =>
-    {
-        var room = rooms[roomNid];
-        var at = room.StateAt.Keys.Where(p => p <= position).DefaultIfEmpty(0).Max();
-        // The key's number is as good as any here, as long as it stays the same.
-        return at == 0 ? [] : room.StateAt[at].ToDictionary(s => KeyNid(s.Key), s => s.Value);
-    });
+    public Task<Dictionary<RoomPosition, Dictionary<long, long>>> StatesAtAsync(IReadOnlyCollection<RoomPosition> places, CancellationToken ct) => AskAsync(() =>
+        places.Distinct().ToDictionary(place => place, place =>
+        {
+            var room = rooms[place.RoomNid];
+            var at = room.StateAt.Keys.Where(p => p <= place.Position).DefaultIfEmpty(0).Max();
+            // The key's number is as good as any here, as long as it stays the same.
+            return at == 0 ? [] : room.StateAt[at].ToDictionary(s => KeyNid(s.Key), s => s.Value);
+        }));
 
     private readonly List<StateKey> stateKeys = [];
 
@@ -179,6 +180,9 @@ internal sealed partial class MemorySyncStore
         AskAsync(() => asked.Distinct().ToDictionary(nid => nid, _ => Sight.Whole));
 
     public ValueTask<ImmutableHashSet<string>> ErasedAsync(CancellationToken ct) => ValueTask.FromResult(ImmutableHashSet<string>.Empty);
+
+    public Task<Dictionary<long, Sight>> VisibleAsync(string userId, IReadOnlyList<StoredEvent> asked, IReadOnlyDictionary<long, long> stayEnds, CancellationToken ct) =>
+        VisibleAsync(userId, [.. asked.Select(e => e.EventNid)], ct);
 
     public Task<List<StoredReceipt>> ReceiptsAsync(IReadOnlyCollection<string> roomIds, long after, long upTo, CancellationToken ct) =>
         AskAsync(() => receipts.Where(r => roomIds.Contains(r.RoomId) && r.Position > after && r.Position <= upTo).ToList());

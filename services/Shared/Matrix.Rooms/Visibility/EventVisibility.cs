@@ -31,10 +31,25 @@ public sealed class EventVisibility(
         return await FilterAsync(user, events, standings.Rooms.Values, ct);
     }
 
-    /// <summary>As above, for who has just asked how the user stands to the rooms of these events.</summary>
-    public async Task<List<StoredEvent>> FilterAsync(UserId user, IReadOnlyList<StoredEvent> events, IEnumerable<RoomStanding> standings, CancellationToken ct)
+    /// <summary>As above, for who knows where the user's last stays in rooms that he is out of have ended: position of that by room nid.</summary>
+    public async Task<List<StoredEvent>> FilterAsync(
+        UserId user, IReadOnlyList<StoredEvent> events, IReadOnlyDictionary<long, long> joinedUntil, CancellationToken ct)
     {
-        var known = standings.ToDictionary(s => s.RoomNid, s => new Room(s));
+        if (events.Count == 0) return [];
+        var standings = await rooms.StandingsAsync([.. events.Select(e => e.Pdu.RoomId).Distinct(StringComparer.Ordinal)], user.Value, ct);
+        return await FilterAsync(user, events, standings.Rooms.Values, joinedUntil, ct);
+    }
+
+    /// <summary>As above, for who has just asked how the user stands to the rooms of these events.</summary>
+    public Task<List<StoredEvent>> FilterAsync(UserId user, IReadOnlyList<StoredEvent> events, IEnumerable<RoomStanding> standings, CancellationToken ct) =>
+        FilterAsync(user, events, standings, NotAsked, ct);
+
+    private static readonly Dictionary<long, long> NotAsked = [];
+
+    private async Task<List<StoredEvent>> FilterAsync(
+        UserId user, IReadOnlyList<StoredEvent> events, IEnumerable<RoomStanding> standings, IReadOnlyDictionary<long, long> joinedUntil, CancellationToken ct)
+    {
+        var known = standings.ToDictionary(s => s.RoomNid, s => new Room(s) { JoinedUntil = joinedUntil.TryGetValue(s.RoomNid, out var until) ? until : null });
         var gone = erased is null ? Nobody : await erased.AllAsync(ct);
         var sights = new Sight?[events.Count];
         List<int>? open = null;

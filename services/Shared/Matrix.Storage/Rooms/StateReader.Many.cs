@@ -36,11 +36,7 @@ public sealed partial class StateReader
             // Newest row first: the first that names a key has its value.
             var path = StateDelta.Path(number);
             for (var i = path.Length - 1; i >= 0; i--)
-            {
-                if (!deltas.TryGetValue((chain, path[i]), out var delta))
-                    throw new InvalidDataException($"State snapshot {snapshot} cannot be rebuilt: number {path[i]} of chain {chain} is missing.");
-                StateDelta.Pick(delta, keyNids, values);
-            }
+                StateDelta.Pick(Delta(deltas, snapshot, chain, path[i]), keyNids, values);
             foreach (var v in values) if (v > 0) found.Add((snapshot, v));
         }
         if (places.Count != result.Count) throw new InvalidDataException("A state snapshot is missing.");
@@ -48,6 +44,27 @@ public sealed partial class StateReader
         foreach (var (snapshot, nid) in found) if (events.TryGetValue(nid, out var e)) result[snapshot].Add(e);
         return result;
     }
+
+    /// <summary>
+    /// Whole maps of several states: snapshot to state_key_nid to event_nid. Two queries however many snapshots. Throws when one does not exist.
+    /// </summary>
+    public async Task<Dictionary<long, Dictionary<long, long>>> LoadManyAsync(IReadOnlyCollection<long> snapshotNids, CancellationToken ct)
+    {
+        var maps = new Dictionary<long, Dictionary<long, long>>(snapshotNids.Count);
+        if (snapshotNids.Count == 0) return maps;
+        var places = await PlacesAsync([.. snapshotNids.Distinct()], ct);
+        var deltas = await DeltasAsync(places.Values, ct);
+        foreach (var (snapshot, (chain, number)) in places)
+        {
+            var map = maps[snapshot] = [];
+            foreach (var n in StateDelta.Path(number)) StateDelta.Apply(Delta(deltas, snapshot, chain, n), map);
+        }
+        return snapshotNids.All(maps.ContainsKey) ? maps : throw new InvalidDataException("A state snapshot is missing.");
+    }
+
+    private static byte[] Delta(Dictionary<(long, int), byte[]> deltas, long snapshot, long chain, int number) =>
+        deltas.TryGetValue((chain, number), out var delta)
+            ? delta : throw new InvalidDataException($"State snapshot {snapshot} cannot be rebuilt: number {number} of chain {chain} is missing.");
 
     /// <summary>Ascending.</summary>
     private async Task<long[]> KeyNidsAsync(IReadOnlyCollection<StateKey> keys, CancellationToken ct)

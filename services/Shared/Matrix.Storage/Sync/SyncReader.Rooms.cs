@@ -76,11 +76,15 @@ public sealed partial class SyncReader
         return rooms;
     }
 
-    /// <summary>Snapshot of the state after the newest timeline event at or before that position; null: none.</summary>
-    public async Task<long?> SnapshotAtAsync(long roomNid, long position, CancellationToken ct)
+    /// <summary>Snapshots of the state after the newest timeline event of each room at or before that position; places without are omitted.</summary>
+    public async Task<Dictionary<RoomPosition, long>> SnapshotsAtAsync(IReadOnlyCollection<RoomPosition> places, CancellationToken ct)
     {
-        await using var command = Command(SqlSnapshotAt, roomNid, position);
-        return await command.ExecuteScalarAsync(ct) is long nid ? nid : null;
+        var snapshots = new Dictionary<RoomPosition, long>(places.Count);
+        if (places.Count == 0) return snapshots;
+        await using var command = Command(SqlSnapshotsAt, places.Select(p => p.RoomNid).ToArray(), places.Select(p => p.Position).ToArray());
+        await using var r = await command.ExecuteReaderAsync(ct);
+        while (await r.ReadAsync(ct)) snapshots[new(r.GetInt64(0), r.GetInt64(1))] = r.GetInt64(2);
+        return snapshots;
     }
 
     /// <summary>What else of the current state changed with those events.</summary>

@@ -35,7 +35,7 @@ public sealed partial class SyncReader
     internal const string SqlOwnReceipts = ReceiptColumns +
         """
         room_memberships m join rooms r using (room_nid) join receipts c on c.room_id = r.room_id and c.user_id = $1
-        where m.user_id = $1 and m.membership = 'join'
+        where m.user_id = $1
         """;
     internal const string SqlReceiptsOn = ReceiptColumns +
         "receipts c where c.room_id = any($1) and c.event_id = any($2) and c.pos <= $3 order by c.pos";
@@ -85,11 +85,13 @@ public sealed partial class SyncReader
         """;
     internal const string SqlMembers = "select room_nid, user_id, membership, event_nid, pos from room_memberships where room_nid = any($1)";
 
-    internal const string SqlSnapshotAt =
+    internal const string SqlSnapshotsAt =
         """
-        select e.snapshot_nid from event_stream s join events e on e.event_nid = s.event_nid
-        where s.room_nid = $1 and s.pos <= $2 and e.flags & 7 = 0 and e.snapshot_nid is not null
-        order by s.pos desc limit 1
+        select q.room_nid, q.pos, x.snapshot_nid from unnest($1::bigint[], $2::bigint[]) as q(room_nid, pos)
+        cross join lateral (
+            select e.snapshot_nid from event_stream s join events e on e.event_nid = s.event_nid
+            where s.room_nid = q.room_nid and s.pos <= q.pos and e.flags & 7 = 0 and e.snapshot_nid is not null
+            order by s.pos desc limit 1) x
         """;
 
     // Walks from the current membership event to what it replaced, until a position that is not after $3.

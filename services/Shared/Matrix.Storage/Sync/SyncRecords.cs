@@ -10,7 +10,7 @@ namespace Matrix.Storage.Sync;
 /// <param name="Memberships">Every room that he has a membership in, forgotten ones too.</param>
 /// <param name="AccountData">All of it, global and of rooms.</param>
 /// <param name="ToDevice">Devices with messages that were not acknowledged yet.</param>
-/// <param name="OwnReceipts">His own receipts in the rooms that he is joined to.</param>
+/// <param name="OwnReceipts">His own receipts in those rooms.</param>
 public sealed record UserLoad(
     IReadOnlyDictionary<StreamDefinition, long> Positions,
     List<MembershipRecord> Memberships,
@@ -45,6 +45,9 @@ public sealed record RoomLoad(string Version, List<StoredEvent> Timeline, bool I
 
 /// <summary>Timeline events of a room with positions in (after, up to].</summary>
 public readonly record struct TimelineRange(long RoomNid, long After, long UpTo);
+
+/// <summary>A moment of a room: a position of stream events.</summary>
+public readonly record struct RoomPosition(long RoomNid, long Position);
 
 /// <summary>Timeline events, ascending, and the ids of those that have children which are aggregated.</summary>
 public sealed record TimelineLoad

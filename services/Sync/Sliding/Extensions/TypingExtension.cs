@@ -16,8 +16,11 @@ internal sealed class TypingExtension(ExtensionRequest request) : SlidingExtensi
         foreach (var selected in context.RoomsOf(Request))
         {
             if (selected.Own.Room is not { } room) continue;
-            var isTold = isNew || context.HasMissed(selected) || context.Since is not { } since
+            var hasMissed = context.HasMissed(selected);
+            var isTold = isNew || hasMissed || context.Since is not { } since
                 ? room.Typing.Anybody(nowMs) : AnswerPlanner.TypingChanged(room, since.WithResets(context.Plan.Now), nowMs);
+            // The client may remember somebody typing who does so no longer.
+            isTold |= hasMissed && context.Before.Rooms.ContainsKey(selected.Own.RoomNid);
             if (isTold) rooms.Add((room.Id, [.. room.Typing.Now(nowMs).Where(user => !ignored.Contains(user))]));
         }
     }

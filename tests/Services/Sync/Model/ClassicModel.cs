@@ -52,6 +52,9 @@ internal sealed class ClassicModel(SyncUser user, ModelWorld world, Random rando
         }
         if (answer.Json.At("rooms", "invite") is { } invited)
             foreach (var room in invited.EnumerateObject()) Enter(room.Name, anew: true).Membership = "invite";
+        if (answer.Json.At("rooms", "knock") is { } knocked)
+            foreach (var room in knocked.EnumerateObject()) Enter(room.Name, anew: true).Membership = "knock";
+        ApplyKeys(answer.Json);
         ApplyData("", answer.AccountData);
         ApplyToDevice(answer.ToDevice);
         ApplyDeviceLists(answer.Json.At("device_lists"));
@@ -69,7 +72,7 @@ internal sealed class ClassicModel(SyncUser user, ModelWorld world, Random rando
         Apply(room, part.State, part.Timeline, stateInTimeline: !isThrifty);
         ApplyData(id, part.Json.At("account_data", "events")!.Value.EnumerateArray());
         if (part.Ephemeral("m.typing") is { } typing) room.Typing = UsersOf(typing);
-        if (part.Ephemeral("m.receipt") is { } receipts) ApplyReceipts(room, receipts);
+        foreach (var receipts in part.Receipts) ApplyReceipts(room, receipts);
         room.JoinedCount = part.JoinedCount ?? room.JoinedCount;
         room.Unread = (part.Unread, part.Highlights);
     }

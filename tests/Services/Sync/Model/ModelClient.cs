@@ -22,6 +22,8 @@ internal abstract class ModelClient(SyncUser user, ModelWorld world, Random rand
     /// <summary>By room (empty: global) and type.</summary>
     public Dictionary<(string Room, string Type), JsonElement> Data { get; } = [];
     public Dictionary<string, string?> Status { get; } = [];
+    /// <summary>What the device has left: one-time keys, and whether there is a fallback key that nobody has used.</summary>
+    public (int OneTime, bool HasFallback) Keys { get; private set; }
     public List<ListNews> DeviceLists { get; } = [];
 
     internal sealed class Known
@@ -101,6 +103,10 @@ internal abstract class ModelClient(SyncUser user, ModelWorld world, Random rand
     }
 
     protected void ApplyToDevice(IEnumerable<JsonElement> events) => ToDevice.AddRange(events.Select(e => e.GetProperty("content").GetProperty("n").GetInt32()));
+
+    /// <summary>The members are those of /sync, or of the extension.</summary>
+    protected void ApplyKeys(JsonElement of) => Keys = (
+        of.GetProperty("device_one_time_keys_count").GetProperty("signed_curve25519").GetInt32(), of.GetProperty("device_unused_fallback_key_types").GetArrayLength() == 1);
 
     protected void ApplyDeviceLists(JsonElement? lists)
     {

@@ -88,9 +88,7 @@ internal static class ModelRun
             }).ToList();
             foreach (var client in late) await client.DrainAsync(fleet.Newest);
             clients.AddRange(late);
-            // Of rooms that come back into sight sliding sync tells less.
-            if (betweenSteps is null)
-                foreach (var client in clients.Where(client => client is ClassicModel || late.Contains(client))) new ModelCheck(client, world, ModelTruth.None).Typing();
+            if (betweenSteps is null) foreach (var client in clients) new ModelCheck(client, world, ModelTruth.None).Typing();
             await world.EndAsync();
             await fleet.SettleAsync();
             var truth = await ModelTruth.ReadAsync(fixture, world);

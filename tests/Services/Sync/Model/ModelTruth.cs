@@ -17,6 +17,8 @@ internal sealed class ModelTruth
 
     public Dictionary<string, RoomTruth> Rooms { get; } = [];
     public Dictionary<(string User, string Room, string Type), JsonElement> Data { get; } = [];
+    /// <summary>What each device has left; missing: nothing.</summary>
+    public Dictionary<(string User, string Device), (int OneTime, bool HasFallback)> Keys { get; } = [];
 
     /// <param name="Members">Memberships by user.</param>
     /// <param name="Timeline">All of it, oldest first.</param>
@@ -57,6 +59,7 @@ internal sealed class ModelTruth
             truth.Rooms[roomId] = new(timeline, state, members, await ReceiptsAsync(fixture, roomId));
         }
         await truth.ReadDataAsync(fixture);
+        await truth.ReadKeysAsync(fixture);
         return truth;
     }
 
@@ -78,6 +81,19 @@ internal sealed class ModelTruth
         await using var reader = await command.ExecuteReaderAsync();
         while (await reader.ReadAsync())
             Data[(reader.GetString(0), reader.GetString(1), reader.GetString(2))] = JsonDocument.Parse(reader.GetFieldValue<byte[]>(3)).RootElement.Clone();
+    }
+
+    private async Task ReadKeysAsync(SyncFixture fixture)
+    {
+        await using var command = fixture.Postgres.Source.CreateCommand(
+            """
+            select d.user_id, d.device_id,
+                   (select count(*) from one_time_keys k where k.user_id = d.user_id and k.device_id = d.device_id and k.claimed_ts_ms is null)::int,
+                   exists (select 1 from fallback_keys f where f.user_id = d.user_id and f.device_id = d.device_id and not f.used)
+            from devices d
+            """);
+        await using var reader = await command.ExecuteReaderAsync();
+        while (await reader.ReadAsync()) Keys[(reader.GetString(0), reader.GetString(1))] = (reader.GetInt32(2), reader.GetBoolean(3));
     }
 
     /// <summary>Ids of the room's events that the user may see, oldest first; ignoring apart.</summary>

@@ -4,7 +4,7 @@ using Xunit.Sdk;
 namespace Matrix.ServiceTests.Sync.Model;
 
 /// <summary>Who lives in a run and what they do, one change after the other. Knows what the database does not keep: messages to devices, who types.</summary>
-internal sealed class ModelWorld(SyncFixture fixture, int seed, Random random)
+internal sealed partial class ModelWorld(SyncFixture fixture, int seed, Random random)
 {
     public static readonly string[] Devices = ["CLASSIC", "THRIFTY", "SLIDING", "LAZY"];
     private const int BurstSize = 55;
@@ -89,7 +89,12 @@ internal sealed class ModelWorld(SyncFixture fixture, int seed, Random random)
             25 => Of(random.Next(5), n => SetStatusAsync(n == 0 ? Hermit : user, $"{step}")),
             _ => Saying(room, user, other, step),
         };
-        return () => TryAsync(change);
+        var besides = Besides(room, owner, user, other);
+        return async () =>
+        {
+            await TryAsync(change);
+            if (besides is not null) await TryAsync(besides);
+        };
     }
 
     /// <summary>More than instances hold in memory of a room that they load anew, after changes of its state: a gap for whoever was not there.</summary>
@@ -113,6 +118,7 @@ internal sealed class ModelWorld(SyncFixture fixture, int seed, Random random)
             await ChangeDevicesAsync(user, -1);
         }
         for (var i = 0; i < 4; i++) await TryAsync(Receipt());
+        await EndApartAsync();
     }
 
     private static Func<Task> Of(int drawn, Func<int, Task> change) => () => change(drawn);

@@ -84,6 +84,7 @@ internal sealed class SlidingModel(SyncUser user, ModelWorld world, Random rando
         ApplyToDevice(answer.Extension("to_device", "events")!.Value.EnumerateArray());
         seen = answer.Extension("to_device")!.Value.Text("next_batch");
         ApplyDeviceLists(answer.Extension("e2ee", "device_lists"));
+        ApplyKeys(answer.Extension("e2ee")!.Value);
     }
 
     private static IEnumerable<(string Id, JsonElement Part)> OfRooms(SlidingAnswerView answer, string extension) =>
@@ -104,6 +105,7 @@ internal sealed class SlidingModel(SyncUser user, ModelWorld world, Random rando
         room.Membership = part.Json.Text("membership");
         if (part.Json.At("joined_count") is { } count) room.JoinedCount = count.GetInt32();
         if (!part.Json.TryGetProperty("timeline", out _)) return;
+        if (part.Json.At("notification_count") is { } unread) room.Unread = (unread.GetInt32(), part.Json.GetProperty("highlight_count").GetInt32());
         if (part.IsInitial)
         {
             room.ReceiptsSince = token.Receipts!.Value;
