@@ -100,6 +100,10 @@ public sealed record ConsentConfig(string Version, string TemplateFolder)
     public bool AtRegistration { get; init; }
     /// <summary>Said to users who have not agreed when they send something; null: they may.</summary>
     public string? BlockEventsError { get; init; }
+    /// <summary>Content of the server notice for users who have not agreed, a JSON object; null: they are sent none.</summary>
+    public string? NoticeContent { get; init; }
+    /// <summary>Guests are sent it too.</summary>
+    public bool NoticeToGuests { get; init; }
     /// <summary>Signs the links by which users agree (<c>form_secret</c>); null: there are none.</summary>
     public string? FormSecret { get; init; }
 }

@@ -50,6 +50,8 @@ public sealed record HomeserverConfig
     /// without a living instance is served by the class's usual service.
     /// </summary>
     public IReadOnlyDictionary<string, string> RouteGroups { get; init; } = new Dictionary<string, string>();
+    /// <summary>Requests of a room go to one and the same instance. A switch for tests only: without it persisters fight for every room.</summary>
+    public bool RoomAffinity { get; init; } = true;
     /// <summary>One memory budget for all caches of a process, in bytes.</summary>
     public long CacheBudgetBytes { get; init; } = 256L * 1024 * 1024;
     public ListenerConfig Listener { get; init; } = new();
@@ -64,6 +66,9 @@ public sealed record HomeserverConfig
     public SsoConfig Sso { get; init; } = new();
     public OAuthConfig OAuth { get; init; } = new();
     public AccountsConfig Accounts { get; init; } = new();
+    /// <summary>Null: no server notices are sent.</summary>
+    public ServerNoticesConfig? ServerNotices { get; init; }
+    public UsageConfig Usage { get; init; } = new();
     /// <summary>Share of those that begin with a client's poll (<c>/sync</c>), 0 to 1; multiplied with <see cref="TraceSampling"/>.</summary>
     public double TraceSamplingPolls { get; init; } = 0.1;
     /// <summary>Keys of Synapse that were read and have no effect, for the log.</summary>
@@ -114,7 +119,7 @@ public sealed record PublicEndpoint(int Port, IReadOnlyList<string> BindAddresse
 /// <summary>A token bucket: tokens a second, and how many may gather.</summary>
 public sealed record RateLimit(double PerSecond, int BurstCount);
 
-/// <summary>Synapse's <c>rc_*</c> keys with its defaults.</summary>
+/// <summary>Synapse's <c>rc_*</c> keys with its defaults; those only that limit something here.</summary>
 public sealed record RateLimits
 {
     public RateLimit Message { get; init; } = new(0.2, 10);
@@ -126,32 +131,17 @@ public sealed record RateLimits
     public RateLimit InvitesPerRoom { get; init; } = new(0.3, 10);
     public RateLimit InvitesPerUser { get; init; } = new(0.003, 5);
     public RateLimit RoomCreation { get; init; } = new(0.016, 10);
-    public RateLimit JoinsRemote { get; init; } = new(0.01, 10);
     public RateLimit JoinsPerRoom { get; init; } = new(1, 10);
     public RateLimit InvitesPerIssuer { get; init; } = new(0.3, 10);
     public RateLimit ThirdPartyInvite { get; init; } = new(0.2, 10);
     public RateLimit ThirdPartyValidation { get; init; } = new(0.003, 5);
     public RateLimit RegistrationTokenValidity { get; init; } = new(0.1, 5);
-    public RateLimit MediaCreate { get; init; } = new(10, 50);
     public RateLimit Presence { get; init; } = new(0.1, 1);
     public RateLimit DelayedEvents { get; init; } = new(1, 5);
     public RateLimit Reports { get; init; } = new(1, 5);
     public RateLimit UserDirectory { get; init; } = new(0.016, 200);
     /// <summary>Null: redactions of administrators count as messages.</summary>
     public RateLimit? AdminRedaction { get; init; }
-    public FederationRateLimit Federation { get; init; } = new();
-}
-
-/// <summary><c>rc_federation</c>, per remote server.</summary>
-public sealed record FederationRateLimit
-{
-    public TimeSpan Window { get; init; } = TimeSpan.FromSeconds(1);
-    /// <summary>Requests in a window before answers are delayed.</summary>
-    public int SleepLimit { get; init; } = 10;
-    public TimeSpan SleepDelay { get; init; } = TimeSpan.FromMilliseconds(500);
-    /// <summary>Delayed requests before further ones are refused.</summary>
-    public int RejectLimit { get; init; } = 50;
-    public int Concurrent { get; init; } = 3;
 }
 
 /// <summary><c>run_background_tasks_on</c> and its kind: names of instances; empty means every instance of the service.</summary>

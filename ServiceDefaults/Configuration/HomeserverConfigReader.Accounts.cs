@@ -175,16 +175,21 @@ internal sealed partial class HomeserverConfigReader
             version = "";
         }
         var secret = ReadSecret(root, "form_secret");
-        if (section.Has("block_events_error"))
+        foreach (var key in (ReadOnlySpan<string>)["block_events_error", "server_notice_content"])
         {
-            if (secret is null) root.Fault("form_secret", "is missing, and with user_consent.block_events_error users need links to agree by", "form_secret: a long random text");
-            if (!root.Has("public_baseurl")) root.Fault("public_baseurl", "is missing, and with user_consent.block_events_error users need links to agree by", "public_baseurl: https://matrix.example.org/");
+            if (!section.Has(key)) continue;
+            if (secret is null) root.Fault("form_secret", $"is missing, and with user_consent.{key} users need links to agree by", "form_secret: a long random text");
+            if (!root.Has("public_baseurl")) root.Fault("public_baseurl", $"is missing, and with user_consent.{key} users need links to agree by", "public_baseurl: https://matrix.example.org/");
         }
+        if (section.Has("server_notice_content") && !root.Has("server_notices"))
+            root.Fault("server_notices", "is missing, and user_consent.server_notice_content needs it", "system_mxid_localpart: notices   below server_notices");
         return new(version, FullPath(section.Text("template_dir") ?? "privacy"))
         {
             PolicyName = section.Text("policy_name") ?? "Privacy Policy",
             AtRegistration = section.Boolean("require_at_registration", false),
             BlockEventsError = section.Text("block_events_error"),
+            NoticeContent = ReadJsonObject(section, "server_notice_content"),
+            NoticeToGuests = section.Boolean("send_server_notice_to_guests", false),
             FormSecret = secret,
         };
     }

@@ -28,7 +28,6 @@ internal sealed partial class HomeserverConfigReader
             LoginAccount = ReadLimit(login, "account", defaults.LoginAccount),
             LoginFailedAttempts = ReadLimit(login, "failed_attempts", defaults.LoginFailedAttempts),
             JoinsLocal = ReadLimit(joins, "local", defaults.JoinsLocal),
-            JoinsRemote = ReadLimit(joins, "remote", defaults.JoinsRemote),
             JoinsPerRoom = ReadLimit(root, "rc_joins_per_room", defaults.JoinsPerRoom),
             InvitesPerRoom = ReadLimit(invites, "per_room", defaults.InvitesPerRoom),
             InvitesPerUser = ReadLimit(invites, "per_user", defaults.InvitesPerUser),
@@ -36,13 +35,11 @@ internal sealed partial class HomeserverConfigReader
             ThirdPartyInvite = ReadLimit(root, "rc_third_party_invite", defaults.ThirdPartyInvite),
             ThirdPartyValidation = ReadLimit(root, "rc_3pid_validation", defaults.ThirdPartyValidation),
             RoomCreation = ReadLimit(root, "rc_room_creation", defaults.RoomCreation),
-            MediaCreate = ReadLimit(root, "rc_media_create", defaults.MediaCreate),
             Presence = ReadLimit(root.Section("rc_presence"), "per_user", defaults.Presence),
             DelayedEvents = ReadLimit(root, "rc_delayed_event_mgmt", defaults.DelayedEvents),
             Reports = ReadLimit(root, "rc_reports", defaults.Reports),
             UserDirectory = ReadLimit(root, "rc_user_directory", defaults.UserDirectory),
             AdminRedaction = root.Has("rc_admin_redaction") ? ReadLimit(root, "rc_admin_redaction", defaults.Message) : null,
-            Federation = ReadFederationLimit(defaults.Federation),
         };
     }
 
@@ -50,19 +47,6 @@ internal sealed partial class HomeserverConfigReader
     {
         var limit = section.Section(key);
         return new(limit.Number("per_second", otherwise.PerSecond), limit.WholeNumber("burst_count", otherwise.BurstCount));
-    }
-
-    private FederationRateLimit ReadFederationLimit(FederationRateLimit otherwise)
-    {
-        var section = root.Section("rc_federation");
-        return new()
-        {
-            Window = section.Duration("window_size", otherwise.Window, "1000"),
-            SleepLimit = section.WholeNumber("sleep_limit", otherwise.SleepLimit),
-            SleepDelay = section.Duration("sleep_delay", otherwise.SleepDelay, "500"),
-            RejectLimit = section.WholeNumber("reject_limit", otherwise.RejectLimit),
-            Concurrent = section.WholeNumber("concurrent", otherwise.Concurrent, 1),
-        };
     }
 
     private IReadOnlyList<string>? ReadRanges(string key)

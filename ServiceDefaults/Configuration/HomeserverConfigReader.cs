@@ -48,6 +48,7 @@ internal sealed partial class HomeserverConfigReader(
             TrustedKeyServers = ReadTrustedKeyServers(),
             AppServiceConfigFiles = ReadFiles("app_service_config_files", "registration"),
             RouteGroups = ReadRouteGroups(ours),
+            RoomAffinity = ours.Boolean("room_affinity", true),
             Duties = ReadDuties(),
             CacheBudgetBytes = ReadCacheBudget(ours),
             EnableMetrics = root.Boolean("enable_metrics", false),
@@ -55,6 +56,8 @@ internal sealed partial class HomeserverConfigReader(
             Sso = ReadSso(),
             OAuth = ReadOAuth(ours),
             Accounts = ReadAccounts(),
+            ServerNotices = ReadServerNotices(),
+            Usage = ReadUsage(),
             TraceSamplingPolls = ours.Number("trace_sampling_polls", 0.1, 0, 1),
         };
         return ReadRegistration(config);

@@ -8,7 +8,7 @@ internal static partial class UnreadKeys
     /// <summary>Our own section; its keys are not in Synapse's list.</summary>
     private static readonly string[] Own =
     [
-        "armada", "armada.cache_size", "armada.oauth", "armada.outbound_verify_certificates", "armada.password_hash_iterations", "armada.rate_limits_enabled", "armada.routes", "armada.trace_sampling",
+        "armada", "armada.cache_size", "armada.oauth", "armada.outbound_verify_certificates", "armada.password_hash_iterations", "armada.rate_limits_enabled", "armada.room_affinity", "armada.routes", "armada.trace_sampling",
         "armada.well_known_support",
     ];
 

@@ -21,7 +21,7 @@ public static class GatewayHost
         services.AddMetrics();
         services.AddHttpForwarder();
         services.TryAddSingleton(TimeProvider.System);
-        services.TryAddSingleton(GatewayOptions.Read(builder.Configuration));
+        services.TryAddSingleton(GatewayOptions.Read(builder.Configuration) with { RoomAffinity = config.RoomAffinity });
         services.AddSingleton(groups);
         services.AddSingleton<FleetState>();
         services.AddSingleton<GatewayMetrics>();

@@ -22,6 +22,7 @@ using Matrix.ClientApi.Reports;
 using Matrix.ClientApi.RoomDirectory;
 using Matrix.ClientApi.Rooms;
 using Matrix.ClientApi.Search;
+using Matrix.ClientApi.ServerNotices;
 using Matrix.ClientApi.Spaces;
 using Matrix.ClientApi.Sso;
 using Matrix.ClientApi.ThirdParty;
@@ -36,6 +37,7 @@ using Matrix.FederationClient.DeviceKeys;
 using Matrix.Replication;
 using Matrix.Rooms;
 using Matrix.Rooms.Aggregations;
+using Matrix.Rooms.Ingest;
 using Matrix.Rooms.Spaces;
 using Matrix.Rooms.Writing;
 using Matrix.ServiceDefaults;
@@ -76,6 +78,7 @@ public static class ClientApiService
         builder.AddAccounts();
         services.AddSingleton<AccountDataWriter>();
         services.AddSingleton<ReceiptWriter>();
+        services.AddSingleton<EventThreads>();
         services.AddSingleton<PushRuleBook>();
         services.AddSingleton<NotificationRooms>();
         services.AddSingleton<NotificationList>();
@@ -95,11 +98,15 @@ public static class ClientApiService
         services.TryAddSingleton<ServerMembers>();
         services.TryAddSingleton<RoomSummaries>();
         services.AddSingleton<RemoteSpaces>();
+        services.AddRemotePduIngest();
+        services.AddSingleton<RemoteTimes>();
+        services.AddSingleton<ClosestEvents>();
         services.AddSingleton<MessageSearch>();
         services.AddSingleton<SearchSurroundings>();
         services.AddSingleton<SpaceTree>();
         services.AddSingleton<MemberLists>();
         // In the monolith Sync may have registered one that knows nothing of retention.
+        services.AddErasedUsers();
         services.Replace(ServiceDescriptor.Singleton(VisibilityOf));
         services.TryAddSingleton<Aggregator>();
         services.TryAddSingleton<OpenIdTokens>();
@@ -116,7 +123,8 @@ public static class ClientApiService
         var config = p.GetRequiredService<HomeserverConfig>().Retention;
         var retention = MessageRetention.Of(config.Enabled, config.DefaultMaxLifetime, config.AllowedLifetimeMin, config.AllowedLifetimeMax);
         return new EventVisibility(
-            p.GetRequiredService<StateReader>(), p.GetRequiredService<RoomReader>(), p.GetRequiredService<EventReader>(), retention, p.GetRequiredService<TimeProvider>());
+            p.GetRequiredService<StateReader>(), p.GetRequiredService<RoomReader>(), p.GetRequiredService<EventReader>(), retention, p.GetRequiredService<TimeProvider>(),
+            p.GetRequiredService<ErasedUsers>());
     }
 
     private static FederationClientOptions ClientOptions(HomeserverConfig config) => new()
@@ -175,6 +183,7 @@ public static class ClientApiService
         routes.MapDevices();
         routes.MapSharedSecretRegistration();
         routes.MapModeration();
+        routes.MapServerNotices();
         routes.MapAccountData();
         routes.MapTags();
         routes.MapFilters();

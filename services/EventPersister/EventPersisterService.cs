@@ -25,6 +25,7 @@ using Matrix.Storage.Federation;
 using Matrix.Storage.Profiles;
 using Matrix.Storage.Relations;
 using Matrix.Storage.Rooms;
+using Matrix.Web.AppServices;
 using Matrix.Web.RateLimits;
 using Matrix.Web.Routing;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -40,6 +41,7 @@ public static class EventPersisterService
     {
         var services = builder.Services;
         services.TryAddSingleton<RateLimiter>();
+        builder.AddAppServiceRegistrations();
         services.TryAddSingleton<EventReader>();
         services.TryAddSingleton<RoomReader>();
         services.TryAddSingleton<StateReader>();
@@ -80,6 +82,8 @@ public static class EventPersisterService
         services.TryAddSingleton<RoomAliasMover>();
         services.TryAddSingleton<AccountDataStore>();
         services.TryAddSingleton<RoomBlocks>();
+        services.TryAddSingleton<InvitePermissions>();
+        services.AddSingleton<InviteRules>();
         services.AddSingleton<RoomSuccession>();
         services.AddSingleton<RoomUpgrade>();
         services.AddSingleton<SingleState>();
@@ -89,6 +93,9 @@ public static class EventPersisterService
         services.TryAddSingleton<EventGraphReader>();
         services.AddSingleton<MissingEvents>();
         services.AddSingleton<PduIngestor>();
+        services.TryAddSingleton<PolicyWaits>();
+        services.AddSingleton<PolicyRetries>();
+        services.AddHostedService(p => p.GetRequiredService<PolicyRetries>());
         services.Replace(ServiceDescriptor.Singleton<IPduIngest>(p => p.GetRequiredService<PduIngestor>()));
         services.AddSingleton<LocalRoomWriter>();
         // In the monolith others have registered the remote one: here the rooms are at hand.

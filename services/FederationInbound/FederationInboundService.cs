@@ -5,6 +5,7 @@ using Matrix.FederationInbound.Queries;
 using Matrix.FederationInbound.Rooms;
 using Matrix.FederationInbound.ThirdParty;
 using Matrix.FederationInbound.Transactions;
+using Matrix.Rooms;
 using Matrix.Rooms.Ingest;
 using Matrix.Rooms.Spaces;
 using Matrix.Rooms.Writing;
@@ -40,6 +41,7 @@ public static class FederationInboundService
         services.TryAddSingleton<ServerMembers>();
         services.TryAddSingleton<InboundStore>();
         services.TryAddSingleton<EventTimes>();
+        services.AddErasedUsers();
         services.TryAddSingleton<RoomFactsReader>();
         services.TryAddSingleton<RoomSummaries>();
         services.AddRemotePduIngest();

@@ -16,7 +16,7 @@ var builder = MatrixService.Create("monolith", args,
     ClientApiService.Name, SyncService.Name, EventPersisterService.Name, FederationInboundService.Name, FederationSenderService.Name,
     MediaService.Name, PushService.Name, UserDirectoryService.Name, AppServicesService.Name, Matrix.Background.BackgroundService.Name);
 builder.AddClientApi().AddSync().AddEventPersister().AddFederationInbound().AddFederationSender()
-    .AddMedia().AddPush().AddUserDirectory().AddAppServices().AddBackground();
+    .AddMedia().AddPush().AddUserDirectory().AddAppServices().AddBackground().AddSyncWarmUp();
 var app = builder.Build();
 PublicEdge.Use(app).MapPublicEdge();
 app.UseMatrix();

@@ -4,6 +4,7 @@ using Matrix.Web.Routing;
 
 var builder = MatrixService.Create("sync", args);
 builder.AddSync();
+builder.AddSyncWarmUp();
 var app = builder.Build();
 app.UseMatrix();
 app.MapSync();

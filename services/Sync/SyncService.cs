@@ -35,7 +35,8 @@ public static class SyncService
         services.TryAddSingleton<StateReader>();
         services.TryAddSingleton(p => new EventVisibility(
             p.GetRequiredService<StateReader>(), p.GetRequiredService<RoomReader>(), p.GetRequiredService<EventReader>(),
-            p.GetRequiredService<MessageLifetimes>().Retention, p.GetRequiredService<TimeProvider>()));
+            p.GetRequiredService<MessageLifetimes>().Retention, p.GetRequiredService<TimeProvider>(), p.GetRequiredService<ErasedUsers>()));
+        services.AddErasedUsers();
         services.TryAddSingleton<RelationReader>();
         services.TryAddSingleton<Aggregator>();
         services.TryAddSingleton<SyncReader>();
@@ -47,6 +48,15 @@ public static class SyncService
         services.AddHostedService(p => p.GetRequiredService<PresenceKeeper>());
         services.AddSingleton<CacheKeeper>();
         services.AddHostedService(p => p.GetRequiredService<CacheKeeper>());
+        return builder;
+    }
+
+    /// <summary>Is not ready before it has answered once.</summary>
+    public static IHostApplicationBuilder AddSyncWarmUp(this IHostApplicationBuilder builder)
+    {
+        builder.Services.AddSingleton<WarmUp>();
+        builder.Services.AddHostedService(p => p.GetRequiredService<WarmUp>());
+        builder.Services.AddHealthChecks().AddCheck<WarmUp>("warm-up", tags: ["ready"]);
         return builder;
     }
 

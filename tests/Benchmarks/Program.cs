@@ -10,6 +10,11 @@ if (args is ["state-size"])
     await StateSize.RunAsync();
     return;
 }
+if (args is ["keys-query"])
+{
+    await KeysQuery.RunAsync();
+    return;
+}
 // In this process: the generated projects of the usual toolchain would need a package feed and miss this repository's settings.
 var config = DefaultConfig.Instance
     .AddJob(Job.ShortRun.WithToolchain(InProcessEmitToolchain.Instance))

@@ -66,7 +66,7 @@ internal sealed partial class GatewayProxy(
 
     private async Task ForwardAsync(HttpContext context, RouteMatch route, string? key, ReplayableBody? body)
     {
-        var policy = AffinityPolicies.Of(route.Key);
+        var policy = AffinityPolicies.Of(route.Key == AffinityKind.Room && !options.RoomAffinity ? AffinityKind.None : route.Key);
         List<Backend>? tried = null;
         long firstFailure = 0;
         var attempts = 0;

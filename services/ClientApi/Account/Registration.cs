@@ -27,7 +27,7 @@ internal sealed record RegistrationOrder(UserId User, string? PasswordHash)
 }
 
 /// <summary>Creates accounts: one statement, one round trip.</summary>
-internal sealed class Registration(AccountStore accounts, TokenIssuer issuer, IStreamPublisher publisher, HomeserverConfig config, TimeProvider clock)
+internal sealed class Registration(AccountStore accounts, TokenIssuer issuer, IStreamPublisher publisher, UsageGate usage, HomeserverConfig config, TimeProvider clock)
 {
     public Task<bool> IsTakenAsync(UserId user, CancellationToken ct) => accounts.ExistsAsync(user.Value, ct);
 
@@ -61,6 +61,7 @@ internal sealed class Registration(AccountStore accounts, TokenIssuer issuer, IS
     /// <summary>Null: the name is taken.</summary>
     private async Task<Done?> TryRegisterAsync(RegistrationOrder order, bool isGuest, CancellationToken ct)
     {
+        if (order is { AppServiceId: null, IsAdmin: false }) await usage.RequireForNewAsync(isGuest, order.Addresses, ct);
         var now = clock.GetUtcNow();
         var session = order.Device is { } device ? new Session(order.User, device.Id, issuer.ForLogin(order.User, order.Refreshable)) : null;
         var batches = await accounts.RegisterAsync(new NewAccount

@@ -14,11 +14,12 @@ internal sealed record Session(UserId User, string DeviceId, NewTokens Tokens)
 
 /// <summary>Begins, renews and ends sessions: a session is a device and its tokens.</summary>
 internal sealed class Sessions(
-    AccountStore accounts, DeviceStore devices, RefreshTokenStore refreshTokens, TokenIssuer issuer, IStreamPublisher publisher, TimeProvider clock)
+    AccountStore accounts, DeviceStore devices, RefreshTokenStore refreshTokens, TokenIssuer issuer, IStreamPublisher publisher, UsageGate usage, TimeProvider clock)
 {
     /// <param name="refreshable">The client knows how to refresh.</param>
     public async Task<Session> LogInAsync(UserId user, string deviceId, string? displayName, CancellationToken ct, bool refreshable = false)
     {
+        await usage.RequireAsync(user, ct);
         var tokens = issuer.ForLogin(user, refreshable);
         await publisher.PublishAllAsync(
             await accounts.LogInAsync(user.Value, deviceId, displayName, tokens.Stored, clock.GetUtcNow().ToUnixTimeMilliseconds(), ct));

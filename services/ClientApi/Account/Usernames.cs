@@ -17,6 +17,7 @@ internal static class Usernames
                 throw Invalid("User ID can only contain characters a-z, 0-9, or '=_-./+'");
         if (localpart[0] == '_' && !config.Accounts.AllowUnderscorePrefix) throw Invalid("User ID may not begin with _");
         if (localpart.All(char.IsAsciiDigit)) throw Invalid("Numeric user IDs are reserved for guest users.");
+        if (localpart == config.ServerNotices?.Localpart) throw MatrixError.Exclusive("This user ID is reserved.").AsException();
         return OfLength(UserId.Of(localpart, config.ServerName));
     }
 

@@ -84,10 +84,13 @@ internal static class ModerationEndpoints
     }
 
     /// <summary>Users may look at themselves, administrators at everybody.</summary>
-    private static async Task<IResult> WhoIs(UserId userId, Requester requester, ModerationStore store, HomeserverConfig config, CancellationToken ct)
+    private static async Task<IResult> WhoIs(
+        UserId userId, Requester requester, ModerationStore store, SeenDevices seen, HomeserverConfig config, CancellationToken ct)
     {
         if (userId != requester.UserId) requester.RequireAdmin();
         if (userId.Server != config.ServerName) throw MatrixError.InvalidParam("Can only whois a local user").AsException();
+        // What this process has seen; others write theirs down once a minute.
+        await seen.FlushAsync(ct);
         var connections = await store.ConnectionsAsync(userId.Value, ct);
         return MatrixResults.Object(w =>
         {

@@ -53,7 +53,7 @@ internal static class DeviceEndpoints
     {
         w.WriteString("device_id"u8, device.DeviceId);
         w.WriteString("user_id"u8, user.Value);
-        w.WriteString("display_name"u8, device.DisplayName);
+        if (device.DisplayName is { } name) w.WriteString("display_name"u8, name);
         if (device.LastSeenIp is { } ip) w.WriteString("last_seen_ip"u8, ip);
         if (device.LastSeenTsMs is { } at) w.WriteNumber("last_seen_ts"u8, at);
     }

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using Matrix.Crypto;
 using Matrix.Events;
@@ -18,12 +19,14 @@ internal sealed class KeyQueries(DeviceKeyStore store, IRemoteKeys remote, Serve
         var elsewhere = others.Count > 0 ? await remote.QueryAsync(others, timeout, ct) : new RemoteKeys();
         var stored = await store.QueryAsync(Wishes(local), elsewhere.MasterKeys.Keys, asking, ct);
 
-        var output = new PooledBuffer(4096);
+        // What the usual device needs, so that it does not grow by doubling.
+        var output = new PooledBuffer(4096 + (1024 * stored.Devices.Count));
         output.Raw("{\"device_keys\":{"u8);
         WriteDevices(output, local.Keys, stored, elsewhere);
         output.Raw("},\"failures\":"u8);
         WriteFailures(output, elsewhere.Failures);
-        foreach (var usage in new[] { "master", "self_signing", "user_signing" }) WriteCrossSigning(output, usage, stored, elsewhere);
+        var signatures = stored.MasterSignatures.ToLookup(s => s.TargetUserId, StringComparer.Ordinal);
+        foreach (var usage in (ReadOnlySpan<string>)["master", "self_signing", "user_signing"]) WriteCrossSigning(output, usage, stored, signatures, elsewhere);
         output.Raw("}"u8);
         return output;
     }
@@ -72,6 +75,8 @@ internal sealed class KeyQueries(DeviceKeyStore store, IRemoteKeys remote, Serve
     {
         var byUser = stored.Devices.ToLookup(d => d.UserId, StringComparer.Ordinal);
         var first = true;
+        using var unsigned = new PooledBuffer(64);
+        var signatures = new List<JsonSignature>();
         // Users without keys, or who do not exist, have an empty object. Synapse: the same.
         foreach (var user in localUsers)
         {
@@ -80,12 +85,13 @@ internal sealed class KeyQueries(DeviceKeyStore store, IRemoteKeys remote, Serve
             foreach (var device in byUser[user])
             {
                 output.Comma(ref firstDevice).Text(device.DeviceId).Raw(":"u8);
-                var signatures = device.Signatures.Select(s => new JsonSignature(user, s.KeyId, s.Signature)).ToArray();
-                using var unsigned = new PooledBuffer(64);
+                signatures.Clear();
+                foreach (var s in device.Signatures) signatures.Add(new JsonSignature(user, s.KeyId, s.Signature));
+                unsigned.Clear();
                 unsigned.Raw("{"u8);
                 if (device.DisplayName is { } name) unsigned.Raw("\"device_display_name\":"u8).Text(name);
                 unsigned.Raw("}"u8);
-                SignedJson.Write(output, device.Keys, signatures, unsigned.Written);
+                SignedJson.Write(output, device.Keys, CollectionsMarshal.AsSpan(signatures), unsigned.Written);
             }
             output.Raw("}"u8);
         }
@@ -107,19 +113,21 @@ internal sealed class KeyQueries(DeviceKeyStore store, IRemoteKeys remote, Serve
         output.Raw("}"u8);
     }
 
-    private static void WriteCrossSigning(PooledBuffer output, string usage, StoredKeys stored, RemoteKeys elsewhere)
+    private static void WriteCrossSigning(PooledBuffer output, string usage, StoredKeys stored, ILookup<string, StoredMasterSignature> masterSignatures, RemoteKeys elsewhere)
     {
         output.Raw(",\""u8).Raw(usage switch { "master" => "master_keys"u8, "self_signing" => "self_signing_keys"u8, _ => "user_signing_keys"u8 }).Raw("\":{"u8);
         var keys = stored.CrossSigning.Where(k => k.Usage == usage).Select(k => (k.UserId, k.PublicKey, k.Keys));
         var others = usage switch { "master" => elsewhere.MasterKeys, "self_signing" => elsewhere.SelfSigningKeys, _ => [] };
         var first = true;
+        var signatures = new List<JsonSignature>();
         foreach (var (user, publicKey, json) in keys.Concat(others.Select(k => (k.Key, CrossSigningKey.PublicKeyOf(k.Value) ?? "", k.Value))))
         {
-            var signatures = usage != "master" ? [] : stored.MasterSignatures
-                .Where(s => s.TargetUserId == user && s.TargetKey == publicKey)
-                .Select(s => new JsonSignature(s.SignerUserId, s.Signature.KeyId, s.Signature.Signature)).ToArray();
+            signatures.Clear();
+            if (usage == "master")
+                foreach (var s in masterSignatures[user])
+                    if (s.TargetKey == publicKey) signatures.Add(new JsonSignature(s.SignerUserId, s.Signature.KeyId, s.Signature.Signature));
             output.Comma(ref first).Text(user).Raw(":"u8);
-            SignedJson.Write(output, json, signatures, default);
+            SignedJson.Write(output, json, CollectionsMarshal.AsSpan(signatures), default);
         }
         output.Raw("}"u8);
     }

@@ -30,8 +30,8 @@ internal static class NotificationEndpoints
             {
                 w.WriteStartObject();
                 w.WriteString("room_id"u8, n.Event.Pdu.RoomId);
-                // Synapse: always there, for rules have had no tags for long.
-                w.WriteNull("profile_tag"u8);
+                // Synapse: always there (null), for rules have had no tags for long; it is a string, though.
+                w.WriteString("profile_tag"u8, "");
                 w.WriteBoolean("read"u8, n.IsRead);
                 w.WriteNumber("ts"u8, n.Event.ReceivedTsMs);
                 w.WritePropertyName("actions"u8);

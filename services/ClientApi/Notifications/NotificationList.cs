@@ -55,7 +55,7 @@ internal sealed class NotificationList(
     {
         bool IsOwnInvite(StoredEvent e) => e.Pdu.Type == EventTypes.Member && e.Pdu.StateKey == user.Value && e.Pdu.Membership == Memberships.Invite;
         var visible = await visibility.FilterAsync(user, stored.FindAll(e => !IsOwnInvite(e)), ct);
-        return visible.Concat(stored.Where(IsOwnInvite)).DistinctBy(e => e.EventNid).ToDictionary(e => e.EventNid);
+        return visible.Where(e => !e.IsPruned).Concat(stored.Where(IsOwnInvite)).DistinctBy(e => e.EventNid).ToDictionary(e => e.EventNid);
     }
 
     /// <summary>Null: it notified nobody, or happened before he was in the room.</summary>

@@ -19,6 +19,7 @@ internal static class OAuthService
         services.AddSingleton<SignUpPolicy>();
         services.AddSingleton<WebLogin>();
         services.AddSingleton<LoginPages>();
+        services.AddSingleton<OwnLogin>();
         services.AddSingleton<IUiaStage, OAuthStage>();
         services.AddSingleton<IUiaStage, UnstableOAuthStage>();
     }
@@ -29,6 +30,7 @@ internal static class OAuthService
         routes.MapTokens();
         routes.MapAuthorize();
         routes.MapLoginPages();
+        routes.MapOwnLogin();
         routes.MapDevicePages();
         routes.MapAccountPages();
     }

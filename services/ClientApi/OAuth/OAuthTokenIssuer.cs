@@ -13,7 +13,7 @@ namespace Matrix.ClientApi.OAuth;
 
 /// <summary>Gives out, renews and takes back the tokens of the OAuth 2.0 API. Access tokens are those of every other session, only short-lived.</summary>
 internal sealed partial class OAuthTokenIssuer(
-    OAuthSessionStore store, LoginGate gate, Sessions sessions, IStreamPublisher publisher, HomeserverConfig config, TimeProvider clock, ILogger<OAuthTokenIssuer> log)
+    OAuthSessionStore store, LoginGate gate, UsageGate usage, Sessions sessions, IStreamPublisher publisher, HomeserverConfig config, TimeProvider clock, ILogger<OAuthTokenIssuer> log)
 {
     private const string Letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
@@ -22,6 +22,7 @@ internal sealed partial class OAuthTokenIssuer(
         try
         {
             await gate.RequireOpenAsync(new UserId(session.UserId), ct);
+            await usage.RequireAsync(new UserId(session.UserId), ct);
         }
         catch (MatrixException e)
         {

@@ -12,9 +12,10 @@ internal static class OpenIdEndpoints
     public static void MapOpenId(this ClientRoutes routes) =>
         routes.Post(ClientVersions.R0V3Unstable, "/user/{userId}/openid/request_token", RequestToken).Named("request_openid_token");
 
-    private static IResult RequestToken(UserId userId, Requester requester, OpenIdTokens tokens, HomeserverConfig config)
+    private static IResult RequestToken(UserId userId, Requester requester, JsonBody body, OpenIdTokens tokens, HomeserverConfig config)
     {
         requester.RequireSelf(userId, "Cannot request tokens for other users.");
+        _ = body.AsObjectOrEmpty();     // kept free by the specification for what is to come
         var token = tokens.Issue(userId);
         return MatrixResults.Object(w =>
         {

@@ -25,13 +25,15 @@ internal static class ReceiptEndpoints
     }
 
     private static async Task<IResult> PostReceipt(
-        RoomId roomId, string receiptType, string eventId, JsonBody body, Requester requester, ReceiptWriter writer, CancellationToken ct)
+        RoomId roomId, string receiptType, string eventId, JsonBody body, Requester requester, ReceiptWriter writer, EventThreads threads, CancellationToken ct)
     {
         if (receiptType is not (Read or ReadPrivate or FullyRead))
             throw MatrixError.InvalidParam($"Receipt type must be '{Read}', '{ReadPrivate}' or '{FullyRead}'").AsException();
         var request = body.AsObjectOrEmpty();
         var thread = ThreadOf(request, receiptType);
         RequireEventId(eventId);
+        if (thread.Length > 0 && !await threads.IsInAsync(roomId.Value, eventId, thread, ct))
+            throw MatrixError.InvalidParam($"event_id {eventId} is not related to thread {thread}").AsException();
         if (receiptType == FullyRead) await writer.SetFullyReadAsync(roomId, requester.UserId, eventId, ct);
         else await writer.SetAsync(roomId, requester.UserId, receiptType, thread, eventId, ct);
         return MatrixResults.Empty;

@@ -3,6 +3,7 @@ using Matrix.Events;
 using Matrix.Primitives;
 using Matrix.Storage.RoomDirectory;
 using Matrix.Storage.Rooms;
+using Matrix.Web.AppServices;
 using Matrix.Web.Auth;
 using Matrix.Web.Json;
 using Matrix.Web.Routing;
@@ -40,14 +41,15 @@ internal static class AliasEndpoints
     }
 
     private static async Task<IResult> Put(
-        RoomAlias roomAlias, JsonBody body, Requester requester, RoomDirectoryStore directory, RoomReader rooms, ServerIdentity server, TimeProvider clock,
-        CancellationToken ct)
+        RoomAlias roomAlias, JsonBody body, Requester requester, RoomDirectoryStore directory, RoomReader rooms, ServerIdentity server, AppServiceRegistrations services,
+        TimeProvider clock, CancellationToken ct)
     {
         var roomId = body.AsObject().RequiredString("room_id");
         if (!RoomId.TryParse(roomId, null, out _)) throw MatrixError.InvalidParam("'room_id' is not a room id").AsException();
         if (!server.IsMine(roomAlias.Value)) throw MatrixError.InvalidParam("The alias must belong to this server.").AsException();
         foreach (var c in roomAlias.Localpart)
             if (char.IsWhiteSpace(c)) throw MatrixError.InvalidParam("Invalid characters in room alias").AsException();
+        if (services.IsAliasOfOthers(roomAlias.Value, requester)) throw MatrixError.Custom(400, "M_EXCLUSIVE", "This alias is reserved by an application service.").AsException();
         if (await rooms.FindAsync(roomId, ct) is null) throw MatrixError.NotFound("Room not found").AsException();
         if (!requester.IsAdmin && await rooms.MembershipAsync(roomId, requester.UserId.Value, ct) is not { Membership: Memberships.Join })
             throw MatrixError.Forbidden("You are not joined to the room.").AsException();

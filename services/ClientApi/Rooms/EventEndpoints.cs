@@ -89,13 +89,15 @@ internal static class EventEndpoints
 /// <summary>Finds an event for a user.</summary>
 internal sealed class EventLookup(RoomAccess access, EventReader events, EventVisibility visibility)
 {
-    /// <summary>M_NOT_FOUND for an event that does not exist or is of another room; <paramref name="hidden"/>, else the same, when the user may not see it.</summary>
+    /// <summary>
+    /// The event as the user may see it. M_NOT_FOUND for one that does not exist or is of another room; <paramref name="hidden"/>, else the same, when he may not.
+    /// </summary>
     public async Task<(RoomView View, StoredEvent Event)> RequireAsync(
         string roomId, string eventId, UserId user, CancellationToken ct, MatrixError? hidden = null)
     {
         var e = (await events.ByIdsAsync([eventId], ct)).FirstOrDefault();
         if (e is null || e.Pdu.RoomId != roomId) throw NotFound();
-        if (await access.FindAsync(roomId, user, ct) is { } view && (await visibility.FilterAsync(user, [e], [view.Standing], ct)).Count == 1) return (view, e);
+        if (await access.FindAsync(roomId, user, ct) is { } view && await visibility.FilterAsync(user, [e], [view.Standing], ct) is [var shown]) return (view, shown);
         throw hidden?.AsException() ?? NotFound();
     }
 

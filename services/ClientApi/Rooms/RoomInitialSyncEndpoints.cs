@@ -69,14 +69,20 @@ internal static class RoomInitialSyncEndpoints
         return MatrixResults.Raw(output.Written.ToArray());
     }
 
+    private static readonly Storage.Ephemeral.PresenceRow Offline = new("offline", null, 0, false);
+
     private static void WritePresence(PooledBuffer output, List<Storage.Events.StoredEvent> state, LiveParts live, long now)
     {
         if (!live.Config.EnablePresence) return;
         var written = 0;
         foreach (var e in state)
         {
-            if (e.Pdu.Membership != Memberships.Join || written >= MaxPresence || live.Presence.Find(e.Pdu.StateKey!) is not { } presence) continue;
-            Raw(output, written++ == 0 ? "{\"type\":\"m.presence\",\"content\":{\"user_id\":"u8 : ",{\"type\":\"m.presence\",\"content\":{\"user_id\":"u8);
+            if (e.Pdu.Membership != Memberships.Join || written >= MaxPresence) continue;
+            // Synapse: every member, also those of whom nothing is known.
+            var presence = live.Presence.Find(e.Pdu.StateKey!) ?? Offline;
+            Raw(output, written++ == 0 ? "{\"type\":\"m.presence\",\"sender\":"u8 : ",{\"type\":\"m.presence\",\"sender\":"u8);
+            CanonicalJson.WriteString(output, e.Pdu.StateKey);
+            Raw(output, ",\"content\":{\"user_id\":"u8);
             CanonicalJson.WriteString(output, e.Pdu.StateKey);
             Raw(output, ",\"presence\":"u8);
             CanonicalJson.WriteString(output, presence.Presence);

@@ -3,6 +3,7 @@ using Matrix.Events;
 using Matrix.Primitives;
 using Matrix.Storage.Events;
 using Matrix.Storage.Rooms;
+using Matrix.Web.AppServices;
 using Matrix.Web.Auth;
 using Matrix.Web.Json;
 using Matrix.Web.Routing;
@@ -40,16 +41,18 @@ internal static class RoomStateEndpoints
             if (value is not null && !KnownMemberships.Contains(value)) throw MatrixError.InvalidParam("Unknown membership").AsException();
         var view = await access.RequireAsync(roomId, requester.UserId, ct);
         var position = at is null ? null : StreamToken.FromClient(at, "at").Events;
-        var wanted = KnownMemberships.Where(m => (membership is null || m == membership) && m != notMembership).ToArray();
+        // Both together are an "or". Spec: openapi/client-server/rooms.yaml, not_membership
+        var wanted = KnownMemberships.Where(m => (membership is null && notMembership is null) || m == membership || (notMembership is not null && m != notMembership)).ToArray();
         var list = await members.GetAsync(view, position, wanted, ct);
         return new AnswerBuffer(await answers.RendererAsync(requester, list, ct)).Events("chunk"u8, list).Answer();
     }
 
     private static async Task<IResult> GetJoinedMembers(
-        string roomId, Requester requester, RoomAccess access, MemberLists members, CancellationToken ct)
+        string roomId, Requester requester, RoomAccess access, MemberLists members, AppServiceRegistrations services, CancellationToken ct)
     {
-        var view = await access.RequireJoinedAsync(roomId, requester.UserId, ct);
-        var list = await members.GetAsync(view, null, [Memberships.Join], ct);
+        var service = requester.AppServiceId is { } id ? services.All.FirstOrDefault(s => s.Id == id) : null;
+        var list = service is not null && await members.OfServiceAsync(roomId, service, ct) is { } seen ? seen
+            : await members.GetAsync(await access.RequireJoinedAsync(roomId, requester.UserId, ct), null, [Memberships.Join], ct);
         return MatrixResults.Object(w =>
         {
             w.WriteStartObject("joined"u8);
@@ -80,6 +83,14 @@ internal static class RoomStateEndpoints
 /// <summary>Member events of a room, of the present or of some point of its history.</summary>
 internal sealed class MemberLists(RoomReader rooms, StateReader states, EventReader events)
 {
+    /// <summary>Joined members, if any of them is a user of that service; else null. Spec: openapi/client-server/rooms.yaml, joined_members</summary>
+    public async Task<List<StoredEvent>?> OfServiceAsync(string roomId, AppServiceRegistration service, CancellationToken ct)
+    {
+        if (await rooms.FindAsync(roomId, ct) is not { } room) return null;
+        var joined = await rooms.MembersAsync(room.RoomNid, [Memberships.Join], ct);
+        return joined.Exists(m => service.IsInterestedInUser(m.UserId)) ? await events.ByNidsAsync(joined.ConvertAll(m => m.EventNid), ct) : null;
+    }
+
     /// <param name="at">Position in stream events after which the members are wanted; null: the newest that the view shows.</param>
     public async Task<List<StoredEvent>> GetAsync(RoomView view, long? at, string[] memberships, CancellationToken ct)
     {

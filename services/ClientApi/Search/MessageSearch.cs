@@ -62,6 +62,7 @@ internal sealed class MessageSearch(SearchStore store, EventReader events, Event
         var stored = await events.ByNidsAsync(hits.ConvertAll(h => h.EventNid), ct);
         // The index may lag behind a redaction.
         var wanted = stored.FindAll(e => e.RedactedBy is null && request.Filter.Matches(e.Pdu) && !ignored.Contains(e.Pdu.Sender));
-        return (await visibility.FilterAsync(user, wanted, ct)).DistinctBy(e => e.EventNid).ToDictionary(e => e.EventNid);
+        // Nor is an event found by words that the user may not read.
+        return (await visibility.FilterAsync(user, wanted, ct)).Where(e => !e.IsPruned).DistinctBy(e => e.EventNid).ToDictionary(e => e.EventNid);
     }
 }

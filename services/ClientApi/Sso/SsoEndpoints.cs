@@ -1,9 +1,11 @@
+using Matrix.ClientApi.OAuth;
 using Matrix.ClientApi.Pages;
 using Matrix.ClientApi.Sso.Cas;
 using Matrix.ClientApi.Sso.Oidc;
 using Matrix.ClientApi.Sso.Saml;
 using Matrix.Primitives;
 using Matrix.Web.Routing;
+using Microsoft.AspNetCore.Mvc;
 
 namespace Matrix.ClientApi.Sso;
 
@@ -26,9 +28,13 @@ internal static class SsoEndpoints
         routes.MapSaml();
     }
 
-    private static Task<IResult> Redirect(string? redirectUrl, HttpRequest request, Browser browser, SsoProviders providers, SsoPages pages, Pages.Pages guard, CancellationToken ct) =>
-        guard.GuardAsync(async () =>
+    private static Task<IResult> Redirect(
+        string? redirectUrl, string? action, [FromQuery(Name = "org.matrix.msc3824.action")] string? oldAction, HttpRequest request, Browser browser, SsoProviders providers,
+        OwnLogin own, SsoPages pages, Pages.Pages guard, CancellationToken ct) => guard.GuardAsync(async () =>
         {
+            action ??= oldAction;
+            // Who says what he wants knows our login pages; others have asked for a password themselves, and want to go elsewhere.
+            if (own.IsEnabled && (action is not null || providers.All.Count == 0)) return own.Begin(ClientAddresses.Require(redirectUrl), action);
             RequireAny(providers);
             var address = ClientAddresses.Require(redirectUrl);
             return providers.All is [var only]

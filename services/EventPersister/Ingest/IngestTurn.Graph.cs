@@ -46,7 +46,10 @@ internal sealed partial class IngestTurn
             if (!now.Allowed) (isSoftFailed, verdict) = (true, now);
         }
         if (verdict.Allowed && mode == IngestMode.Live && RoomPolicy.Concerns(e) && await PolicyAsync(ct) is { } policy && !policy.IsRecommended(e, server.Ed25519))
+        {
             (isSoftFailed, verdict) = (true, AuthVerdict.Reject($"The room's policy server {policy.Server} does not recommend it."));
+            if (room.PolicyAwaySince != 0) unasked.Add(e.EventId);
+        }
         var flags = isSoftFailed ? EventFlags.SoftFailed : verdict.Allowed ? EventFlags.None : EventFlags.Rejected;
         var replacedNid = e.IsState ? states.At(before, KeyOf(e)!.Value) : 0;
         if (replacedNid != 0) await StoredAsync([replacedNid], ct);

@@ -1,6 +1,7 @@
 using Matrix.EventPersister.Policy;
 using Matrix.Events;
 using Matrix.Rooms.Ingest;
+using Matrix.Storage.Events;
 
 namespace Matrix.EventPersister.Ingest;
 
@@ -9,6 +10,8 @@ internal sealed partial class IngestTurn
 {
     private RoomPolicy? asked;
     private long askedOf;
+    /// <summary>Events that are not recommended because nobody answered.</summary>
+    private readonly HashSet<string> unasked = new(StringComparer.Ordinal);
 
     /// <summary>The policy of the current state; null: none.</summary>
     private async ValueTask<RoomPolicy?> PolicyAsync(CancellationToken ct)
@@ -33,5 +36,17 @@ internal sealed partial class IngestTurn
         if (mode != IngestMode.Live || await PolicyAsync(ct) is not { } now) return pdus;
         var signed = await policy!.CompleteAsync(room, now, [.. pdus.Select(p => p.Pdu)], ct);
         return [.. pdus.Select((p, i) => p with { Pdu = signed[i] })];
+    }
+
+    /// <summary>Whether an event that is soft-failed for want of a recommendation has come with one, and is to be judged anew.</summary>
+    private async ValueTask<bool> IsRecommendedNowAsync(Pdu e, EventFacts known, CancellationToken ct)
+    {
+        if (mode != IngestMode.Live || !known.IsSoftFailed || !RoomPolicy.Concerns(e) || await PolicyAsync(ct) is not { } now) return false;
+        await StoredAsync([known.EventNid], ct);
+        // It had one: then it was the room's state that it failed by.
+        if (EventOf(known.EventNid)?.Pdu is not { } before || now.IsRecommended(before, server.Ed25519)) return false;
+        if (now.IsRecommended(e, server.Ed25519)) return true;
+        if (room.PolicyAwaySince != 0) unasked.Add(e.EventId);
+        return false;
     }
 }

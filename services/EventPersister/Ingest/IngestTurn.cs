@@ -40,7 +40,7 @@ internal sealed partial class IngestTurn(RoomState room, RoomStorage storage, Se
         for (var i = 0; i < verdicts.Length; i++)
         {
             var (verdict, reason) = await TakeAsync(pdus[i], ct);
-            verdicts[i] = new IngestedPdu(pdus[i].Pdu.EventId, verdict, reason);
+            verdicts[i] = new IngestedPdu(pdus[i].Pdu.EventId, verdict, reason, unasked.Contains(pdus[i].Pdu.EventId));
         }
         return verdicts;
     }
@@ -91,7 +91,7 @@ internal sealed partial class IngestTurn(RoomState room, RoomStorage storage, Se
         if (e.RoomId != room.RoomId) return Outcome.Dropped("The event belongs to another room.");
         var known = facts.GetValueOrDefault(e.EventId);
         if (known is not null && known.RoomNid != room.RoomNid) return Outcome.Dropped("An event of another room has this id.");
-        if (known is not null && (!known.IsOutlier || IsOutlierMode)) return new(IngestVerdict.Known, null);
+        if (known is not null && (!known.IsOutlier || IsOutlierMode) && !await IsRecommendedNowAsync(e, known, ct)) return new(IngestVerdict.Known, null);
         if (mode == IngestMode.OutOfBand) return await AddOutOfBandAsync(e, ct);
         if (mode is IngestMode.Live or IngestMode.Backfill && room.Extremities.Count == 0) return Outcome.Dropped("This server is not in the room.");
 

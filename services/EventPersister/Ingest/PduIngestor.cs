@@ -1,8 +1,11 @@
+using System.Text.Json;
 using Matrix.EventPersister.Actors;
+using Matrix.EventPersister.Membership;
 using Matrix.Events;
 using Matrix.FederationClient.Pdus;
 using Matrix.Primitives;
 using Matrix.Rooms.Ingest;
+using Matrix.Storage.Federation;
 using Matrix.Storage.Rooms;
 
 namespace Matrix.EventPersister.Ingest;
@@ -11,7 +14,8 @@ namespace Matrix.EventPersister.Ingest;
 /// Takes events of other servers in: checks what needs no room, fetches what they rest on, and hands them to the room's actor, parents first. All talk
 /// with other servers happens here, so that no room waits for it.
 /// </summary>
-internal sealed partial class PduIngestor(RoomActors actors, RoomReader rooms, PduChecker checker, MissingEvents missing, ILogger<PduIngestor> log) : IPduIngest
+internal sealed partial class PduIngestor(
+    RoomActors actors, RoomReader rooms, PduChecker checker, MissingEvents missing, PolicyWaits waits, GuestRemoval guests, ILogger<PduIngestor> log) : IPduIngest
 {
     /// <summary>Events of one turn: what they meet is held in memory together.</summary>
     private const int MaxPerTurn = 50, MaxOutliersPerTurn = IPduIngest.MaxPdus;
@@ -37,6 +41,16 @@ internal sealed partial class PduIngestor(RoomActors actors, RoomReader rooms, P
         if (batch.Outliers.Count > 0) await RunAsync(batch, IngestMode.Outliers, batch.OutliersInOrder(), [], ct);
         position = Math.Max(position, await RunAsync(batch, pdus.Mode, batch.InOrder(batch.Pdus), verdicts, ct));
 
+        if (verdicts.Values.Any(v => v.IsUnasked))
+            await waits.KeepAsync(
+                pdus.RoomId, pdus.Origin, [.. batch.Pdus.Where(p => verdicts[p.EventId].IsUnasked).Select(p => (p.EventId, p.Json))], actors.Tools.Clock.GetUtcNow().ToUnixTimeMilliseconds(), ct);
+        if (pdus.Mode == IngestMode.Live)
+            foreach (var pdu in batch.Pdus)
+                if (pdu is { Type: EventTypes.GuestAccess, StateKey: "" } && verdicts[pdu.EventId].Verdict == IngestVerdict.Accepted)
+                {
+                    using var content = JsonDocument.Parse(pdu.Content);
+                    await guests.AfterAsync(pdus.RoomId, content.RootElement);
+                }
         var answers = new IngestedPdu[checks.Length];
         for (var i = 0; i < answers.Length; i++)
         {

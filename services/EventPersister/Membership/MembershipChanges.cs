@@ -15,7 +15,7 @@ namespace Matrix.EventPersister.Membership;
 /// <summary>Changes memberships on behalf of users of this server.</summary>
 internal sealed partial class MembershipChanges(
     RoomActors actors, ProfileCache profiles, ServerIdentity server, RoomBlocks blocks, RoomSuccession succession, ThirdPartyExchange exchange,
-    ILogger<MembershipChanges> log)
+    InviteRules invites, ILogger<MembershipChanges> log)
 {
     /// <summary>Id of the member event, and its position (0: it was there already). Throws what the client hears.</summary>
     public async Task<(string EventId, long Position)> ChangeAsync(string roomId, MembershipRequest request, CancellationToken ct)
@@ -24,6 +24,7 @@ internal sealed partial class MembershipChanges(
             throw MatrixError.Custom(400, "M_UNSUPPORTED", "Users of other servers cannot be invited yet.").AsException();
         if (request.Action is MembershipAction.Join or MembershipAction.Invite or MembershipAction.Knock && await blocks.IsBlockedAsync(roomId, ct))
             throw MatrixError.Forbidden("This room has been blocked on this server").AsException();
+        if (request.Action is MembershipAction.Invite) await invites.RequireAsync(request.Sender, [request.Target], ct);
         var command = new MembershipCommand(request, ct);
         var reply = await actors.RunAsync(roomId, command);
         if (reply.Error is { } error) throw error.AsException();
@@ -54,7 +55,7 @@ internal sealed partial class MembershipChanges(
         var request = new MembershipRequest(action, requester.UserId.Value, target, await profiles.GetAsync(target, ct))
         {
             DeviceId = requester.DeviceId, IsGuest = requester.IsGuest, Reason = body.StringOrNull("reason"),
-            TxnId = OfAction(action, txnId),
+            TxnId = OfAction(action, txnId), Undeclinable = invites.NoticesUser,
         };
         return (await ChangeAsync(roomId, request, ct)).EventId;
     }
@@ -99,7 +100,7 @@ internal sealed partial class MembershipChanges(
         };
         var request = new MembershipRequest(action, requester.UserId.Value, target, await profiles.GetAsync(target, ct))
         {
-            DeviceId = requester.DeviceId, IsGuest = requester.IsGuest, Content = content,
+            DeviceId = requester.DeviceId, IsGuest = requester.IsGuest, Content = content, Undeclinable = invites.NoticesUser,
         };
         return (await ChangeAsync(roomId, request, ct)).EventId;
     }

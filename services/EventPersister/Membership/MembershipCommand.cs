@@ -18,6 +18,8 @@ internal sealed record MembershipRequest(MembershipAction Action, string Sender,
     public string? Reason { get; init; }
     public bool IsGuest { get; init; }
     public bool IsDirect { get; init; }
+    /// <summary>Whose invites cannot be turned down; null: nobody's.</summary>
+    public string? Undeclinable { get; init; }
     /// <summary>Members of the event that the client gave itself (by way of the state); undefined: none.</summary>
     public JsonElement Content { get; init; }
 
@@ -65,7 +67,7 @@ internal sealed class MembershipCommand(MembershipRequest request, CancellationT
         if (request.Sender == request.Target) await turn.Storage.StateKeys.GetOrAddAsync([new StateKey(EventTypes.Member, request.Target)], ct);
         var member = await turn.GetAsync(new StateKey(EventTypes.Member, request.Target), ct);
         var membership = member?.Membership;
-        if (Refusal(membership) is { } refusal) return refusal;
+        if (Refusal(membership, member?.Sender) is { } refusal) return refusal;
         // Who is in already need not come in again, whatever his profile says by now.
         if (request.Action == MembershipAction.Join && membership == Memberships.Join && request.Content.ValueKind == JsonValueKind.Undefined)
             return new RoomReply(null, member!.EventId);
@@ -84,7 +86,7 @@ internal sealed class MembershipCommand(MembershipRequest request, CancellationT
     }
 
     /// <summary>What the client hears better than from the room's rules. Synapse: the same codes.</summary>
-    private MatrixError? Refusal(string? membership) => request.Action switch
+    private MatrixError? Refusal(string? membership, string? by) => request.Action switch
     {
         MembershipAction.Join when request.Sender != request.Target => MatrixError.Forbidden("Nobody joins for somebody else."),
         MembershipAction.Join when membership == Memberships.Ban => MatrixError.Forbidden("You are banned from this room"),
@@ -94,6 +96,9 @@ internal sealed class MembershipCommand(MembershipRequest request, CancellationT
         MembershipAction.Kick when membership == Memberships.Ban => Bad("Cannot kick user who was banned"),
         MembershipAction.Kick when membership is not (Memberships.Join or Memberships.Invite or Memberships.Knock) =>
             MatrixError.Forbidden("The target user is not in the room"),
+        // Spec: client-server-api/#server-notices
+        MembershipAction.Leave when membership == Memberships.Invite && by == request.Undeclinable =>
+            MatrixError.Custom(403, "M_CANNOT_LEAVE_SERVER_NOTICE_ROOM", "You cannot reject this invite"),
         MembershipAction.Leave when membership == Memberships.Ban => MatrixError.Forbidden("You are banned from this room"),
         _ => null,
     };

@@ -14,21 +14,21 @@ internal static class MembershipEndpoints
     {
         const ClientVersions All = ClientVersions.ApiV1R0V3Unstable;
         routes.Post(All, "/join/{roomIdOrAlias}", JoinByAlias).AllowGuests().Named("join_room").RateLimited(RateLimitRules.JoinsLocal);
-        routes.Post(All, "/knock/{roomIdOrAlias}", Knock).Named("knock_room");
+        routes.Post(All, "/knock/{roomIdOrAlias}", Knock).Named("knock_room").RateLimited(RateLimitRules.Message);
         routes.Post(All, "/rooms/{roomId}/join", Join).AllowGuests().Named("join_room_by_id").RateLimited(RateLimitRules.JoinsLocal).RateLimited(RateLimitRules.JoinsPerRoom);
         routes.Post(All, "/rooms/{roomId}/invite", Invite).Named("invite").RateLimited(RateLimitRules.InvitesPerRoom).RateLimited(RateLimitRules.InvitesPerIssuer);
-        routes.Post(All, "/rooms/{roomId}/leave", Leave).AllowGuests().Named("leave_room");
-        routes.Post(All, "/rooms/{roomId}/kick", Kick).Named("kick");
-        routes.Post(All, "/rooms/{roomId}/ban", Ban).Named("ban");
-        routes.Post(All, "/rooms/{roomId}/unban", Unban).Named("unban");
+        routes.Post(All, "/rooms/{roomId}/leave", Leave).AllowGuests().Named("leave_room").RateLimited(RateLimitRules.Message);
+        routes.Post(All, "/rooms/{roomId}/kick", Kick).Named("kick").RateLimited(RateLimitRules.Message);
+        routes.Post(All, "/rooms/{roomId}/ban", Ban).Named("ban").RateLimited(RateLimitRules.Message);
+        routes.Post(All, "/rooms/{roomId}/unban", Unban).Named("unban").RateLimited(RateLimitRules.Message);
         // Synapse: the same with a transaction id, for those who repeat what they have no answer to.
         routes.Put(All, "/join/{roomIdOrAlias}/{txnId}", JoinByAlias).AllowGuests().Named("join_room_with_transaction").RateLimited(RateLimitRules.JoinsLocal);
         routes.Put(All, "/rooms/{roomId}/join/{txnId}", Join).AllowGuests().Named("join_room_by_id_with_transaction").RateLimited(RateLimitRules.JoinsLocal).RateLimited(RateLimitRules.JoinsPerRoom);
         routes.Put(All, "/rooms/{roomId}/invite/{txnId}", Invite).Named("invite_with_transaction").RateLimited(RateLimitRules.InvitesPerRoom).RateLimited(RateLimitRules.InvitesPerIssuer);
-        routes.Put(All, "/rooms/{roomId}/leave/{txnId}", Leave).AllowGuests().Named("leave_room_with_transaction");
-        routes.Put(All, "/rooms/{roomId}/kick/{txnId}", Kick).Named("kick_with_transaction");
-        routes.Put(All, "/rooms/{roomId}/ban/{txnId}", Ban).Named("ban_with_transaction");
-        routes.Put(All, "/rooms/{roomId}/unban/{txnId}", Unban).Named("unban_with_transaction");
+        routes.Put(All, "/rooms/{roomId}/leave/{txnId}", Leave).AllowGuests().Named("leave_room_with_transaction").RateLimited(RateLimitRules.Message);
+        routes.Put(All, "/rooms/{roomId}/kick/{txnId}", Kick).Named("kick_with_transaction").RateLimited(RateLimitRules.Message);
+        routes.Put(All, "/rooms/{roomId}/ban/{txnId}", Ban).Named("ban_with_transaction").RateLimited(RateLimitRules.Message);
+        routes.Put(All, "/rooms/{roomId}/unban/{txnId}", Unban).Named("unban_with_transaction").RateLimited(RateLimitRules.Message);
     }
 
     private static async Task<IResult> Join(

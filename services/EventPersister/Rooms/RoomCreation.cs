@@ -11,7 +11,7 @@ using Matrix.Storage.Rooms;
 namespace Matrix.EventPersister.Rooms;
 
 /// <summary>Makes rooms: all events of one are one transaction, so a room is there whole or not at all.</summary>
-internal sealed class RoomCreation(RoomActors actors, RoomReader rooms, ProfileCache profiles)
+internal sealed class RoomCreation(RoomActors actors, RoomReader rooms, ProfileCache profiles, InviteRules invites)
 {
     private const string Letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
@@ -27,6 +27,7 @@ internal sealed class RoomCreation(RoomActors actors, RoomReader rooms, ProfileC
         var server = Tools.Server;
         if (plan.Invites.Any(u => !server.IsMine(u)))
             throw MatrixError.Custom(400, "M_UNSUPPORTED", "Users of other servers cannot be invited yet.").AsException();
+        await invites.RequireAsync(plan.Creator, [.. plan.Invited()], ct);
         if (plan.Alias is not null && await rooms.AliasAsync(plan.Alias, ct) is not null) throw AliasTaken();
 
         for (var attempt = 0; attempt < MaxAttempts; attempt++)

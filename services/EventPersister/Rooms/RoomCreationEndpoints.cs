@@ -3,6 +3,7 @@ using Matrix.EventPersister.ThirdParty;
 using Matrix.Events;
 using Matrix.Primitives;
 using Matrix.ServiceDefaults;
+using Matrix.Web.AppServices;
 using Matrix.Web.Auth;
 using Matrix.Web.Json;
 using Matrix.Web.RateLimits;
@@ -35,9 +36,11 @@ internal static class RoomCreationEndpoints
 
     private static async Task<IResult> Create(
         Requester requester, JsonBody body, RoomCreation creation, ThirdPartyInvites thirdParties, RateLimiter limiter, ServerIdentity server, HomeserverConfig config,
-        CancellationToken ct)
+        AppServiceRegistrations services, CancellationToken ct)
     {
         var plan = RoomPlan.Read(body.AsObjectOrEmpty(), requester.UserId.Value, server.ServerName, config.DefaultRoomVersion);
+        if (plan.Alias is not null && services.IsAliasOfOthers(plan.Alias, requester))
+            throw MatrixError.Custom(400, "M_EXCLUSIVE", "This alias is reserved by an application service.").AsException();
         // Synapse: a shadow-banned user has his room, and nobody hears of it.
         if (requester.IsShadowBanned) plan = plan with { Invites = [], ThirdParties = [] };
         foreach (var _ in plan.ThirdParties) await limiter.RequireAsync(RateLimitRules.ThirdPartyInvite, requester, ct);

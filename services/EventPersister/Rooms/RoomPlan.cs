@@ -110,6 +110,15 @@ internal sealed record RoomPlan
         return state;
     }
 
+    /// <summary>Whom the room begins with inviting, by whatever member of the request.</summary>
+    public IEnumerable<string> Invited() => Invites.Concat(InitialState.Where(s => s.Type == EventTypes.Member && IsInvite(s.Content)).Select(s => s.StateKey));
+
+    private static bool IsInvite(byte[] content)
+    {
+        using var document = JsonDocument.Parse(content);
+        return document.RootElement.TryGetProperty("membership", out var m) && m.ValueKind == JsonValueKind.String && m.ValueEquals(Memberships.Invite);
+    }
+
     /// <summary>The state after the creator's join and before the invites, in the order of the specification.</summary>
     public IEnumerable<StateToSet> State()
     {

@@ -1,6 +1,7 @@
 using Matrix.EventPersister.Actors;
 using Matrix.EventPersister.Membership;
 using Matrix.EventPersister.Profiles;
+using Matrix.EventPersister.Rooms;
 using Matrix.EventPersister.Sending;
 using Matrix.EventPersister.ThirdParty;
 using Matrix.Primitives;
@@ -9,7 +10,8 @@ using Matrix.Rooms.Writing;
 namespace Matrix.EventPersister.Rpc;
 
 /// <summary>Writes through the actors of this process.</summary>
-internal sealed class LocalRoomWriter(RoomActors actors, MembershipChanges memberships, ThirdPartyExchange exchange, ProfileCache profiles) : IRoomWriter
+internal sealed class LocalRoomWriter(
+    RoomActors actors, MembershipChanges memberships, ThirdPartyExchange exchange, ProfileCache profiles, InviteRules invites, RoomCreation creation) : IRoomWriter
 {
     public async Task<RoomWriteResult> SendAsync(RoomWrite write, CancellationToken ct)
     {
@@ -31,8 +33,16 @@ internal sealed class LocalRoomWriter(RoomActors actors, MembershipChanges membe
 
     public async Task<RoomWriteResult> ExchangeThirdPartyInviteAsync(ThirdPartyExchangeWrite write, CancellationToken ct)
     {
+        // Whoever shows the proof himself, joining, has asked to come in.
+        await invites.RequireAsync(write.Sender, [write.Target], ct);
         var (id, position) = await exchange.ExchangeAsync(write, ct);
         return new RoomWriteResult([id], position);
+    }
+
+    public async Task<RoomCreated> CreateRoomAsync(RoomCreationWrite write, CancellationToken ct)
+    {
+        var server = actors.Tools.Server.ServerName;
+        return new RoomCreated(await creation.CreateAsync(RoomPlan.Read(write.Options, write.Creator, server, write.RoomVersion), ct));
     }
 
     /// <summary>All of them or none.</summary>

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 using Matrix.Primitives;
 using Matrix.Replication;
 using Matrix.Replication.Rpc;
@@ -19,13 +20,19 @@ internal static class RoomWriterEndpoints
         endpoints.MapPost(RemoteRoomWriter.ThirdPartyPath, (RequestDelegate)(context => HandleAsync(context, static async (writer, body, ct) =>
             await writer.ExchangeThirdPartyInviteAsync(
                 JsonSerializer.Deserialize(body, RoomWriteJson.Default.ThirdPartyExchangeWrite) ?? throw Bad(), ct)))).RequireInternalSecret();
+        endpoints.MapPost(RemoteRoomWriter.CreationPath, (RequestDelegate)(context => HandleAsync(context, static async (writer, body, ct) =>
+            await writer.CreateRoomAsync(
+                JsonSerializer.Deserialize(body, RoomWriteJson.Default.RoomCreationWrite) ?? throw Bad(), ct), RoomWriteJson.Default.RoomCreated))).RequireInternalSecret();
     }
 
-    private static async Task HandleAsync(HttpContext context, Func<IRoomWriter, byte[], CancellationToken, Task<RoomWriteResult>> run)
+    private static Task HandleAsync(HttpContext context, Func<IRoomWriter, byte[], CancellationToken, Task<RoomWriteResult>> run) =>
+        HandleAsync(context, run, RoomWriteJson.Default.RoomWriteResult);
+
+    private static async Task HandleAsync<T>(HttpContext context, Func<IRoomWriter, byte[], CancellationToken, Task<T>> run, JsonTypeInfo<T> type)
     {
         var ct = context.RequestAborted;
         var body = await JsonBody.BindAsync(context);
-        RoomWriteResult result;
+        T result;
         try
         {
             result = await run(context.RequestServices.GetRequiredService<LocalRoomWriter>(), body.Bytes.ToArray(), ct);
@@ -34,8 +41,8 @@ internal static class RoomWriterEndpoints
         {
             throw Bad();
         }
-        if (result.Position > 0) context.Response.AddPosition(Streams.Events, result.Position);
-        await MatrixResults.Json(result, RoomWriteJson.Default.RoomWriteResult).ExecuteAsync(context);
+        if (result is RoomWriteResult { Position: > 0 and var position }) context.Response.AddPosition(Streams.Events, position);
+        await MatrixResults.Json(result, type).ExecuteAsync(context);
     }
 
     private static MatrixException Bad() => MatrixError.BadJson("Not what a persister is asked with.").AsException();

@@ -48,8 +48,8 @@ internal static class HistoryEndpoints
         var eventId = Required(event_id);
         var room = await access.RequireAsync(roomId, request.Origin, ct);
         var (own, chain) = await history.AuthChainAsync(await history.StateBeforeAsync(await history.RequireAsync(room, eventId, ct), ct), ct);
-        var pdus = await history.PdusAsync(room, own, ct);
-        var auth = await history.PdusAsync(room, chain, ct);
+        var pdus = await access.StateForServerAsync(room.RoomNid, request.Origin, await history.PdusAsync(room, own, ct), ct);
+        var auth = await access.StateForServerAsync(room.RoomNid, request.Origin, await history.PdusAsync(room, chain, ct), ct);
         return MatrixResults.Object(w =>
         {
             Write(w, "auth_chain", auth);
@@ -75,7 +75,8 @@ internal static class HistoryEndpoints
         var room = await access.RequireAsync(roomId, request.Origin, ct);
         // Of rejected events too: who asks wants to judge for himself.
         var e = (await events.ByIdsAsync([eventId], ct)).FirstOrDefault(e => e.RoomNid == room.RoomNid) ?? throw NoEvent();
-        var auth = await history.PdusAsync(room, (await history.AuthChainAsync([e.EventNid], ct)).Chain, ct);
+        var chain = await history.PdusAsync(room, (await history.AuthChainAsync([e.EventNid], ct)).Chain, ct);
+        var auth = await access.StateForServerAsync(room.RoomNid, request.Origin, chain, ct);
         return MatrixResults.Object(w => Write(w, "auth_chain", auth));
     }
 

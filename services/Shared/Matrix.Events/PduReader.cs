@@ -164,6 +164,8 @@ internal ref struct PduHeaders
         if (_authEvents is null) return Missing("auth_events");
         if (_typeBytes > 255) return TooLong("type");
         if (_stateKeyBytes > 255) return TooLong("state_key");
+        // No identifier has it, and no database's text.
+        if (_type.Contains('\0') || _stateKey?.Contains('\0') == true || _redacts?.Contains('\0') == true) return new PduFault("The event's type, state_key or redacts holds U+0000.");
         if (_depth < 0) return new PduFault("The event has a negative depth.");
         if (Encoding.UTF8.GetByteCount(_sender) > MatrixIdLimits.MaxBytes) return TooLong("sender");
         if (!UserId.TryParse(_sender, null, out _)) return new PduFault("The sender is not a user id.");

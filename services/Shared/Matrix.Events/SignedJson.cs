@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Security.Cryptography;
+using System.Text;
 using Matrix.Primitives;
 
 namespace Matrix.Events;
@@ -35,10 +36,10 @@ public static class SignedJson
     /// Writes the object with further signatures, each in place of an older one of that signer and key, and with <paramref name="unsigned"/> (a JSON
     /// object; empty: none).
     /// </summary>
-    public static void Write(IBufferWriter<byte> output, ReadOnlySpan<byte> canonical, IReadOnlyCollection<JsonSignature> further, ReadOnlySpan<byte> unsigned)
+    public static void Write(IBufferWriter<byte> output, ReadOnlySpan<byte> canonical, ReadOnlySpan<JsonSignature> further, ReadOnlySpan<byte> unsigned)
     {
         var json = new MemberWriter(output);
-        var written = further.Count == 0;
+        var written = further.Length == 0;
         foreach (var member in new CanonicalObject(canonical))
         {
             if (member.Name.SequenceEqual("unsigned"u8)) continue;
@@ -64,36 +65,67 @@ public static class SignedJson
         json.End();
     }
 
-    private static void WriteSignatures(IBufferWriter<byte> output, ReadOnlySpan<byte> existing, IReadOnlyCollection<JsonSignature> further)
+    private static void WriteSignatures(IBufferWriter<byte> output, ReadOnlySpan<byte> existing, ReadOnlySpan<JsonSignature> further)
     {
         var signers = new MemberWriter(output);
-        var done = new HashSet<string>(StringComparer.Ordinal);
         foreach (var signer in new CanonicalObject(existing))
         {
-            var name = CanonicalValue.Unescape(signer.Name);
-            done.Add(name);
-            signers.NameOf(name);
-            WriteSigner(output, signer.Value, further.Where(s => s.Signer == name));
+            signers.Name(signer.Name);
+            WriteSigner(output, signer.Name, signer.Value, further);
         }
-        foreach (var group in further.Where(s => !done.Contains(s.Signer)).GroupBy(s => s.Signer, StringComparer.Ordinal))
+        for (var i = 0; i < further.Length; i++)
         {
-            signers.NameOf(group.Key);
-            WriteSigner(output, default, group);
+            var name = further[i].Signer;
+            if (IndexOf(further[..i], name) >= 0 || HasMember(existing, name)) continue;
+            signers.NameOf(name);
+            WriteSigner(output, default, default, further[i..]);
         }
         signers.End();
     }
 
-    private static void WriteSigner(IBufferWriter<byte> output, ReadOnlySpan<byte> existing, IEnumerable<JsonSignature> further)
+    /// <param name="signer">As it stands between the quotes; empty: that of the first of <paramref name="further"/>.</param>
+    private static void WriteSigner(IBufferWriter<byte> output, ReadOnlySpan<byte> signer, ReadOnlySpan<byte> existing, ReadOnlySpan<JsonSignature> further)
     {
-        var byKey = new Dictionary<string, string>(StringComparer.Ordinal);
-        foreach (var s in further) byKey[s.KeyId] = s.Signature;
         var keys = new MemberWriter(output);
-        foreach (var key in new CanonicalObject(existing)) if (!byKey.ContainsKey(CanonicalValue.Unescape(key.Name))) keys.Text(key.Text);
-        foreach (var (id, signature) in byKey)
+        foreach (var key in new CanonicalObject(existing)) if (!IsReplaced(signer, key.Name, further)) keys.Text(key.Text);
+        for (var i = 0; i < further.Length; i++)
         {
-            keys.NameOf(id);
-            CanonicalJson.WriteString(output, signature);
+            var s = further[i];
+            if (!IsOf(s, signer, further) || IsRepeated(s, further[(i + 1)..])) continue;
+            keys.NameOf(s.KeyId);
+            CanonicalJson.WriteString(output, s.Signature);
         }
         keys.End();
     }
+
+    private static bool IsOf(JsonSignature s, ReadOnlySpan<byte> signer, ReadOnlySpan<JsonSignature> further) =>
+        signer.IsEmpty ? s.Signer == further[0].Signer : Is(signer, s.Signer);
+
+    private static bool IsReplaced(ReadOnlySpan<byte> signer, ReadOnlySpan<byte> keyId, ReadOnlySpan<JsonSignature> further)
+    {
+        foreach (var s in further) if (Is(keyId, s.KeyId) && Is(signer, s.Signer)) return true;
+        return false;
+    }
+
+    /// <summary>The last one of a key counts.</summary>
+    private static bool IsRepeated(JsonSignature s, ReadOnlySpan<JsonSignature> later)
+    {
+        foreach (var other in later) if (other.KeyId == s.KeyId && other.Signer == s.Signer) return true;
+        return false;
+    }
+
+    private static int IndexOf(ReadOnlySpan<JsonSignature> signatures, string signer)
+    {
+        for (var i = 0; i < signatures.Length; i++) if (signatures[i].Signer == signer) return i;
+        return -1;
+    }
+
+    private static bool HasMember(ReadOnlySpan<byte> o, string name)
+    {
+        foreach (var member in new CanonicalObject(o)) if (Is(member.Name, name)) return true;
+        return false;
+    }
+
+    /// <summary>Whether a name as it stands between the quotes is that text.</summary>
+    private static bool Is(ReadOnlySpan<byte> name, string text) => Ascii.Equals(name, text) || ((!Ascii.IsValid(name) || name.Contains((byte)'\\')) && CanonicalValue.Unescape(name) == text);
 }

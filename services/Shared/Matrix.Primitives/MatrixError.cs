@@ -37,6 +37,7 @@ public sealed record MatrixError(int Status, string Code, string Message, Immuta
         Of(400, "M_UNSUPPORTED_ROOM_VERSION", $"Room version '{version}' is not supported.");
     public static MatrixError Exclusive(string message) => Of(400, "M_EXCLUSIVE", message);
     public static MatrixError UserDeactivated() => Of(403, "M_USER_DEACTIVATED", "This account has been deactivated.");
+    public static MatrixError InviteBlocked(string userId) => Of(403, "M_INVITE_BLOCKED", $"{userId} does not accept invites.");
     public static MatrixError Unknown(int status = 400, string message = "Unknown error") => Of(status, "M_UNKNOWN", message);
     public static MatrixError Internal() => Of(500, "M_UNKNOWN", "Internal server error");
 

@@ -16,6 +16,8 @@ public sealed record ReplicationOptions
     public RedisBusOptions? Redis { get; init; }
     /// <summary>Secret of <c>/_internal</c>. May be empty without Redis: the process then makes one for itself.</summary>
     public string Secret { get; init; } = "";
+    /// <summary>False, for tests: internal calls go to all instances in turn.</summary>
+    public bool RpcAffinity { get; init; } = true;
     public FollowerOptions Follower { get; init; } = new();
 }
 
@@ -37,7 +39,7 @@ public static class ReplicationServices
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton(options.Follower);
         services.AddSingleton(new PublisherOptions(options.InstanceName));
-        services.AddSingleton(new InternalRpcOptions(secret));
+        services.AddSingleton(new InternalRpcOptions(secret) { Affinity = options.RpcAffinity });
         if (options.Redis is { } redis)
         {
             services.AddSingleton(redis);

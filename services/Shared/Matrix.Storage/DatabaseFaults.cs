@@ -11,4 +11,7 @@ public static class DatabaseFaults
 
     /// <summary>The database refused what it was given: a constraint, a value. The same again is refused again.</summary>
     public static bool IsOfContent(Exception e) => e is PostgresException p && !IsTransient(p) && p.SqlState is ['2', '2' or '3', ..];
+
+    /// <summary>Text that PostgreSQL cannot hold, which is U+0000 only: whoever sent it has to be told.</summary>
+    public static bool IsOfText(NpgsqlException e) => e is PostgresException { SqlState: PostgresErrorCodes.CharacterNotInRepertoire or PostgresErrorCodes.UntranslatableCharacter };
 }

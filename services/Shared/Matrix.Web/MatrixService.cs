@@ -57,6 +57,7 @@ public static class MatrixService
             InstanceName = identity.Name,
             Redis = config.Redis.Enabled && duties.Length == 0 ? new(config.Redis.ConnectionString, config.Redis.ChannelPrefix) : null,
             Secret = config.WorkerReplicationSecret,
+            RpcAffinity = config.RoomAffinity,
         });
         services.AddSingleton(p => new ServerIdentity(
             p.GetRequiredService<HomeserverConfig>().ServerName,

@@ -1,6 +1,8 @@
 using System.Buffers;
+using System.Collections.Immutable;
 using Matrix.Events;
 using Matrix.Primitives;
+using Matrix.Rooms;
 using Matrix.Rooms.Aggregations;
 using Matrix.Storage.Streams;
 using Matrix.Storage.Sync;
@@ -24,6 +26,7 @@ internal sealed class FillStage(SyncState state, ISyncStore store)
 
     public async Task RunAsync(AnswerPlan plan, Reader reader, CancellationToken ct)
     {
+        if (await store.ErasedAsync(ct) is { IsEmpty: false } erased) foreach (var part in plan.Joined.Concat(plan.LeftPlans)) Prune(part, erased);
         foreach (var parts in plan.Joined.Where(part => part.Gap is not null).Chunk(RoomsPerQuery)) await FillGapsAsync(plan, parts, reader, ct);
         foreach (var part in plan.Joined) DropKnownMembers(part, reader);
         await FillEventsAsync(plan, reader, ct);
@@ -34,6 +37,15 @@ internal sealed class FillStage(SyncState state, ISyncStore store)
         if (plan.AskToDevice) await FillToDeviceAsync(plan, reader, ct);
         if (reader.Request.Filter.EventFormat == EventFormat.Federation) await FillPdusAsync(plan, ct);
         if (plan.DevicesLeft.Count > 0) await KeepStrangersAsync(plan, reader, ct);
+    }
+
+    /// <summary>As <see cref="EventVisibility"/> does it with what comes from the database.</summary>
+    private static void Prune(RoomPlan part, ImmutableHashSet<string> erased)
+    {
+        if (part.ReaderAt is not { } readerAt) return;
+        for (var i = 0; i < part.Timeline.Count; i++)
+            if (readerAt[i] != Membership.Join && part.Timeline[i] is var e && erased.Contains(e.Sender) && ErasedUsers.Takes(e.Type, e.StateKey, e.Sender))
+                part.Timeline[i] = e.Pruned();
     }
 
     /// <summary>The differences of the states at both ends of the gaps.</summary>
@@ -180,9 +192,11 @@ internal sealed class FillStage(SyncState state, ISyncStore store)
     private async Task FillPdusAsync(AnswerPlan plan, CancellationToken ct)
     {
         plan.Pdus = [];
-        var nids = plan.Joined.Concat(plan.LeftPlans).SelectMany(part => part.Timeline.Concat(part.StateEvents)).Select(e => e.Nid).ToHashSet();
+        var parts = plan.Joined.Concat(plan.LeftPlans).ToList();
+        var nids = parts.SelectMany(part => part.Timeline.Concat(part.StateEvents)).Select(e => e.Nid).ToHashSet();
+        var pruned = parts.SelectMany(part => part.Timeline).Where(e => e.IsRedacted).Select(e => e.Nid).ToHashSet();
         foreach (var chunk in nids.Chunk(EventsPerQuery))
-            foreach (var e in await store.EventsByNidsAsync(chunk, ct)) plan.Pdus[e.EventNid] = WithId(e.Pdu);
+            foreach (var e in await store.EventsByNidsAsync(chunk, ct)) plan.Pdus[e.EventNid] = WithId(pruned.Contains(e.EventNid) ? e.Pdu.Redacted() : e.Pdu);
     }
 
     /// <summary>Synapse: this form, too, names the event, also where the room version leaves that to its hash.</summary>

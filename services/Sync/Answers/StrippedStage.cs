@@ -16,7 +16,7 @@ internal sealed class StrippedStage(SyncState state, ISyncStore store)
 
     public async Task RunAsync(AnswerPlan plan, Reader reader, CancellationToken ct)
     {
-        plan.Invites.RemoveAll(own => reader.User.AccountData.HidesInvite(own.Sender));
+        plan.Invites.RemoveAll(own => !reader.User.AccountData.ShowsInviteOf(own.Sender));
         if (plan.Invites.Count == 0 && plan.Knocks.Count == 0) return;
         var found = new Dictionary<long, List<CachedEvent>>();
         var missing = new List<UserRoom>();

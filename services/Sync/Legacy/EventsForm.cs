@@ -1,4 +1,5 @@
 using Matrix.Primitives;
+using Matrix.Rooms;
 using Matrix.Storage.Ephemeral;
 using Matrix.Storage.Streams;
 using Matrix.Sync.Answers;
@@ -31,7 +32,7 @@ internal sealed class EventsForm(int limit, ISyncStore store) : IAnswerForm
             var page = await store.NextEventsAsync(part.RoomNid, since, part.UpTo ?? plan.Now.Events, limit, ct);
             var visible = await store.VisibleAsync(reader.User.Id, [.. page.Select(e => e.EventNid)], ct);
             part.Timeline.Clear();
-            foreach (var e in page.Where(e => visible.Contains(e.EventNid)).Select(e => CachedEvent.Of(e)))
+            foreach (var e in page.Where(e => visible.ContainsKey(e.EventNid)).Select(e => visible[e.EventNid] == Sight.Pruned ? CachedEvent.Of(e).Pruned() : CachedEvent.Of(e)))
                 if (e.IsState || !reader.User.AccountData.Ignored.Contains(e.Sender)) part.Timeline.Add(e);
             part.ReaderAt = [.. part.Timeline.Select(e => e.IsMember && e.StateKey == reader.User.Id ? e.Membership : Membership.Join)];
             if (page.Count == limit) horizon = Math.Min(horizon, page[^1].Position!.Value);

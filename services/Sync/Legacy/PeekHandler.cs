@@ -95,7 +95,7 @@ internal sealed class PeekHandler(
         }
         if (news.Events.Count == 0) return news;
         var visible = await store.VisibleAsync(userId, [.. news.Events.Select(e => e.Nid)], ct);
-        news.Events.RemoveAll(e => !visible.Contains(e.Nid));
+        news.Events = [.. news.Events.Where(e => visible.ContainsKey(e.Nid)).Select(e => visible[e.Nid] == Sight.Pruned ? e.Pruned() : e)];
         if (news.Events.Count <= limit) return news;
         news.Events.RemoveRange(limit, news.Events.Count - limit);
         news.Now = news.Now with { Events = limit == 0 ? since.Events : news.Events[^1].Position };

@@ -123,6 +123,23 @@ internal sealed class CachedEvent
         return Make(output.Written.ToArray(), head, View, null, Position, Nid, Membership, PrevMembership, ReplacesEventId, TxnDeviceId, TxnId, isRedacted: true);
     }
 
+    /// <summary>
+    /// What a reader is shown of it who was not joined then, when its sender was erased: a message without its content, a member event without names.
+    /// </summary>
+    public CachedEvent Pruned()
+    {
+        using var output = new PooledBuffer(512);
+        output.Raw("{\"content\":{"u8);
+        if (Membership != Membership.None) output.Raw("\"membership\":\""u8).Raw(Membership.Name()).Raw("\""u8);
+        output.Raw("},\"event_id\":"u8).Text(EventId).Raw(",\"origin_server_ts\":"u8).Number(View.OriginServerTs).Raw(",\"sender\":"u8).Text(Sender);
+        if (StateKey is not null) output.Raw(",\"state_key\":"u8).Text(StateKey);
+        output.Raw(",\"type\":"u8).Text(Type);
+        var head = output.Length;
+        output.Raw(",\"unsigned\":{"u8);
+        if (ReplacesEventId is not null) output.Raw("\"replaces_state\":"u8).Text(ReplacesEventId).Raw(","u8);
+        return Make(output.Written.ToArray(), head, View, null, Position, Nid, Membership, PrevMembership, ReplacesEventId, null, null, isRedacted: true);
+    }
+
     /// <summary>The whole event for one reader: <paramref name="device"/> is set for the sender's own devices only.</summary>
     /// <param name="relations">Its aggregations, JSON; empty: none.</param>
     public void Write(PooledBuffer output, long nowMs, string? device, Membership reader, ReadOnlySpan<byte> relations = default)

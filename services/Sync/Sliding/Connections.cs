@@ -7,7 +7,11 @@ namespace Matrix.Sync.Sliding;
 /// <summary>
 /// A connection at the version that a client comes with. Version 0: it begins, and there is nothing in the database of it yet.
 /// </summary>
-internal sealed record Connection(long Nid, long Version, string UserId, string DeviceId, ConnectionState State, ToldMembers Told);
+internal sealed record Connection(long Nid, long Version, string UserId, string DeviceId, ConnectionState State, ToldMembers Told)
+{
+    /// <summary>One that begins: it gets its number when it is saved.</summary>
+    public static Connection New(SlidingRequest request) => new(0, 0, request.UserId, request.DeviceId, ConnectionState.Empty, new ToldMembers());
+}
 
 /// <summary>Connections by number and version: in the database, and in memory what was used last. Any instance goes on with any of them.</summary>
 internal sealed class Connections(ISyncStore store, TimeProvider clock)

@@ -112,7 +112,7 @@ internal sealed class RoomSelector(SyncState state)
     private static bool IsListed(User user, UserRoom own, ConnectionState sent, Needs needs) => own.Membership switch
     {
         Membership.Join or Membership.Knock => true,
-        Membership.Invite => !user.AccountData.HidesInvite(own.Sender),
+        Membership.Invite => user.AccountData.ShowsInviteOf(own.Sender),
         Membership.Leave or Membership.Ban => Stays(own, needs) || sent.Rooms.ContainsKey(own.RoomNid),
         _ => false,
     };

@@ -27,13 +27,8 @@ internal sealed class SlidingHandler(
         {
             foreach (var extension in request.Extensions)
                 if (extension is { Name: "to_device", Options.Since: { } seen }) await handler.AcknowledgeAsync(user, device, request.DeviceId, seen, ct);
-            var asked = new SyncRequest(request.UserId, request.DeviceId, Events.Filter.All, since, FullState: false, UseStateAfter: true)
-            {
-                ExactTimelineLimit = 0, Required = RequiredState.None, CountsUnread = false,
-            };
             if (since is { } from) connection.Told.Begin(from.Events, connection.Version);
-            var reader = new Reader(asked, user, device) { Members = connection.Told, Version = connection.Version };
-            return await AnswerAsync(reader, request, connection, timeout, started, ct);
+            return await AnswerAsync(ReaderOf(request, since, connection, user, device), request, connection, timeout, started, ct);
         }
         finally
         {
@@ -41,9 +36,33 @@ internal sealed class SlidingHandler(
         }
     }
 
+    /// <summary>The first answer, which nobody will get: nothing is stored.</summary>
+    public async Task<PooledBuffer> RehearseAsync(SlidingRequest request, CancellationToken ct)
+    {
+        await handler.ReachDatabaseAsync(ct);
+        var (user, device) = await users.PinAsync(request.UserId, request.DeviceId, ct);
+        try
+        {
+            var connection = Connection.New(request);
+            var reader = ReaderOf(request, null, connection, user, device);
+            return Write(await builder.BuildAsync(reader, request, connection.State, ct), reader, request, connection);
+        }
+        finally
+        {
+            user.Unpin();
+        }
+    }
+
+    private static Reader ReaderOf(SlidingRequest request, Positions? since, Connection connection, User user, Device device) => new(
+        new SyncRequest(request.UserId, request.DeviceId, Events.Filter.All, since, FullState: false, UseStateAfter: true)
+        {
+            ExactTimelineLimit = 0, Required = RequiredState.None, CountsUnread = false,
+        },
+        user, device) { Members = connection.Told, Version = connection.Version };
+
     private async ValueTask<(Connection Connection, Positions? Since)> FindAsync(SlidingRequest request, string? pos, CancellationToken ct)
     {
-        if (string.IsNullOrEmpty(pos)) return (new(0, 0, request.UserId, request.DeviceId, ConnectionState.Empty, new ToldMembers()), null);
+        if (string.IsNullOrEmpty(pos)) return (Connection.New(request), null);
         if (!StreamToken.TryParse(pos, null, out var token) || token[ConnectionLetter] is not { } nid || token[VersionLetter] is not { } version)
             throw Connections.UnknownPos();
         return (await connections.FindAsync(request.UserId, request.DeviceId, nid, version, ct), Positions.Of(token));
@@ -91,6 +110,11 @@ internal sealed class SlidingHandler(
     {
         if (connection.Version == 0 || !ReferenceEquals(answer.State, connection.State))
             connection = await connections.SaveAsync(connection, request.ConnId, answer.State, ct);
+        return Write(answer, reader, request, connection);
+    }
+
+    private static PooledBuffer Write(SlidingAnswer answer, Reader reader, SlidingRequest request, Connection connection)
+    {
         AnswerBuilder.RememberTold(answer.Plan, reader with { Version = connection.Version });
         var pos = answer.Plan.Now.ToToken().With(ConnectionLetter, connection.Nid).With(VersionLetter, connection.Version);
         var output = new PooledBuffer(answer.HasNews ? 8192 : 512);

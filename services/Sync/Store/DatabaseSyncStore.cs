@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Matrix.Events;
 using Matrix.Primitives;
 using Matrix.Replication;
@@ -13,7 +14,7 @@ namespace Matrix.Sync.Store;
 
 internal sealed class DatabaseSyncStore(
     SyncReader sync, SlidingStore sliding, EventReader events, RoomReader rooms, StateReader states, EventVisibility visibility,
-    DeviceKeyStore keys, Aggregator aggregator, RelationReader relations) : ISyncStore
+    DeviceKeyStore keys, Aggregator aggregator, RelationReader relations, ErasedUsers erased) : ISyncStore
 {
     public Task<Dictionary<StreamDefinition, long>> PositionsAsync(CancellationToken ct) => sync.PositionsAsync(ct);
 
@@ -56,15 +57,18 @@ internal sealed class DatabaseSyncStore(
         return snapshots.ToDictionary(s => s.Key, s => maps[s.Value]);
     }
 
-    public async Task<HashSet<long>> VisibleAsync(string userId, IReadOnlyCollection<long> nids, CancellationToken ct)
+    public async Task<Dictionary<long, Sight>> VisibleAsync(string userId, IReadOnlyCollection<long> nids, CancellationToken ct)
     {
-        var stored = await events.ByNidsAsync(nids, ct);
-        return [.. (await visibility.FilterAsync(new UserId(userId), stored, ct)).Select(e => e.EventNid)];
+        var seen = new Dictionary<long, Sight>(nids.Count);
+        foreach (var e in await visibility.FilterAsync(new UserId(userId), await events.ByNidsAsync(nids, ct), ct)) seen[e.EventNid] = e.IsPruned ? Sight.Pruned : Sight.Whole;
+        return seen;
     }
 
     public async Task<HashSet<long>> VisibleAsync(
         string userId, IReadOnlyList<StoredEvent> events, IReadOnlyDictionary<long, long> stayEnds, CancellationToken ct) =>
         [.. (await visibility.FilterAsync(new UserId(userId), events, stayEnds, ct)).Select(e => e.EventNid)];
+
+    public ValueTask<ImmutableHashSet<string>> ErasedAsync(CancellationToken ct) => erased.AllAsync(ct);
 
     public Task<List<StoredReceipt>> ReceiptsAsync(IReadOnlyCollection<string> roomIds, long after, long upTo, CancellationToken ct) =>
         sync.ReceiptsAsync(roomIds, after, upTo, ct);

@@ -1,5 +1,7 @@
+using System.Collections.Immutable;
 using Matrix.Events;
 using Matrix.Replication;
+using Matrix.Rooms;
 using Matrix.Rooms.Aggregations;
 using Matrix.Storage.Events;
 using Matrix.Storage.Keys;
@@ -37,11 +39,13 @@ internal interface ISyncStore
     /// with the same state share it.
     /// </summary>
     Task<Dictionary<RoomPosition, Dictionary<long, long>>> StatesAtAsync(IReadOnlyCollection<RoomPosition> places, CancellationToken ct);
-    /// <summary>Those events that the user may see.</summary>
-    Task<HashSet<long>> VisibleAsync(string userId, IReadOnlyCollection<long> nids, CancellationToken ct);
+    /// <summary>Those events that the user may see, and how.</summary>
+    Task<Dictionary<long, Sight>> VisibleAsync(string userId, IReadOnlyCollection<long> nids, CancellationToken ct);
     /// <summary>Those events, of rooms that the user has left, that he may see.</summary>
     /// <param name="stayEnds">Where his last stay in each room has ended: position by room nid.</param>
     Task<HashSet<long>> VisibleAsync(string userId, IReadOnlyList<StoredEvent> events, IReadOnlyDictionary<long, long> stayEnds, CancellationToken ct);
+    /// <summary>Users whose messages are shown whole only to who was joined then; at hand, as a rule.</summary>
+    ValueTask<ImmutableHashSet<string>> ErasedAsync(CancellationToken ct);
     Task<List<StoredReceipt>> ReceiptsAsync(IReadOnlyCollection<string> roomIds, long after, long upTo, CancellationToken ct);
     Task<List<AccountDatum>> AccountDataAsync(string userId, IReadOnlyCollection<(string RoomId, string Type)> keys, CancellationToken ct);
     /// <summary>Null: it is not known any more what changed.</summary>

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using Matrix.Events;
-using Matrix.Rooms;
+using Matrix.Storage.AccountData;
 
 namespace Matrix.Sync.Users;
 
@@ -42,8 +42,10 @@ internal sealed class AccountDataCache
     public long Bytes { get; private set; }
     /// <summary>Users of m.ignored_user_list.</summary>
     public IReadOnlySet<string> Ignored { get; private set; } = Nothing;
-    /// <summary>The user wants no invitations. Spec: client-server-api/#invite-permission</summary>
-    public bool BlocksInvites { get; private set; }
+    /// <summary>m.invite_permission_config says that nobody may invite.</summary>
+    private bool BlocksInvites { get; set; }
+    /// <summary>Whether an invite of this sender is told.</summary>
+    public bool ShowsInviteOf(string sender) => !BlocksInvites && !Ignored.Contains(sender);
     /// <summary>Rooms of m.direct.</summary>
     public IReadOnlySet<string> Direct { get; private set; } = Nothing;
     /// <summary>The user's push rules: m.push_rules, or the default ones.</summary>
@@ -73,7 +75,7 @@ internal sealed class AccountDataCache
         entry.IsStale = false;
         if (roomId.Length > 0) return;
         if (type == IgnoredUsersType) Ignored = ReadIgnored(content.Span);
-        if (type == InvitePermissionType) BlocksInvites = StateContent.String(content.Span, "default_action"u8) == "block";
+        if (type == InvitePermissions.Type) BlocksInvites = InvitePermissions.Blocks(content.Span);
         if (type == DirectType) Direct = ReadDirect(content.Span);
         if (type == PushRulesType) PushRules = PushRuleSet.Parse(content.Span) ?? PushRuleSet.Default;
     }
@@ -81,13 +83,9 @@ internal sealed class AccountDataCache
     public const string PushRulesType = "m.push_rules";
     private const string IgnoredUsersType = "m.ignored_user_list";
     private const string DirectType = "m.direct";
-    private const string InvitePermissionType = "m.invite_permission_config";
     public const string TagType = "m.tag";
 
     public static readonly ReadOnlyMemory<byte> Deleted = "{}"u8.ToArray();
-
-    /// <summary>An invitation by that user is not told.</summary>
-    public bool HidesInvite(string sender) => BlocksInvites || Ignored.Contains(sender);
 
     public List<(string RoomId, string Type, long Position)> StaleEntries()
     {

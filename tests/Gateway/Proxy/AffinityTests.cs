@@ -93,4 +93,18 @@ public sealed class AffinityTests
         Assert.NotEmpty(sync1.Requests);
         Assert.NotEmpty(sync2.Requests);
     }
+
+    [Fact]
+    public async Task Without_room_affinity_persisters_share_every_room_and_users_stay_where_they_are()
+    {
+        await using var sync1 = await Service.StartAsync("sync-1", "sync");
+        await using var sync2 = await Service.StartAsync("sync-2", "sync");
+        await using var persister1 = await Service.StartAsync("eventpersister-1", "eventpersister");
+        await using var persister2 = await Service.StartAsync("eventpersister-2", "eventpersister");
+        await using var gateway = await TestGateway.StartAsync("armada: { room_affinity: false }", services: [sync1, sync2, persister1, persister2]);
+        for (var i = 0; i < 10; i++) await gateway.GetTextAsync("/_matrix/client/v3/rooms/!a:x/state/m.room.name/");
+        Assert.Equal((5, 5), (persister1.Requests.Count, persister2.Requests.Count));
+        for (var i = 0; i < 10; i++) await gateway.GetTextAsync("/_matrix/client/v3/sync?since=s1", TestGateway.TokenOf(Users[0]));
+        Assert.Equal(0, Math.Min(sync1.Requests.Count, sync2.Requests.Count));
+    }
 }

@@ -38,7 +38,7 @@ public class ClientApiFixture : IAsyncLifetime
         host = await ServiceHost.StartAsync(
             postgres.ConnectionString,
             b => { b.AddClientApi().AddEventPersister(); Add(b); },
-            e => e.MapClientApi().MapEventPersister(),
+            e => Map(e.MapClientApi().MapEventPersister()),
             Configure,
             services =>
             {
@@ -58,6 +58,8 @@ public class ClientApiFixture : IAsyncLifetime
 
     /// <summary>Further services.</summary>
     protected virtual void Add(Microsoft.Extensions.Hosting.IHostApplicationBuilder builder) { }
+
+    protected virtual void Map(Microsoft.AspNetCore.Routing.IEndpointRouteBuilder routes) { }
 
     public ShiftedTime Clock { get; } = new();
 

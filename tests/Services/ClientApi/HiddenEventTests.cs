@@ -41,6 +41,61 @@ public sealed class HiddenEventTests(SearchFixture api) : IClassFixture<SearchFi
         Assert.Equal(Questions.Keys.Concat(NoHistory).Order(StringComparer.Ordinal), paths.Order(StringComparer.Ordinal));
     }
 
+    private static IEnumerable<string> Urls(string room, string hidden, string shown)
+    {
+        foreach (var (path, questions) in Questions)
+            foreach (var question in questions)
+            {
+                var version = path is "/rooms/{roomId}/threads" or "/rooms/{roomId}/timestamp_to_event" || path.Contains("/relations/", StringComparison.Ordinal) ? "v1" : "v3";
+                var head = path.Contains("{eventId}", StringComparison.Ordinal) ? path[..path.IndexOf("{eventId}", StringComparison.Ordinal)] : path;
+                yield return $"/_matrix/client/{version}{head.Replace("{roomId}", Uri.EscapeDataString(room), StringComparison.Ordinal)}"
+                    + question.Replace("HIDDEN", hidden, StringComparison.Ordinal).Replace("SHOWN", shown, StringComparison.Ordinal).Replace("THEN", "1", StringComparison.Ordinal);
+            }
+    }
+
+    private async Task<string> RelateAsync(TestUser user, string room, string relType, string parent, string body) => (await api.PutAsync(
+        user, $"/_matrix/client/v3/rooms/{Uri.EscapeDataString(room)}/send/m.room.message/{Guid.NewGuid():N}", JsonSerializer.Serialize(new Dictionary<string, object>
+        {
+            ["body"] = body, ["m.new_content"] = new { body }, ["m.relates_to"] = new { rel_type = relType, event_id = parent },
+        }))).RequireOk().Text("event_id");
+
+    [Fact]
+    public async Task What_an_erased_user_said_is_shown_to_nobody_who_came_later_and_to_everybody_who_was_there()
+    {
+        var (alice, bob, carol) = (await api.RegisterUserAsync(), await api.RegisterUserAsync(), await api.RegisterUserAsync());
+        var room = await api.CreateRoomAsync(carol);
+        await api.JoinAsync(alice, room);
+        var said = await api.SayAsync(alice, room, Secret + " said");
+        await RelateAsync(alice, room, "m.thread", said, Secret + " child");
+        await RelateAsync(alice, room, "m.replace", said, Secret + " edited");
+        await api.JoinAsync(bob, room);
+        var shown = await api.SayAsync(carol, room, "hello");
+        await api.IndexedAsync();
+        const string Search = "/_matrix/client/v3/search";
+        async Task<List<(string Url, string Text)>> ReadAsync(TestUser user)
+        {
+            var texts = new List<(string, string)>();
+            foreach (var url in Urls(room, said, shown)) texts.Add((url, (await api.GetAsync(user, url)).Body.GetRawText()));
+            foreach (var word in new[] { Secret, "hello" })
+                texts.Add((Search, (await api.PostAsync(user, Search, new { search_categories = new { room_events = new { search_term = word, event_context = new { } } } })).RequireOk().Body.GetRawText()));
+            return texts;
+        }
+        static bool Tells(string text) => text.Contains(Secret + " ", StringComparison.Ordinal);
+
+        var before = (await ReadAsync(bob)).Where(a => Tells(a.Text)).Select(a => a.Url).ToList();
+        Assert.Contains(Search, before);
+        Assert.InRange(before.Count, 8, 100);
+        (await api.PostAsync(alice, "/_matrix/client/v3/account/deactivate", new
+        {
+            erase = true, auth = new { type = "m.login.password", identifier = new { type = "m.id.user", user = alice.Id }, password = alice.Password },
+        })).RequireOk();
+        foreach (var (url, text) in await ReadAsync(bob)) Assert.False(Tells(text), $"{url}: {text}");
+        Assert.Equal(before, (await ReadAsync(carol)).Where(a => Tells(a.Text)).Select(a => a.Url));
+        // He sees that something was said.
+        var seen = (await api.GetAsync(bob, $"/_matrix/client/v3/rooms/{Uri.EscapeDataString(room)}/event/{said}")).RequireOk().Body;
+        Assert.Equal(("{}", alice.Id), (seen.GetProperty("content").GetRawText(), seen.GetProperty("sender").GetString()));
+    }
+
     [Theory]
     [InlineData("joined", false)]
     [InlineData("invited", false)]
@@ -53,30 +108,20 @@ public sealed class HiddenEventTests(SearchFixture api) : IClassFixture<SearchFi
             preset = "public_chat", initial_state = new[] { new { type = "m.room.history_visibility", content = new { history_visibility = visibility } } },
         });
         var hidden = await api.SayAsync(alice, room, Secret + " before");
-        async Task<string> Relate(string relType, string parent, string body) => (await api.PutAsync(
-            alice, $"/_matrix/client/v3/rooms/{Uri.EscapeDataString(room)}/send/m.room.message/{Guid.NewGuid():N}", JsonSerializer.Serialize(new Dictionary<string, object>
-            {
-                ["body"] = body, ["m.relates_to"] = new { rel_type = relType, event_id = parent },
-            }))).RequireOk().Text("event_id");
-        var child = await Relate("m.thread", hidden, Secret + " child");
+        var child = await RelateAsync(alice, room, "m.thread", hidden, Secret + " child");
         await api.JoinAsync(bob, room);
         var shown = await api.SayAsync(alice, room, "hello");
-        await Relate("m.reference", shown, "seen");
+        await RelateAsync(alice, room, "m.reference", shown, "seen");
         await api.IndexedAsync();
 
         var seen = false;
-        foreach (var (path, questions) in Questions)
-            foreach (var question in questions)
-            {
-                var version = path is "/rooms/{roomId}/threads" or "/rooms/{roomId}/timestamp_to_event" || path.Contains("/relations/", StringComparison.Ordinal) ? "v1" : "v3";
-                var head = path.Contains("{eventId}", StringComparison.Ordinal) ? path[..path.IndexOf("{eventId}", StringComparison.Ordinal)] : path;
-                var url = $"/_matrix/client/{version}{head.Replace("{roomId}", Uri.EscapeDataString(room), StringComparison.Ordinal)}"
-                    + question.Replace("HIDDEN", hidden, StringComparison.Ordinal).Replace("SHOWN", shown, StringComparison.Ordinal).Replace("THEN", "1", StringComparison.Ordinal);
-                var text = (await api.GetAsync(bob, url)).Body.GetRawText();
-                if (shows) { seen |= text.Contains(Secret, StringComparison.Ordinal); continue; }
-                Assert.False(text.Contains(Secret, StringComparison.Ordinal) || text.Contains(child, StringComparison.Ordinal), $"{url}: {text}");
-                Assert.False(text.Contains(hidden, StringComparison.Ordinal), $"{url}: {text}");
-            }
+        foreach (var url in Urls(room, hidden, shown))
+        {
+            var text = (await api.GetAsync(bob, url)).Body.GetRawText();
+            if (shows) { seen |= text.Contains(Secret, StringComparison.Ordinal); continue; }
+            Assert.False(text.Contains(Secret, StringComparison.Ordinal) || text.Contains(child, StringComparison.Ordinal), $"{url}: {text}");
+            Assert.False(text.Contains(hidden, StringComparison.Ordinal), $"{url}: {text}");
+        }
         Assert.Equal(shows, seen);
         var found = (await api.PostAsync(bob, "/_matrix/client/v3/search", new { search_categories = new { room_events = new { search_term = Secret, event_context = new { } } } })).RequireOk();
         Assert.Equal(shows, found.Body.GetRawText().Contains(Secret + " ", StringComparison.Ordinal));

@@ -42,6 +42,28 @@ public sealed class ReceiptTests(ClientApiFixture api) : IClassFixture<ClientApi
     }
 
     [Fact]
+    public async Task A_receipt_names_the_thread_that_its_event_is_in()
+    {
+        var (alice, room, ids) = await TalkAsync(2);
+        async Task<string> RelateAsync(string relType, string parent) => (await api.PutAsync(
+            alice, Room(room, $"send/m.x/{Guid.NewGuid():N}"), new Dictionary<string, object> { ["m.relates_to"] = new { rel_type = relType, event_id = parent } })).RequireOk().Text("event_id");
+        var (root, other) = (ids[0], ids[1]);
+        var child = await RelateAsync("m.thread", root);
+        var reference = await RelateAsync("m.reference", child);
+        var aboutRoot = await RelateAsync("m.reference", root);
+        async Task<int> ReceiptAsync(string id, string thread) => (await api.PostAsync(alice, Room(room, $"receipt/m.read.private/{id}"), new { thread_id = thread })).Status;
+        foreach (var (id, thread, status) in new[]
+        {
+            (root, "main", 200), (root, root, 200), (aboutRoot, "main", 200), (aboutRoot, root, 200), (child, root, 200), (reference, root, 200), (other, "main", 200),
+            (child, "main", 400), (reference, "main", 400), (child, other, 400), (other, root, 400), (root, other, 400), (root, "nonsense", 400), ("$unknown", root, 200),
+        })
+            Assert.True(await ReceiptAsync(id, thread) == status, $"{id} in {thread}: not {status}");
+        Assert.Equal("M_INVALID_PARAM", (await api.PostAsync(alice, Room(room, $"receipt/m.read/{child}"), """{"thread_id":"main"}""")).Code);
+        (await api.PutAsync(alice, Room(room, $"redact/{child}/x"), "{}")).RequireOk();
+        Assert.Equal(200, await ReceiptAsync(child, root));
+    }
+
+    [Fact]
     public async Task Threads_and_types_have_receipts_of_their_own()
     {
         var (alice, room, ids) = await TalkAsync(2);

@@ -87,6 +87,21 @@ public sealed class RemoteSpaceTests(RemoteSpaceFixture api) : IClassFixture<Rem
     }
 
     [Fact]
+    public async Task That_nobody_told_is_asked_again_for_the_next_may_name_other_servers()
+    {
+        var alice = await api.RegisterUserAsync();
+        const string far = "!late:one.example";
+        var unlucky = await SpaceWithAsync(alice, (far, "three.example"));
+        var lucky = await SpaceWithAsync(alice, (far, "two.example"));
+        api.Remote.Hierarchies[("two.example", far)] = Told(Described(far));
+        Assert.Equal([unlucky], Ids(await api.GetAsync(alice, Hierarchy(unlucky))));
+        Assert.Equal([lucky, far], Ids(await api.GetAsync(alice, Hierarchy(lucky))));
+        // What was told is known from then on, whoever is named.
+        Assert.Equal([unlucky, far], Ids(await api.GetAsync(alice, Hierarchy(unlucky))));
+        Assert.Equal(2, api.Remote.Asked(far).Count);
+    }
+
+    [Fact]
     public async Task A_summary_is_asked_of_the_servers_that_are_named_and_of_the_one_in_the_id()
     {
         var alice = await api.RegisterUserAsync();

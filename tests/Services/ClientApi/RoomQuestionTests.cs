@@ -101,6 +101,9 @@ public sealed class RoomQuestionTests(ClientApiFixture api) : IClassFixture<Clie
         Assert.Equal(alice.Id, chunk[1].GetProperty("user_id").GetString());
         Assert.Contains(all.Body.GetProperty("state").EnumerateArray(), e => e.GetProperty("type").GetString() == "m.room.create");
         Assert.Equal("x.y", all.Body.GetProperty("account_data")[0].GetProperty("type").GetString());
+        // Every member, also those of whom nothing is known.
+        Assert.Equal(new[] { alice.Id, bob.Id }.Order(), all.Body.GetProperty("presence").EnumerateArray().Select(p => p.GetProperty("content").GetProperty("user_id").GetString()!).Order());
+        Assert.All(all.Body.GetProperty("presence").EnumerateArray(), p => Assert.Equal("offline", p.GetProperty("content").GetProperty("presence").GetString()));
         Assert.True(all.Body.GetProperty("receipts")[0].GetProperty("content").GetProperty(said).GetProperty("m.read").TryGetProperty(bob.Id, out _));
         var older = (await api.GetAsync(bob, Room(room, $"messages?dir=b&limit=1&from={all.Body.GetProperty("messages").GetProperty("start").GetString()}"))).RequireOk();
         Assert.NotEqual("m.room.message", older.Body.GetProperty("chunk")[0].GetProperty("type").GetString());

@@ -217,6 +217,9 @@ public sealed class RoomReadTests(ClientApiFixture api) : IClassFixture<ClientAp
         Assert.Equal(Sorted(alice.Id, bob.Id, carol.Id), await Members(""));
         Assert.Equal(Sorted(alice.Id, bob.Id), await Members("?membership=join"));
         Assert.Equal(Sorted(carol.Id), await Members("?not_membership=join"));
+        Assert.Equal(Sorted(alice.Id, bob.Id, carol.Id), await Members("?membership=join&not_membership=join"));
+        Assert.Equal(Sorted(carol.Id), await Members("?membership=invite&not_membership=join"));
+        Assert.Equal(Sorted(alice.Id, bob.Id), await Members("?membership=join&not_membership=invite"));
         Assert.Equal(Sorted(alice.Id, carol.Id), await Members("?at=" + before));
         var joined = (await api.GetAsync(bob, Room(room, "joined_members"))).RequireOk().Body.GetProperty("joined");
         Assert.Equal(Sorted(alice.Id, bob.Id), joined.EnumerateObject().Select(m => m.Name).Order(StringComparer.Ordinal));

@@ -12,6 +12,7 @@ using Matrix.Storage;
 using Matrix.Storage.Accounts;
 using Matrix.Testing;
 using Matrix.Testing.Federation;
+using Matrix.Testing.Specification;
 using Matrix.Web.Auth;
 using Matrix.Web.Routing;
 using Microsoft.AspNetCore.Builder;
@@ -60,7 +61,7 @@ public sealed class PersisterHost(WebApplication app, HttpClient http) : IAsyncD
         app.MapEventPersister();
         await app.StartAsync();
         var address = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
-        return new PersisterHost(app, new HttpClient { BaseAddress = new Uri(address) });
+        return new PersisterHost(app, new HttpClient(new CheckedAnswers(new SocketsHttpHandler())) { BaseAddress = new Uri(address) });
     }
 
     public async Task<Answer> SendAsync(HttpMethod method, string? token, string path, object? body)

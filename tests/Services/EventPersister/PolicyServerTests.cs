@@ -1,12 +1,15 @@
 using System.Text;
 using System.Text.Json;
 using Matrix.Crypto;
+using Matrix.EventPersister.Policy;
 using Matrix.Events;
 using Matrix.FederationClient.Policy;
 using Matrix.Rooms.Ingest;
 using Matrix.ServiceTests.EventPersister.Ingest;
 using Matrix.Storage.Events;
+using Matrix.Storage.Federation;
 using Matrix.Testing;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Matrix.ServiceTests.EventPersister;
 
@@ -147,6 +150,57 @@ public sealed class PolicyServerTests(PersisterFixture fixture) : IClassFixture<
         room.Say(Alice, fixture.Policies.Spam + " twice");
         await entered.AcceptedAsync(room.Last);
         Assert.Equal(2, fixture.Policies.Asked(entered.Id).Count);
+    }
+
+    private static long Later => DateTimeOffset.UtcNow.AddDays(1).ToUnixTimeMilliseconds();
+    /// <summary>On the other persister, which knows nothing of the server's being away.</summary>
+    private Task<int> RetryAsync() => fixture.Two.Services.GetRequiredService<PolicyRetries>().RunAsync(Later, default);
+    private Task<long> WaitingAsync(RemoteRoom room) => fixture.CountAsync("select count(*) from policy_waits where room_id = $1", room.Id);
+
+    [Fact]
+    public async Task What_came_while_the_policy_server_was_away_is_shown_to_it_later()
+    {
+        var bob = await fixture.NewUserAsync();
+        var entered = await EnterAsync(bob);
+        var room = entered.Room;
+        fixture.Policies.IsAway = true;
+        room.Say(Alice, "said meanwhile").Set(Alice, "m.room.topic", """{"topic":"set meanwhile"}""").Say(Alice, fixture.Policies.Spam);
+        var (said, topic, spam) = (room.Events[^3], room.Events[^2], room.Last);
+        foreach (var e in new[] { said, topic, spam }) Assert.Equal((IngestVerdict.SoftFailed, true), ((await entered.VerdictAsync(e)).Verdict, (await entered.VerdictAsync(e)).IsUnasked));
+        Assert.Equal(3, await WaitingAsync(entered));
+        // Not yet there again.
+        Assert.InRange(await RetryAsync(), 3, 1_000);
+        Assert.Equal(3, await WaitingAsync(entered));
+        Assert.DoesNotContain(said.EventId, await entered.TimelineAsync());
+        // What others said after it, signed, is part of the room without it.
+        room.Say(Alice, "after");
+        var after = room.Last;
+        await entered.AcceptedAsync(Signed(after));
+
+        fixture.Policies.IsAway = false;
+        await using var fresh = await PersisterHost.StartAsync("fresh", fixture.ConnectionString, fixture.Bus, fixture.Remote, fixture.Policies);
+        await fresh.Services.GetRequiredService<PolicyRetries>().RunAsync(Later + 86_400_000, default);
+        Assert.Equal(0, await WaitingAsync(entered));
+        var timeline = await entered.TimelineAsync();
+        Assert.Equal([after.EventId, said.EventId, topic.EventId], timeline.TakeLast(3));
+        Assert.True(await IsSignedAsync(said.EventId));
+        Assert.Equal(topic.EventId, (await fixture.StateAsync(entered.Id))[new("m.room.topic", "")].Pdu.EventId);
+        Assert.Equal(EventFlags.SoftFailed, (await entered.StoredAsync(spam.EventId)).Flags & EventFlags.SoftFailed);
+        (await bob.At(fresh).SendAsync(entered.Id, "and on")).Ok();
+    }
+
+    [Fact]
+    public async Task A_policy_server_that_stays_away_is_not_asked_for_ever()
+    {
+        var bob = await fixture.NewUserAsync();
+        var entered = await EnterAsync(bob);
+        fixture.Policies.IsAway = true;
+        entered.Room.Say(Alice, "never shown");
+        Assert.True((await entered.VerdictAsync(entered.Room.Last)).IsUnasked);
+        for (var i = 0; i < PolicyWaits.MaxTries - 1; i++) await fixture.Two.Services.GetRequiredService<PolicyRetries>().RunAsync(Later + (i + 2L) * 86_400_000, default);
+        Assert.Equal(1, await WaitingAsync(entered));
+        await fixture.Two.Services.GetRequiredService<PolicyRetries>().RunAsync(Later + 30L * 86_400_000, default);
+        Assert.Equal(0, await WaitingAsync(entered));
     }
 
     [Theory]

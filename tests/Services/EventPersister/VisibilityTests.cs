@@ -1,6 +1,9 @@
 using Matrix.Primitives;
+using Matrix.Replication;
 using Matrix.Rooms;
+using Matrix.Storage.Accounts;
 using Matrix.Storage.Events;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Matrix.ServiceTests.EventPersister;
 
@@ -54,6 +57,66 @@ public sealed class VisibilityTests(PersisterFixture fixture) : IClassFixture<Pe
         Assert.Equal(afterComingBack.Split(','), await SeenAsync(room, bob.Id, asRows: true));
     }
 
+    /// <summary>How he sees each message: Whole, Pruned or Hidden, by their first letters.</summary>
+    private async Task<string> SightsAsync(string room, string user, bool asRows = false)
+    {
+        var messages = (await fixture.TimelineAsync(room)).FindAll(e => e.Pdu.Type == "m.room.message").ConvertAll(e => asRows ? e with { SnapshotNid = null } : e);
+        var seen = (await Aware.FilterAsync(new UserId(user), messages, CancellationToken.None)).ToDictionary(e => e.EventNid);
+        Assert.All(seen.Values, e => Assert.Equal(e.IsPruned, e.Pdu.Content.Span.SequenceEqual("{}"u8)));
+        return string.Concat(messages.Select(m => !seen.TryGetValue(m.EventNid, out var e) ? 'H' : e.IsPruned ? 'P' : 'W'));
+    }
+
+    /// <summary>Of whoever is erased now.</summary>
+    private EventVisibility Aware => new(fixture.States, fixture.Rooms, fixture.Events, erased: new ErasedUsers(
+        new ErasedUserReader(fixture.Database), fixture.One.Services.GetRequiredService<IStreamFollower>()));
+
+    [Theory]
+    [InlineData("joined", "HHWH", "HHWH", "HHHH")]
+    [InlineData("invited", "HPWH", "HPWH", "HHHH")]
+    [InlineData("shared", "PPWH", "PPWP", "HHHH")]
+    [InlineData("world_readable", "PPWP", "PPWP", "PPPP")]
+    public async Task Of_an_erased_user_only_those_see_the_words_who_were_joined_then(string visibility, string afterLeaving, string afterComingBack, string stranger)
+    {
+        var (room, bob) = await StoryAsync(visibility);
+        var alice = await OwnerAsync(room);
+        Assert.DoesNotContain('P', await SightsAsync(room, bob.Id));
+        await EraseAsync(alice.Id, true);
+        foreach (var asRows in new[] { false, true }) Assert.Equal(afterLeaving, await SightsAsync(room, bob.Id, asRows));
+        await EraseAsync(alice.Id, false);
+        (await alice.InviteAsync(room, bob)).Ok();
+        (await bob.JoinAsync(room)).Ok();
+        await EraseAsync(alice.Id, true);
+        foreach (var asRows in new[] { false, true })
+        {
+            Assert.Equal(afterComingBack, await SightsAsync(room, bob.Id, asRows));
+            Assert.Equal(stranger, await SightsAsync(room, "@stranger:test.example", asRows));
+            Assert.Equal("WWWW", await SightsAsync(room, alice.Id, asRows));
+        }
+    }
+
+    [Fact]
+    public async Task Of_an_erased_user_the_name_goes_and_what_he_made_of_the_room_stays()
+    {
+        var alice = await fixture.NewUserAsync(displayName: "Alice Liddell");
+        var bob = await fixture.NewUserAsync();
+        var room = await alice.CreateRoomAsync(new { preset = "public_chat", name = "Wonderland" });
+        (await bob.JoinAsync(room)).Ok();
+        await EraseAsync(alice.Id, true);
+        var seen = await Aware.FilterAsync(new UserId(bob.Id), await fixture.TimelineAsync(room), CancellationToken.None);
+        Assert.Equal("Wonderland", seen.Single(e => e.Pdu.Type == "m.room.name").Pdu.ContentString("name"u8));
+        var member = Assert.Single(seen, e => e.Pdu.StateKey == alice.Id).Pdu;
+        Assert.Equal(("join", null), (member.Membership, member.ContentString("displayname"u8)));
+        Assert.NotNull(seen.Single(e => e.Pdu.StateKey == bob.Id).Pdu.ContentString("displayname"u8));
+    }
+
+    private async Task EraseAsync(string user, bool erased)
+    {
+        await using var command = fixture.Source.CreateCommand("update users set erased = $2 where user_id = $1");
+        command.Parameters.AddWithValue(user);
+        command.Parameters.AddWithValue(erased);
+        await command.ExecuteNonQueryAsync();
+    }
+
     private readonly Dictionary<string, User> owners = [];
 
     private async Task<User> OwnerAsync(string room)
@@ -93,7 +156,7 @@ public sealed class VisibilityTests(PersisterFixture fixture) : IClassFixture<Pe
         var seen = await Visibility.FilterAsync(new UserId(bob.Id), timeline, CancellationToken.None);
         Assert.Equal(["join", "leave"], seen.Where(e => e.Pdu.StateKey == bob.Id).Select(e => e.Pdu.Membership));
         Assert.DoesNotContain(seen, e => e.Pdu.ContentString("body"u8) == "before");
-        Assert.False(await Visibility.MaySeeAsync(new UserId(bob.Id), timeline[^1], CancellationToken.None));
+        Assert.Equal(Sight.Hidden, await Visibility.SightAsync(new UserId(bob.Id), timeline[^1], CancellationToken.None));
     }
 
     [Fact]
@@ -148,7 +211,7 @@ public sealed class VisibilityTests(PersisterFixture fixture) : IClassFixture<Pe
             Assert.Equal(expected, await SeenAsync(room, user, asRows: true));
             // The change itself shows to those who see what is on either side of it.
             var e = (await fixture.Events.ByIdsAsync([change], CancellationToken.None))[0];
-            Assert.Equal(sees(before) || sees(after), await Visibility.MaySeeAsync(new UserId(user), e, CancellationToken.None));
+            Assert.Equal(sees(before) || sees(after) ? Sight.Whole : Sight.Hidden, await Visibility.SightAsync(new UserId(user), e, CancellationToken.None));
         }
         List<string> bobs = ["one", "two"];
         if (after == "world_readable") bobs.Add("three");

@@ -77,5 +77,6 @@ public sealed class BindingTests(PostgresFixture postgres) : IClassFixture<Postg
 
         public Task<RoomWriteResult> SendAsync(RoomWrite write, CancellationToken ct) => throw new NotSupportedException();
         public Task<RoomWriteResult> ChangeMembershipAsync(MembershipWrite write, CancellationToken ct) => throw new NotSupportedException();
+        public Task<RoomCreated> CreateRoomAsync(RoomCreationWrite write, CancellationToken ct) => throw new NotSupportedException();
     }
 }

@@ -5,11 +5,14 @@ using Matrix.Events;
 using Matrix.FederationClient.Keys;
 using Matrix.FederationClient.Signing;
 using Matrix.FederationInbound;
+using Matrix.Replication;
 using Matrix.Rooms.Ingest;
 using Matrix.ServiceTests.EventPersister;
 using Matrix.ServiceTests.EventPersister.Ingest;
 using Matrix.ServiceTests.Hosting;
+using Matrix.Storage.Accounts;
 using Matrix.Storage.Federation;
+using Matrix.Storage.Streams;
 using Matrix.Testing;
 using Matrix.Testing.Federation;
 using Microsoft.Extensions.DependencyInjection;
@@ -153,6 +156,32 @@ public sealed class FederationRoomTests(PersisterFixture fixture) : IClassFixtur
         Assert.Equal("{}", await ContentAsync("late.example", hidden));
         Assert.Contains("with dave", await ContentAsync("late.example", room.Last), StringComparison.Ordinal);
         Assert.Contains("before dave", await ContentAsync("remote.example", hidden), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_an_erased_user_said_goes_without_content_to_servers_that_came_later()
+    {
+        var bob = await fixture.NewUserAsync(displayName: "Okapi");
+        var entered = await RemoteRoom.EnterAsync(fixture, "11", bob, Carol);
+        var room = entered.Room;
+        (await bob.SetStateAsync(entered.Id, "m.room.member", bob.Id, new { membership = "join", displayname = "Okapi Junior" })).Ok();
+        var said = (await bob.SendAsync(entered.Id, "okapi")).Ok().EventId;
+        room.Join(TestUser.Of("@dave:later.example")).Say(Alice, "with dave");
+        await entered.AcceptedAsync([.. room.Events.TakeLast(2)]);
+        var last = (await bob.SendAsync(entered.Id, "next")).Ok().EventId;
+        Task<(int Status, JsonElement Body)>[] Questions(string server) =>
+        [
+            GetAsync(server, $"/event/{E(said)}"), GetAsync(server, $"/backfill/{E(room.RoomId)}?v={E(said)}&limit=2"), GetAsync(server, $"/state/{E(room.RoomId)}?event_id={E(said)}"),
+            GetAsync(server, $"/event_auth/{E(room.RoomId)}/{E(said)}"),
+            CallAsync(server, HttpMethod.Post, $"/_matrix/federation/v1/get_missing_events/{E(room.RoomId)}", $$"""{"earliest_events":[],"latest_events":["{{last}}"],"limit":20}"""),
+        ];
+        async Task<string> TellAsync(string server) =>
+            string.Concat((await Task.WhenAll(Questions(server))).Select(a => a.Body.GetRawText().Contains("okapi", StringComparison.OrdinalIgnoreCase) ? '+' : '-'));
+        Assert.Equal("+++++", await TellAsync("later.example"));
+        var batches = await new AccountStore(fixture.Database).DeactivateAsync(bob.Id, erase: true, 0, default);
+        await host.Services.GetRequiredService<IStreamPublisher>().PublishAllAsync(batches);
+        Assert.Equal("-----", await TellAsync("later.example"));
+        Assert.Equal("+++++", await TellAsync("remote.example"));
     }
 
     private static string Transaction(params Pdu[] pdus) => $$"""{"origin":"x","origin_server_ts":1,"pdus":[{{string.Join(',', pdus.Select(p => Encoding.UTF8.GetString(p.Json.Span)))}}]}""";

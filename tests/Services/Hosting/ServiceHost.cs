@@ -10,6 +10,7 @@ using Matrix.ServiceDefaults;
 using Matrix.Storage;
 using Matrix.Testing;
 using Matrix.Testing.Servers;
+using Matrix.Testing.Specification;
 using Matrix.Web.Auth;
 using Matrix.Web.Routing;
 using Microsoft.AspNetCore.Builder;
@@ -34,7 +35,7 @@ public sealed class ServiceHost : IAsyncDisposable
     {
         this.app = app;
         Address = address;
-        Http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, RequestHeaderEncodingSelector = (_, _) => Encoding.UTF8 }) { BaseAddress = address };
+        Http = new HttpClient(new CheckedAnswers(new SocketsHttpHandler { AllowAutoRedirect = false, RequestHeaderEncodingSelector = (_, _) => Encoding.UTF8 })) { BaseAddress = address };
     }
 
     public HttpClient Http { get; }
@@ -114,7 +115,10 @@ public sealed class ServiceHost : IAsyncDisposable
         await stream.WriteAsync(Encoding.Latin1.GetBytes($"{requestLine} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n"));
         using var reader = new StreamReader(stream, Encoding.UTF8);
         var text = await reader.ReadToEndAsync();
-        return (int.Parse(text.Split(' ')[1]), text[(text.IndexOf("\r\n\r\n", StringComparison.Ordinal) + 4)..]);
+        var (status, body) = (int.Parse(text.Split(' ')[1]), text[(text.IndexOf("\r\n\r\n", StringComparison.Ordinal) + 4)..]);
+        // The path as it is is what such tests are about; the specification is asked by what it becomes.
+        if (requestLine.Split(' ') is [var method, ['/', ..] target, ..] && body.StartsWith('{')) SpecificationCheck.Require(method, new Uri(Address, target), status, "application/json", Encoding.UTF8.GetBytes(body));
+        return (status, body);
     }
 
     public async ValueTask DisposeAsync()

@@ -14,7 +14,8 @@ public sealed class KeyCostTests(ClientApiFixture api) : IClassFixture<ClientApi
             with d as (
                 insert into devices (user_id, device_id, created_ts_ms)
                 select '@' || $1 || u || ':test.example', 'D' || d, 0 from generate_series(1, $2) u, generate_series(1, $3) d returning user_id, device_id),
-            k as (insert into device_keys (user_id, device_id, keys, signed_hash) select user_id, device_id, '{"keys":{}}', '' from d),
+            k as (insert into device_keys (user_id, device_id, keys, signed_hash) select user_id, device_id,
+                convert_to(format('{"user_id":"%s","device_id":"%s","algorithms":[],"keys":{},"signatures":{}}', user_id, device_id), 'UTF8'), '' from d),
             o as (insert into one_time_keys (user_id, device_id, algorithm, key_id, key) select user_id, device_id, 'signed_curve25519', 'a', '"k"' from d)
             select user_id, device_id from d
             """);

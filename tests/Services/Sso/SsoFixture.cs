@@ -3,6 +3,7 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using Matrix.ClientApi;
 using Matrix.Replication;
+using Matrix.Replication.Buses;
 using Matrix.ServiceDefaults;
 using Matrix.ServiceTests.ClientApi;
 using Matrix.ServiceTests.Hosting;
@@ -14,6 +15,7 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Matrix.ServiceTests.Sso;
 
@@ -24,6 +26,8 @@ public class SsoFixture : IAsyncLifetime
     public const string Trusted = "https://trusted.test.example/";
     private readonly PostgresFixture postgres = new();
     private readonly ConcurrentDictionary<string, string> tickets = new();
+    /// <summary>By which the hosts hear of each other.</summary>
+    private readonly InProcessBus bus = new(TimeProvider.System, NullLogger<InProcessBus>.Instance);
     private FakeOidcProvider? oidc;
     private LoopbackServer? cas;
     private ServiceHost? first;
@@ -61,6 +65,7 @@ public class SsoFixture : IAsyncLifetime
             services.AddSingleton<IStreamConsumer>(p => p.GetRequiredService<TokenAuthenticator>());
             services.Replace(ServiceDescriptor.Singleton<IRequestAuthenticator, UserTokenAuthenticator>());
             services.Replace(ServiceDescriptor.Singleton<TimeProvider>(Clock));
+            services.Replace(ServiceDescriptor.Singleton<IReplicationBus>(bus));
             Replace(services);
         }, name);
 

@@ -97,6 +97,15 @@ public sealed class WebPipelineTests : IAsyncLifetime
     [InlineData("", 400, "M_NOT_JSON")]
     [InlineData("[1]", 400, "M_BAD_JSON")]
     [InlineData("{\"a\":\"0123456789012345678901234567890123456789012345678901234567890123456789\"}", 413, "M_TOO_LARGE")]
+    [InlineData("""{"a":"\ud83d"}""", 400, "M_BAD_JSON")]
+    [InlineData("""{"a":"\ud83d\n\ude00"}""", 400, "M_BAD_JSON")]
+    [InlineData("""{"a":"\ud83d \ude00"}""", 400, "M_BAD_JSON")]
+    [InlineData("""{"a":"\ude00\ud83d"}""", 400, "M_BAD_JSON")]
+    [InlineData("""{"\uD83D":1}""", 400, "M_BAD_JSON")]
+    [InlineData("""{"a":"\ud83d\ude00\ud83d\udE00"}""", 200, "ude00")]
+    [InlineData("""{"a":"\\ud83d\\\\ude00"}""", 200, "ud83d")]
+    [InlineData("""{"a":"\ud83d\""", 400, "M_BAD_JSON")]
+    [InlineData("""{"a":"\u00""", 400, "M_NOT_JSON")]
     public async Task Bad_bodies_are_told_apart(string body, int status, string code)
     {
         var answer = await SendAsync("PUT /_matrix/client/v3/body", "", Encoding.UTF8.GetBytes(body));

@@ -95,6 +95,13 @@ public sealed class DagRemoteRooms : IRemoteRooms
             ? Primitives.CanonicalJson.ToArray(System.Text.Encoding.UTF8.GetBytes(json), out _, strict: false) : default(ReadOnlyMemory<byte>?));
     }
 
+    public Task<RemoteEventTime?> FindByTimeAsync(string server, string roomId, long ts, bool backwards, CancellationToken ct)
+    {
+        var events = Of(roomId, $"timestamp_to_event {server}")?.Events.Where(e => !Withheld.Contains(e.EventId)) ?? [];
+        var found = backwards ? events.Where(e => e.OriginServerTs <= ts).MaxBy(e => e.OriginServerTs) : events.Where(e => e.OriginServerTs >= ts).MinBy(e => e.OriginServerTs);
+        return Task.FromResult(found is null ? null : new RemoteEventTime(found.EventId, found.OriginServerTs));
+    }
+
     private static List<Pdu> Chain(Room room, IEnumerable<string> from)
     {
         var chain = new List<Pdu>();

@@ -9,7 +9,7 @@ namespace Matrix.Testing;
 /// The hot operations of the core by name. Benchmarks measure their time, a unit test their allocations against
 /// <c>tests/Benchmarks/baselines.json</c>.
 /// </summary>
-public sealed class CoreOperations
+public sealed partial class CoreOperations
 {
     private static readonly TestUser Alice = TestUser.Of("alice");
 
@@ -40,12 +40,27 @@ public sealed class CoreOperations
             room.RoomId, message.Type, null, Alice, message.Content, message.OriginServerTs, message.Depth, message.PrevEvents, message.AuthEvents);
         _operations["build and sign, message"] = () => EventBuilder.TryBuild(draft, message.Version, "example.org", key, Ed25519.Default, out _);
         _operations["client event"] = () => Client(message, new ClientEventOptions { OmitRoomId = true, AgeMs = 1234 });
+        AddKeys();
         AddRules();
         AddPush(room, message);
         AddResolution();
+        AddReading(room, message);
     }
 
     public IReadOnlyDictionary<string, Action> All => _operations;
+
+    /// <summary>What /keys/query does for each device.</summary>
+    private void AddKeys()
+    {
+        var keys = CanonicalJson.Of(Encoding.UTF8.GetBytes(
+            """{"algorithms":["m.olm.v1.curve25519-aes-sha2","m.megolm.v1.aes-sha2"],"device_id":"DEVICE","keys":{"curve25519:DEVICE":"abcdef","ed25519:DEVICE":"abcdef"},"signatures":{"@alice:example.org":{"ed25519:DEVICE":"abcdef"}},"user_id":"@alice:example.org"}"""));
+        JsonSignature[] further = [new("@alice:example.org", "ed25519:self+signing", "abcdef")];
+        _operations["signed json, keys of a device"] = () =>
+        {
+            _buffer.Clear();
+            SignedJson.Write(_buffer, keys, further, "{}"u8);
+        };
+    }
 
     private void AddRules()
     {

@@ -25,7 +25,7 @@ public sealed class ConfigFaultTests : IDisposable
             default_room_version: 13
             enable_registration: true
             rc_message: { per_second: -1 }
-            rc_federation: { window_size: 1x }
+            rc_reports: { burst_count: 1x }
             ip_range_blacklist: [10.0.0.0/99]
             signing_key_path: nowhere.key
             tls_certificate_path: [a, b]
@@ -102,9 +102,9 @@ public sealed class ConfigFaultTests : IDisposable
                   in  homeserver.yaml, line 12
                   fix per_second: 0.2
 
-              rc_federation.window_size: 1x is not a duration (a number with s, m, h, d, w or y; without a letter: milliseconds)
+              rc_reports.burst_count: 1x is not a whole number
                   in  homeserver.yaml, line 13
-                  fix window_size: 1000
+                  fix burst_count: 5
 
               ip_range_blacklist: [...] contains 10.0.0.0/99, which is no range of addresses
                   in  homeserver.yaml, line 14

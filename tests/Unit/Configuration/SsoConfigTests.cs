@@ -98,6 +98,12 @@ public sealed class SsoConfigTests : IDisposable
     [InlineData("saml2_config: { sp_config: { metadata: { remote: [{ url: 'https://idp' }] }, encryption_keypairs: [{ key_file: a, cert_file: b }] } }", "saml2_config.sp_config.encryption_keypairs")]
     [InlineData("user_consent: { version: 1.0, block_events_error: 'agree' }", "form_secret")]
     [InlineData("user_consent: { require_at_registration: true }", "user_consent.version")]
+    [InlineData("user_consent: { version: 1.0, server_notice_content: { msgtype: m.text, body: x } }\nform_secret: x", "server_notices")]
+    [InlineData("user_consent: { version: 1.0, server_notice_content: { msgtype: m.text, body: x } }\nserver_notices: { system_mxid_localpart: n }", "form_secret")]
+    [InlineData("server_notices: { room_name: x }", "server_notices.system_mxid_localpart")]
+    [InlineData("server_notices: { system_mxid_localpart: 'A b' }", "server_notices.system_mxid_localpart")]
+    [InlineData("limit_usage_by_mau: true", "max_mau_value")]
+    [InlineData("mau_limit_reserved_threepids: [{ medium: email }]", "mau_limit_reserved_threepids[0].address")]
     [InlineData("account_validity: { enabled: true, period: 6w, renew_at: 0 }", "account_validity.renew_at")]
     public void Mistakes_are_told_with_their_key(string yaml, string key) => Assert.Contains(folder.Load(Base + yaml).Faults, f => f.Key == key);
 
@@ -111,4 +117,28 @@ public sealed class SsoConfigTests : IDisposable
     [InlineData("matrix_authentication_service: { enabled: true, endpoint: 'http://mas', secret: x }", false)]
     [InlineData("experimental_features: { msc3861: { enabled: true } }", false)]
     public void The_oauth_api_is_ours_unless_another_service_does_the_logins(string yaml, bool enabled) => Assert.Equal(enabled, folder.Load(Base + yaml).Config!.OAuth.Enabled);
+
+    [Fact]
+    public void Notices_and_limits_of_usage_are_read()
+    {
+        var config = folder.Load(Base + """
+            server_notices: { system_mxid_localpart: server, system_mxid_display_name: Us, room_name: News, room_topic: '', auto_join: true }
+            user_consent: { version: 1.0, server_notice_content: { msgtype: m.text, body: 'see %(consent_uri)s' }, send_server_notice_to_guests: true }
+            form_secret: x
+            admin_contact: 'mailto:a@example.org'
+            limit_usage_by_mau: true
+            max_mau_value: 50
+            mau_trial_days: 3
+            mau_limit_alerting: false
+            mau_limit_reserved_threepids: [{ medium: email, address: Boss@Example.org }]
+            hs_disabled_message: not disabled
+            """).Config!;
+        Assert.Equal(new ServerNoticesConfig("server") { DisplayName = "Us", RoomName = "News", AutoJoin = true }, config.ServerNotices);
+        Assert.Equal("""{"msgtype":"m.text","body":"see %(consent_uri)s"}""", config.Accounts.Consent!.NoticeContent);
+        Assert.True(config.Accounts.Consent.NoticeToGuests);
+        var usage = config.Usage;
+        Assert.Equal(("mailto:a@example.org", null, 50, TimeSpan.FromDays(3), false), (usage.AdminContact, usage.DisabledMessage, usage.MaxMonthlyUsers, usage.Trial, usage.Alerts));
+        Assert.Equal([new ReservedThreepid("email", "boss@example.org")], usage.Reserved);
+        Assert.Equal("This homeserver is disabled.", folder.Load(Base + "hs_disabled: true").Config!.Usage.DisabledMessage);
+    }
 }

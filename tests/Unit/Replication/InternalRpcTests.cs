@@ -37,6 +37,16 @@ public class InternalRpcTests : IAsyncLifetime
             Assert.Equal($"{names[Rendezvous.Pick($"!{i}", names)]} {{\"n\":{i}}}", await CallAsync(rpc, "/_internal/rpc/echo", $"!{i}", $"{{\"n\":{i}}}"));
     }
 
+    [Fact]
+    public async Task Without_affinity_calls_of_one_key_reach_everybody()
+    {
+        for (var i = 1; i <= 2; i++) await StartAsync($"persister-{i}");
+        using var rpc = Rpc(o => o with { Affinity = false });
+        var answers = new HashSet<string>();
+        for (var i = 0; i < 20; i++) answers.Add(await CallAsync(rpc, "/_internal/rpc/echo", "!a"));
+        Assert.Equal(2, answers.Count);
+    }
+
     [Theory]
     [InlineData("/_internal/rpc/echo")]
     [InlineData("/_internal/rpc/raw")]

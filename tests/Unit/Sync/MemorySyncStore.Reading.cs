@@ -1,5 +1,7 @@
+using System.Collections.Immutable;
 using Matrix.Events;
 using Matrix.Replication;
+using Matrix.Rooms;
 using Matrix.Rooms.Aggregations;
 using Matrix.Storage.Events;
 using Matrix.Storage.Keys;
@@ -174,7 +176,10 @@ internal sealed partial class MemorySyncStore
         return next;
     });
 
-    public Task<HashSet<long>> VisibleAsync(string userId, IReadOnlyCollection<long> asked, CancellationToken ct) => AskAsync(() => asked.ToHashSet());
+    public Task<Dictionary<long, Sight>> VisibleAsync(string userId, IReadOnlyCollection<long> asked, CancellationToken ct) =>
+        AskAsync(() => asked.Distinct().ToDictionary(nid => nid, _ => Sight.Whole));
+
+    public ValueTask<ImmutableHashSet<string>> ErasedAsync(CancellationToken ct) => ValueTask.FromResult(ImmutableHashSet<string>.Empty);
 
     public Task<HashSet<long>> VisibleAsync(string userId, IReadOnlyList<StoredEvent> asked, IReadOnlyDictionary<long, long> stayEnds, CancellationToken ct) =>
         AskAsync(() => asked.Select(e => e.EventNid).ToHashSet());

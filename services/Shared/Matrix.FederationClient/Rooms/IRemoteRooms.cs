@@ -6,6 +6,9 @@ public sealed record RemoteStateIds(IReadOnlyList<string> StateIds, IReadOnlyLis
 /// <summary>The same with the events themselves, as they came.</summary>
 public sealed record RemoteState(IReadOnlyList<ReadOnlyMemory<byte>> State, IReadOnlyList<ReadOnlyMemory<byte>> AuthChain);
 
+/// <summary>The event that another server has closest to a time.</summary>
+public sealed record RemoteEventTime(string EventId, long OriginServerTs);
+
 /// <summary>
 /// Questions about rooms to other servers. What comes back is raw: whoever asked checks every event. Null: the server could not be reached, refused, or
 /// answered something that is none; nothing here throws but for a cancellation.
@@ -23,6 +26,8 @@ public interface IRemoteRooms
     Task<IReadOnlyList<ReadOnlyMemory<byte>>?> GetEventAuthAsync(string server, string roomId, string eventId, CancellationToken ct);
     /// <summary>A space and its children; the answer's object, canonical.</summary>
     Task<ReadOnlyMemory<byte>?> GetHierarchyAsync(string server, string roomId, bool suggestedOnly, CancellationToken ct);
+    /// <summary>The event closest to a time, after it, or before it when <paramref name="backwards"/>.</summary>
+    Task<RemoteEventTime?> FindByTimeAsync(string server, string roomId, long ts, bool backwards, CancellationToken ct);
     /// <summary>The events <paramref name="from"/> and what came before them, at most <paramref name="limit"/>.</summary>
     Task<IReadOnlyList<ReadOnlyMemory<byte>>?> BackfillAsync(string server, string roomId, IReadOnlyCollection<string> from, int limit, CancellationToken ct);
 }

@@ -14,6 +14,7 @@ public sealed partial class RemoteRooms(FederationHttp http, ILogger<RemoteRooms
 {
     /// <summary>An event, its envelope and what people write around it.</summary>
     private const int MaxEventBytes = 256 * 1024;
+    private const int MaxIdLength = 255;
     private const int MaxPageBytes = 16 * 1024 * 1024;
     private const int MaxIdsBytes = 64 * 1024 * 1024;
     private const int MaxStateBytes = 512 * 1024 * 1024;
@@ -72,6 +73,15 @@ public sealed partial class RemoteRooms(FederationHttp http, ILogger<RemoteRooms
     {
         var answer = await AskAsync(server, HttpMethod.Get, $"/_matrix/federation/v1/hierarchy/{E(roomId)}?suggested_only={(suggestedOnly ? "true" : "false")}", null, MaxPageBytes, ct);
         return answer is not null && CanonicalJson.ToArray(answer, out _, strict: false) is { } canonical && CanonicalValue.IsObject(canonical) ? canonical : default(ReadOnlyMemory<byte>?);
+    }
+
+    public async Task<RemoteEventTime?> FindByTimeAsync(string server, string roomId, long ts, bool backwards, CancellationToken ct)
+    {
+        var target = $"/_matrix/federation/v1/timestamp_to_event/{E(roomId)}?ts={ts.ToString(CultureInfo.InvariantCulture)}&dir={(backwards ? 'b' : 'f')}";
+        var answer = await AskAsync(server, HttpMethod.Get, target, null, MaxEventBytes, ct);
+        return Read(answer, server, static root =>
+            root.TryGetProperty("event_id", out var id) && id.ValueKind == JsonValueKind.String && id.GetString() is ['$', ..] and { Length: <= MaxIdLength } eventId
+            && root.TryGetProperty("origin_server_ts", out var at) && at.ValueKind == JsonValueKind.Number && at.TryGetInt64(out var ts) ? new RemoteEventTime(eventId, ts) : null);
     }
 
     private async Task<byte[]?> AskAsync(string server, HttpMethod method, string target, ReadOnlyMemory<byte>? content, int limit, CancellationToken ct)

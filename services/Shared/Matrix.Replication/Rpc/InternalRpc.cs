@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net.Http.Headers;
 using System.Text.Json;
 using Matrix.Primitives;
@@ -17,6 +18,7 @@ public sealed partial class InternalRpc : IInternalRpc, IDisposable
     private readonly TimeProvider time;
     private readonly ILogger log;
     private readonly HttpClient http;
+    private long calls;
 
     public InternalRpc(IInstanceDirectory instances, IStreamFollower follower, InternalRpcOptions options, TimeProvider time, ILogger<InternalRpc> log)
     {
@@ -64,7 +66,7 @@ public sealed partial class InternalRpc : IInternalRpc, IDisposable
         {
             var version = instances.Version;
             var candidates = instances.Of(service);
-            foreach (var index in Rendezvous.Rank(key, candidates.Select(i => i.Name).ToList()))
+            foreach (var index in Rendezvous.Rank(options.Affinity ? key : NextKey(), candidates.Select(i => i.Name).ToList()))
             {
                 try
                 {
@@ -81,6 +83,9 @@ public sealed partial class InternalRpc : IInternalRpc, IDisposable
             await PauseAsync(version, left, ct);
         }
     }
+
+    /// <summary>Whoever it falls to.</summary>
+    private string NextKey() => Interlocked.Increment(ref calls).ToString(CultureInfo.InvariantCulture);
 
     /// <summary>Until somebody comes or goes, and a moment at most: an instance that restarts keeps its row.</summary>
     private async Task PauseAsync(long version, TimeSpan left, CancellationToken ct)

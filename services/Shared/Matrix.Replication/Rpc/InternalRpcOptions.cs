@@ -10,4 +10,6 @@ public sealed record InternalRpcOptions(string Secret)
     public TimeSpan NobodyThereTimeout { get; init; } = TimeSpan.FromSeconds(10);
     /// <summary>How long the caller waits until it has what the answer's positions promise; it goes on without after that.</summary>
     public TimeSpan PositionsTimeout { get; init; } = TimeSpan.FromSeconds(2);
+    /// <summary>False, for tests: calls go to all instances in turn, whatever their key.</summary>
+    public bool Affinity { get; init; } = true;
 }

@@ -93,7 +93,8 @@ public sealed class Aggregator(RelationReader relations, EventReader events, Eve
             }
             Raw("]}"u8);
         }
-        if (summary.ReplacementNid is { } nid && embedded.TryGetValue(nid, out var replacement))
+        // One that says nothing any more replaces nothing.
+        if (summary.ReplacementNid is { } nid && embedded.TryGetValue(nid, out var replacement) && !replacement.IsPruned)
         {
             Name("m.replace"u8);
             WriteEvent(output, reader, replacement, default, nowMs);

@@ -40,7 +40,8 @@ public enum IngestVerdict
 
 /// <param name="EventId">Null: it could not be read.</param>
 /// <param name="Reason">Null when it was accepted or known.</param>
-public sealed record IngestedPdu(string? EventId, IngestVerdict Verdict, string? Reason);
+/// <param name="IsUnasked">Soft-failed because the room's policy server gave no answer: it is asked again later, without the caller.</param>
+public sealed record IngestedPdu(string? EventId, IngestVerdict Verdict, string? Reason, bool IsUnasked = false);
 
 /// <param name="Pdus">In the order of the request.</param>
 /// <param name="Position">Position in stream events of the last event that entered it; 0: none did.</param>

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Matrix.Events;
 using Matrix.Primitives;
 using Matrix.Storage.Events;
@@ -6,18 +7,22 @@ using Matrix.Storage.Rooms;
 namespace Matrix.Rooms;
 
 /// <summary>
-/// May this user see this event? By the history visibility and his membership as they were at the event. The one place that decides it for
-/// <c>/messages</c>, <c>/context</c>, <c>/event</c> and <c>/sync</c>; whether he may ask about the room at all is the caller's question.
-/// Spec: client-server-api/#room-history-visibility
+/// How does this user see this event? By the history visibility and his membership as they were at the event: whole, not at all, or, when whoever sent it was
+/// erased and he was not joined then, redacted. The one place that decides it for <c>/messages</c>, <c>/context</c>, <c>/event</c> and <c>/sync</c>; whether
+/// he may ask about the room at all is the caller's question. Spec: client-server-api/#room-history-visibility
 /// </summary>
 /// <param name="retention">Null: messages do not age.</param>
-public sealed class EventVisibility(StateReader states, RoomReader rooms, EventReader reader, MessageRetention? retention = null, TimeProvider? clock = null)
+/// <param name="erased">Null: nobody was erased.</param>
+public sealed class EventVisibility(
+    StateReader states, RoomReader rooms, EventReader reader, MessageRetention? retention = null, TimeProvider? clock = null, ErasedUsers? erased = null)
 {
+    private static readonly ImmutableHashSet<string> Nobody = [];
     private const EventFlags Hidden = EventFlags.Outlier | EventFlags.Rejected | EventFlags.SoftFailed;
 
     /// <summary>
-    /// Those of <paramref name="events"/> that the user may see, in the order given; rooms may be mixed. One round trip for what current state
-    /// answers; historical state is read, in three queries altogether, only for events older than his membership or than the room's visibility.
+    /// Those of <paramref name="events"/> that the user may see, as he may see them, in the order given; rooms may be mixed. One round trip for what current
+    /// state answers; historical state is read, in three queries altogether, only for events older than his membership or than the room's visibility, and for
+    /// those of erased users.
     /// </summary>
     public async Task<List<StoredEvent>> FilterAsync(UserId user, IReadOnlyList<StoredEvent> events, CancellationToken ct)
     {
@@ -45,17 +50,19 @@ public sealed class EventVisibility(StateReader states, RoomReader rooms, EventR
         UserId user, IReadOnlyList<StoredEvent> events, IEnumerable<RoomStanding> standings, IReadOnlyDictionary<long, long> joinedUntil, CancellationToken ct)
     {
         var known = standings.ToDictionary(s => s.RoomNid, s => new Room(s) { JoinedUntil = joinedUntil.TryGetValue(s.RoomNid, out var until) ? until : null });
-        var verdicts = new bool?[events.Count];
+        var gone = erased is null ? Nobody : await erased.AllAsync(ct);
+        var sights = new Sight?[events.Count];
         List<int>? open = null;
         for (var i = 0; i < events.Count; i++)
         {
-            verdicts[i] = IsOver(events[i], known[events[i].RoomNid]) ? false : ByCurrentState(user, events[i], known[events[i].RoomNid]);
-            if (verdicts[i] is null) (open ??= []).Add(i);
+            var e = events[i];
+            sights[i] = IsOver(e, known[e.RoomNid]) ? Sight.Hidden : ByCurrentState(user, e, known[e.RoomNid], IsErased(e, gone));
+            if (sights[i] is null) (open ??= []).Add(i);
         }
-        if (open is not null) await ByStateAtEventAsync(user, events, open, verdicts, known, ct);
+        if (open is not null) await ByStateAtEventAsync(user, events, open, sights, known, gone, ct);
 
         var visible = new List<StoredEvent>(events.Count);
-        for (var i = 0; i < events.Count; i++) if (verdicts[i] == true) visible.Add(events[i]);
+        for (var i = 0; i < events.Count; i++) if (sights[i] is { } sight and not Sight.Hidden) visible.Add(sight == Sight.Pruned ? events[i].Pruned() : events[i]);
         return visible;
     }
 
@@ -64,12 +71,16 @@ public sealed class EventVisibility(StateReader states, RoomReader rooms, EventR
         && e.Pdu.OriginServerTs < (clock ?? TimeProvider.System).GetUtcNow().ToUnixTimeMilliseconds() - lifetime;
 
     /// <summary>As <see cref="FilterAsync"/>, for one event.</summary>
-    public async Task<bool> MaySeeAsync(UserId user, StoredEvent e, CancellationToken ct) => (await FilterAsync(user, [e], ct)).Count == 1;
+    public async Task<Sight> SightAsync(UserId user, StoredEvent e, CancellationToken ct) =>
+        await FilterAsync(user, [e], ct) is [var seen] ? seen.IsPruned ? Sight.Pruned : Sight.Whole : Sight.Hidden;
 
     private sealed class Room(RoomStanding standing)
     {
         public MembershipRecord? Member => standing.Member;
         public StoredEvent? Visibility => standing.Visibility;
+        /// <summary>What that event says.</summary>
+        public HistoryVisibility Now => now ??= HistoryVisibilities.Read(Visibility!.Pdu.Content.Span);
+        private HistoryVisibility? now;
         public Pdu? Retention => standing.Retention?.Pdu;
         /// <summary>Last position at which the user was joined, looked up once; null: not looked up.</summary>
         public long? JoinedUntil { get; set; }
@@ -77,37 +88,37 @@ public sealed class EventVisibility(StateReader states, RoomReader rooms, EventR
     }
 
     /// <summary>Null: only the state at the event can tell.</summary>
-    private static bool? ByCurrentState(UserId user, StoredEvent e, Room room)
+    /// <param name="isErased">It is whole for those only who were joined then.</param>
+    private static Sight? ByCurrentState(UserId user, StoredEvent e, Room room, bool isErased)
     {
-        if (e.Pdu.Type == EventTypes.Dummy) return false;
+        if (e.Pdu.Type == EventTypes.Dummy) return Sight.Hidden;
         var own = IsOwnMembership(user, e);
-        if ((e.Flags & Hidden) != 0)
-            return own && (e.Flags & EventFlags.Outlier) != 0 && (e.Flags & EventFlags.Rejected) == 0;      // an invite from a room that we are not in
+        if ((e.Flags & Hidden) != 0)        // An invite from a room that we are not in may be seen.
+            return own && (e.Flags & EventFlags.Outlier) != 0 && (e.Flags & EventFlags.Rejected) == 0 ? Sight.Whole : Sight.Hidden;
         if (own)
         {
             var now = StateContent.Membership(e.Pdu.Content.Span);
             var before = StateContent.Membership(e.PrevContent.Span);
-            if (now == "join" || before == "join" || (now == "leave" && before == "invite")) return true;
+            if (now == "join" || before == "join" || (now == "leave" && before == "invite")) return Sight.Whole;
         }
         if (e.Position is not { } position || e.Pdu.Type == HistoryVisibilities.EventType) return null;
         // Joined without a pause since that position: his own membership answers.
-        if (room.IsJoined && room.Member!.Position > 0 && position >= room.Member.Position) return true;
+        if (room.IsJoined && room.Member!.Position > 0 && position >= room.Member.Position) return Sight.Whole;
 
         HistoryVisibility? visibility = null;
         if (room.Visibility is null) visibility = HistoryVisibility.Shared;
         else if (room.Visibility.Position is { } since)
         {
-            if (position >= since) visibility = HistoryVisibilities.Read(room.Visibility.Pdu.Content.Span);
+            if (position >= since) visibility = room.Now;
             else if (room.Visibility.ReplacesEventId is null) visibility = HistoryVisibility.Shared;
         }
-        if (visibility == HistoryVisibility.WorldReadable) return true;
-        if (visibility == HistoryVisibility.Shared && room.IsJoined) return true;
-        if (visibility is not null && room.Member is null) return false;
+        if (visibility == HistoryVisibility.WorldReadable || (visibility == HistoryVisibility.Shared && room.IsJoined)) return isErased ? null : Sight.Whole;
+        if (visibility is not null && room.Member is null) return Sight.Hidden;
         return null;
     }
 
     private async Task ByStateAtEventAsync(
-        UserId user, IReadOnlyList<StoredEvent> events, List<int> open, bool?[] verdicts, Dictionary<long, Room> known, CancellationToken ct)
+        UserId user, IReadOnlyList<StoredEvent> events, List<int> open, Sight?[] sights, Dictionary<long, Room> known, ImmutableHashSet<string> gone, CancellationToken ct)
     {
         // Rows of the stream come without their snapshot.
         var missing = open.Where(i => events[i].SnapshotNid is null).Select(i => events[i].EventNid).ToArray();
@@ -120,20 +131,23 @@ public sealed class EventVisibility(StateReader states, RoomReader rooms, EventR
         foreach (var i in open)
         {
             var e = events[i];
-            if (SnapshotOf(i) is not { } snapshot) { verdicts[i] = false; continue; }
+            sights[i] = Sight.Hidden;
+            if (SnapshotOf(i) is not { } snapshot) continue;
             var state = atSnapshot[snapshot];
-            var visibility = Visibility(state, e);
             var membership = Membership(user, state, e);
-            verdicts[i] = visibility switch
+            if (membership == "join") sights[i] = Sight.Whole;
+            else if (Visibility(state, e) switch
             {
                 HistoryVisibility.WorldReadable => true,
-                _ when membership == "join" => true,
                 HistoryVisibility.Invited => membership == "invite",
                 HistoryVisibility.Shared => await JoinedAfterAsync(known[e.RoomNid], e, ct),
                 _ => false,
-            };
+            }) sights[i] = IsErased(e, gone) ? Sight.Pruned : Sight.Whole;
         }
     }
+
+    private static bool IsErased(StoredEvent e, ImmutableHashSet<string> gone) =>
+        !gone.IsEmpty && gone.Contains(e.Pdu.Sender) && ErasedUsers.Takes(e.Pdu.Type, e.Pdu.StateKey, e.Pdu.Sender);
 
     /// <summary>For a visibility event itself the more open of before and after counts.</summary>
     private static HistoryVisibility Visibility(List<StoredEvent> state, StoredEvent e)

@@ -29,6 +29,12 @@ public sealed record MembershipWrite(string RoomId, string Sender, string Target
 /// <param name="Signed">Object <c>signed</c> as the identity server made it: mxid, token, signatures.</param>
 public sealed record ThirdPartyExchangeWrite(string RoomId, string Sender, string Target, JsonElement Signed);
 
+/// <param name="Options">What a client would write to /createRoom; invites of addresses are left out.</param>
+/// <param name="RoomVersion">Unless the options say another.</param>
+public sealed record RoomCreationWrite(string Creator, string RoomVersion, JsonElement Options);
+
+public sealed record RoomCreated(string RoomId);
+
 /// <param name="Position">Position in stream events of the last event; 0: nothing had to be written.</param>
 public sealed record RoomWriteResult(IReadOnlyList<string> EventIds, long Position);
 
@@ -42,4 +48,5 @@ public interface IRoomWriter
     Task<RoomWriteResult> ChangeMembershipAsync(MembershipWrite write, CancellationToken ct);
     /// <summary>Invites the user whom the proof is for.</summary>
     Task<RoomWriteResult> ExchangeThirdPartyInviteAsync(ThirdPartyExchangeWrite write, CancellationToken ct);
+    Task<RoomCreated> CreateRoomAsync(RoomCreationWrite write, CancellationToken ct);
 }

@@ -12,6 +12,7 @@ public sealed class RemoteRoomWriter(IInternalRpc rpc) : IRoomWriter
     public const string SendPath = "/_internal/rpc/rooms/send";
     public const string MembershipPath = "/_internal/rpc/rooms/membership";
     public const string ThirdPartyPath = "/_internal/rpc/rooms/third_party";
+    public const string CreationPath = "/_internal/rpc/rooms/create";
     private const string Service = "eventpersister";
 
     public Task<RoomWriteResult> SendAsync(RoomWrite write, CancellationToken ct) =>
@@ -23,11 +24,16 @@ public sealed class RemoteRoomWriter(IInternalRpc rpc) : IRoomWriter
     public Task<RoomWriteResult> ExchangeThirdPartyInviteAsync(ThirdPartyExchangeWrite write, CancellationToken ct) =>
         CallAsync(write.RoomId, ThirdPartyPath, write, RoomWriteJson.Default.ThirdPartyExchangeWrite, ct);
 
-    private async Task<RoomWriteResult> CallAsync<T>(string roomId, string path, T body, JsonTypeInfo<T> type, CancellationToken ct)
+    public Task<RoomCreated> CreateRoomAsync(RoomCreationWrite write, CancellationToken ct) =>
+        CallAsync(write.Creator, CreationPath, write, RoomWriteJson.Default.RoomCreationWrite, RoomWriteJson.Default.RoomCreated, ct);
+
+    private Task<RoomWriteResult> CallAsync<T>(string roomId, string path, T body, JsonTypeInfo<T> type, CancellationToken ct) =>
+        CallAsync(roomId, path, body, type, RoomWriteJson.Default.RoomWriteResult, ct);
+
+    private async Task<TAnswer> CallAsync<T, TAnswer>(string key, string path, T body, JsonTypeInfo<T> type, JsonTypeInfo<TAnswer> answerType, CancellationToken ct)
     {
-        var answer = await rpc.PostAsync(Service, roomId, path, JsonSerializer.SerializeToUtf8Bytes(body, type), ct);
-        return JsonSerializer.Deserialize(answer, RoomWriteJson.Default.RoomWriteResult)
-            ?? throw new InvalidDataException("A persister answered nothing.");
+        var answer = await rpc.PostAsync(Service, key, path, JsonSerializer.SerializeToUtf8Bytes(body, type), ct);
+        return JsonSerializer.Deserialize(answer, answerType) ?? throw new InvalidDataException("A persister answered nothing.");
     }
 }
 

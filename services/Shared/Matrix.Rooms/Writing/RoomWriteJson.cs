@@ -30,6 +30,8 @@ public sealed record EventBody(string Type, string? StateKey, JsonElement Conten
 [JsonSerializable(typeof(RoomWriteBody))]
 [JsonSerializable(typeof(MembershipWrite))]
 [JsonSerializable(typeof(ThirdPartyExchangeWrite))]
+[JsonSerializable(typeof(RoomCreationWrite))]
+[JsonSerializable(typeof(RoomCreated))]
 [JsonSerializable(typeof(RoomWriteResult))]
 [JsonSerializable(typeof(JsonElement))]
 public sealed partial class RoomWriteJson : JsonSerializerContext;

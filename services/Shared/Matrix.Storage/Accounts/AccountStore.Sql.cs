@@ -104,6 +104,7 @@ public sealed partial class AccountStore
         gone_tokens as (delete from access_tokens where user_id = $1),
         gone_refresh as (delete from refresh_tokens where user_id = $1),
         gone_addresses as (delete from user_threepids where user_id = $1),
+        gone_notices as (delete from server_notice_rooms where user_id = $1),
         gone_override as (delete from ratelimit_overrides where user_id = $1),
         rooms_to_leave as (
             insert into deactivations (user_id, erase, started_ts_ms, next_try_ts_ms) values ($1, $2, $4::bigint, $4::bigint + 60000)
@@ -117,6 +118,7 @@ public sealed partial class AccountStore
         stream_input as (
             select 'caches'::text as stream, 'user:' || $1 as key, ''::bytea as payload
             union all select 'caches', 'profile:' || $1, ''::bytea where $2
+            union all select 'caches', 'erased:' || $1, ''::bytea where $2
             union all select 'user_directory', $1, ''::bytea
             union all select 'device_lists', $1, $3 from (select count(*) as n from gone) d where d.n > 0
             union all select 'pushers', $1, ''::bytea from (select count(*) as n from gone_pushers) p where p.n > 0)

@@ -9,6 +9,7 @@ public sealed record EventFacts(
 {
     public bool IsOutlier => (Flags & EventFlags.Outlier) != 0;
     public bool IsRejected => (Flags & EventFlags.Rejected) != 0;
+    public bool IsSoftFailed => (Flags & EventFlags.SoftFailed) != 0;
     /// <summary>Neither rejected nor soft-failed.</summary>
     public bool IsAccepted => (Flags & (EventFlags.Rejected | EventFlags.SoftFailed)) == 0;
 }

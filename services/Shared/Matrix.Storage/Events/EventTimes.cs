@@ -12,6 +12,20 @@ public sealed class EventTimes(Database database)
     internal const string SqlAfter = From + " and e.origin_server_ts >= $2 and (e.origin_server_ts, s.pos) > ($2, $3) order by e.origin_server_ts, s.pos limit $5";
     internal const string SqlBefore = From + " and e.origin_server_ts <= $2 and (e.origin_server_ts, s.pos) < ($2, $3) order by e.origin_server_ts desc, s.pos desc limit $5";
 
+    internal const string SqlHasGap =
+        """
+        select exists (select 1 from missing_parents m join events e on e.event_nid = m.child_nid where m.room_nid = $1 and e.origin_server_ts >= $2)
+        """;
+
+    /// <summary>Whether parents of an event from that time or later are not here.</summary>
+    public async Task<bool> HasGapAsync(long roomNid, long sinceTsMs, CancellationToken ct)
+    {
+        await using var command = database.Source.CreateCommand(SqlHasGap);
+        command.Parameters.AddWithValue(roomNid);
+        command.Parameters.AddWithValue(sinceTsMs);
+        return (bool)(await command.ExecuteScalarAsync(ct))!;
+    }
+
     /// <summary>Timeline events after that point (before it when <paramref name="backwards"/>), nearest first, none at positions after <paramref name="upTo"/>.</summary>
     public async Task<List<StoredEvent>> NearestAsync(long roomNid, EventTime from, long upTo, bool backwards, int limit, CancellationToken ct)
     {

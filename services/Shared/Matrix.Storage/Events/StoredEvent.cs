@@ -25,6 +25,11 @@ public sealed record StoredEvent
     public string? RedactedBy { get; init; }
     /// <summary>The event; its id is canonical. Redacted form once redacted.</summary>
     public required Pdu Pdu { get; init; }
+    /// <summary>Shown in redacted form to a reader for whom whoever sent it was erased; the stored event is whole.</summary>
+    public bool IsPruned { get; private init; }
+
+    /// <summary>As shown to somebody for whom whoever sent it was erased: nothing of what it said, nor of what it replaced.</summary>
+    public StoredEvent Pruned() => IsPruned ? this : this with { Pdu = Pdu.Redacted(), PrevContent = default, IsPruned = true };
 
     public static StoredEvent FromRow(EventRow row, RoomVersion version) => new()
     {

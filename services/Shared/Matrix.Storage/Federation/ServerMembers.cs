@@ -9,6 +9,12 @@ public sealed class ServerMembers(Database database)
         "select exists (select 1 from room_memberships where room_nid = $1 and membership = 'join' and right(user_id, length($2) + 1) = ':' || $2)";
     internal const string SqlOfServer = "select user_id from room_memberships where room_nid = $1 and right(user_id, length($2) + 1) = ':' || $2";
 
+    internal const string SqlOthers =
+        """
+        select server from (select substring(user_id from position(':' in user_id) + 1) as server from room_memberships where room_nid = $1 and membership = 'join') m
+        where server <> $2 group by server order by count(*) desc, server limit $3
+        """;
+
     internal const string SqlRoomsOf =
         """
         select r.room_id, m.membership from rooms r join room_memberships m using (room_nid)
@@ -25,6 +31,17 @@ public sealed class ServerMembers(Database database)
         await using var r = await command.ExecuteReaderAsync(ct);
         while (await r.ReadAsync(ct)) (r.GetString(1) == "join" ? joined : invited).Add(r.GetString(0));
         return (joined, invited);
+    }
+
+    /// <summary>Other servers in a room, those with the most members first.</summary>
+    public async Task<List<string>> OthersAsync(long roomNid, string own, int limit, CancellationToken ct)
+    {
+        var servers = new List<string>();
+        await using var command = Command(SqlOthers, roomNid, own);
+        command.Parameters.AddWithValue(limit);
+        await using var r = await command.ExecuteReaderAsync(ct);
+        while (await r.ReadAsync(ct)) servers.Add(r.GetString(0));
+        return servers;
     }
 
     public async Task<bool> IsInRoomAsync(long roomNid, string server, CancellationToken ct)

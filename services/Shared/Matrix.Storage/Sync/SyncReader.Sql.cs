@@ -5,6 +5,11 @@ namespace Matrix.Storage.Sync;
 public sealed partial class SyncReader
 {
     internal const string SqlPositions = "select stream, pos from stream_counters";
+    internal const string SqlSomeMember =
+        """
+        select m.user_id, r.room_id from users u join room_memberships m using (user_id) join rooms r using (room_nid)
+        where m.membership = 'join' and not u.deactivated limit 1
+        """;
     internal const string SqlEventsPosition = "select pos from stream_counters where stream = 'events'";
     internal const string SqlMemberships =
         """

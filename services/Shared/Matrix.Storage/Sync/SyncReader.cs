@@ -21,6 +21,14 @@ public sealed partial class SyncReader(Database database)
         return await ReadPositionsAsync(r, ct);
     }
 
+    /// <summary>Some local user and a room that he is in; null when there is none.</summary>
+    public async Task<(string UserId, string RoomId)?> SomeMemberAsync(CancellationToken ct)
+    {
+        await using var command = database.Source.CreateCommand(SqlSomeMember);
+        await using var r = await command.ExecuteReaderAsync(ct);
+        return await r.ReadAsync(ct) ? (r.GetString(0), r.GetString(1)) : null;
+    }
+
     private static async Task<Dictionary<StreamDefinition, long>> ReadPositionsAsync(NpgsqlDataReader r, CancellationToken ct)
     {
         var positions = new Dictionary<StreamDefinition, long>();

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.RegularExpressions;
+using Matrix.Web.Auth;
 
 namespace Matrix.Web.AppServices;
 
@@ -42,6 +43,17 @@ public sealed record AppServiceRegistrations(IReadOnlyList<AppServiceRegistratio
 
     /// <summary>The service whose <c>as_token</c> it is; null: nobody's. Looked up by hash: how long it takes tells nothing of the token.</summary>
     public AppServiceRegistration? OfToken(string token) => byToken.Count == 0 ? null : byToken.GetValueOrDefault(Hash(token));
+
+    /// <summary>
+    /// Whether that alias is not the requester's to make: a service has reserved it for itself, or the requester is a service and it is none of its own. Spec:
+    /// application-service-api/#registration (namespaces)
+    /// </summary>
+    public bool IsAliasOfOthers(string alias, Requester requester)
+    {
+        if (All.Count == 0) return false;
+        if (requester.AppServiceId is { } id) return All.FirstOrDefault(s => s.Id == id) is not { } own || !own.IsInterestedInAlias(alias);
+        return All.Any(s => s.IsExclusiveAlias(alias) && !s.IsInterestedInUser(requester.UserId.Value));
+    }
 
     private static string Hash(string token) => Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(token)));
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using Matrix.Primitives;
 using Microsoft.AspNetCore.Http;
@@ -68,9 +69,24 @@ public sealed class JsonBody
         return Text(buffer.ToArray());
     }
 
-    /// <summary>The parser looks at strings when they are read only: bytes that are no UTF-8 are found here, once.</summary>
+    /// <summary>The parser looks at strings when they are read only: bytes that are no UTF-8, and escapes that are no character, are found here, once.</summary>
     private static JsonBody Text(byte[] bytes) =>
-        System.Text.Unicode.Utf8.IsValid(bytes) ? new JsonBody(bytes) : throw MatrixError.NotJson().AsException();
+        !System.Text.Unicode.Utf8.IsValid(bytes) ? throw MatrixError.NotJson().AsException()
+        : HasHalfPair(bytes) ? throw MatrixError.BadJson("A string holds half of a surrogate pair.").AsException() : new JsonBody(bytes);
+
+    private static bool HasHalfPair(ReadOnlySpan<byte> json)
+    {
+        var awaitsLow = false;
+        while (json.IndexOf((byte)'\\') is >= 0 and var at && at + 1 < json.Length)
+        {
+            if (awaitsLow && at > 0) return true;
+            var isUnit = ushort.TryParse(json[(at + 1)..] is [(byte)'u', _, _, _, _, ..] unit ? unit[1..5] : default, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var code);
+            if (awaitsLow != (isUnit && char.IsLowSurrogate((char)code))) return true;
+            awaitsLow = isUnit && char.IsHighSurrogate((char)code);
+            json = json[(at + (isUnit ? 6 : 2))..];
+        }
+        return awaitsLow;
+    }
 }
 
 /// <summary>Largest body of a route, in bytes.</summary>

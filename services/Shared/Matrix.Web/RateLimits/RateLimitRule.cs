@@ -34,7 +34,6 @@ public static class RateLimitRules
     public static readonly RateLimitRule Registration = new("registration", RateLimitSubject.Address, l => l.Registration);
     public static readonly RateLimitRule RegistrationTokenValidity = new("registration_token_validity", RateLimitSubject.Address, l => l.RegistrationTokenValidity);
     public static readonly RateLimitRule JoinsLocal = new("joins.local", RateLimitSubject.User, l => l.JoinsLocal);
-    public static readonly RateLimitRule JoinsRemote = new("joins.remote", RateLimitSubject.User, l => l.JoinsRemote);
     public static readonly RateLimitRule JoinsPerRoom = new("joins_per_room", RateLimitSubject.Room, l => l.JoinsPerRoom);
     public static readonly RateLimitRule InvitesPerRoom = new("invites.per_room", RateLimitSubject.Room, l => l.InvitesPerRoom);
     public static readonly RateLimitRule InvitesPerUser = new("invites.per_user", RateLimitSubject.User, l => l.InvitesPerUser);
@@ -42,7 +41,6 @@ public static class RateLimitRules
     public static readonly RateLimitRule ThirdPartyInvite = new("third_party_invite", RateLimitSubject.User, l => l.ThirdPartyInvite);
     public static readonly RateLimitRule ThirdPartyValidation = new("3pid_validation", RateLimitSubject.Address, l => l.ThirdPartyValidation);
     public static readonly RateLimitRule RoomCreation = new("room_creation", RateLimitSubject.User, l => l.RoomCreation);
-    public static readonly RateLimitRule MediaCreate = new("media_create", RateLimitSubject.User, l => l.MediaCreate);
     public static readonly RateLimitRule Presence = new("presence.per_user", RateLimitSubject.User, l => l.Presence);
     public static readonly RateLimitRule DelayedEvents = new("delayed_event_mgmt", RateLimitSubject.User, l => l.DelayedEvents);
     public static readonly RateLimitRule Reports = new("reports", RateLimitSubject.User, l => l.Reports);

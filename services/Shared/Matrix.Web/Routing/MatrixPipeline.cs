@@ -50,7 +50,8 @@ public static partial class MatrixPipeline
         var requester = await services.GetRequiredService<IRequestAuthenticator>().AuthenticateAsync(context, token);
         var operation = endpoint.Metadata.GetMetadata<OperationName>()?.Name ?? "";
         if (AccountRules.Refusal(requester, operation, services.GetService<TimeProvider>() ?? TimeProvider.System) is { } refusal) throw refusal.AsException();
-        if (services.GetService<HomeserverConfig>() is { } config && ConsentRules.Refusal(requester, operation, config) is { } first) throw first.AsException();
+        if (services.GetService<HomeserverConfig>() is { } config && (UsageRules.Refusal(requester, operation, config) ?? ConsentRules.Refusal(requester, operation, config)) is { } first)
+            throw first.AsException();
         if (requester.IsGuest && endpoint.Metadata.GetMetadata<GuestsAllowed>() is null)
             throw MatrixError.Custom(403, "M_GUEST_ACCESS_FORBIDDEN", "Guest access not allowed").AsException();
         context.Features.Set(requester);
@@ -105,6 +106,10 @@ public static partial class MatrixPipeline
         {
             LogDatabaseAway(log, e.Message);
             error = MatrixError.Unavailable("The database is not available at the moment.");
+        }
+        catch (Npgsql.NpgsqlException e) when (Storage.DatabaseFaults.IsOfText(e))
+        {
+            error = MatrixError.InvalidParam("A parameter holds U+0000.");
         }
         catch (Exception e)
         {

@@ -1,5 +1,6 @@
 using Matrix.Events;
 using Matrix.Primitives;
+using Matrix.Rooms;
 using Matrix.Rooms.Aggregations;
 using Matrix.Storage.Events;
 using Matrix.Storage.Relations;
@@ -20,6 +21,8 @@ internal sealed class ThreadsExtension(ExtensionRequest request) : SlidingExtens
     private readonly Dictionary<long, List<string>> known = [];
     private List<ThreadNews> threads = [];
     private Dictionary<long, StoredEvent> roots = [];
+    /// <summary>Roots whose senders were erased, for this reader.</summary>
+    private HashSet<long> pruned = [];
     private IReadOnlyDictionary<string, ReadOnlyMemory<byte>> bundles = new Dictionary<string, ReadOnlyMemory<byte>>();
     private long? prevBatch;
 
@@ -69,7 +72,8 @@ internal sealed class ThreadsExtension(ExtensionRequest request) : SlidingExtens
             threads.RemoveRange(Request.Options.Limit, threads.Count - Request.Options.Limit);
         }
         var visible = await store.VisibleAsync(reader.User.Id, [.. threads.Select(t => t.RootNid)], ct);
-        threads.RemoveAll(t => !visible.Contains(t.RootNid));
+        threads.RemoveAll(t => !visible.ContainsKey(t.RootNid));
+        pruned = [.. visible.Where(v => v.Value == Sight.Pruned).Select(v => v.Key)];
         if (Request.Options.IncludeRoots) await FillRootsAsync(reader, ignored, upTo, store, ct);
     }
 
@@ -125,7 +129,7 @@ internal sealed class ThreadsExtension(ExtensionRequest request) : SlidingExtens
         var first = true;
         if (roots.TryGetValue(thread.RootNid, out var root))
         {
-            var e = CachedEvent.Of(root);
+            var e = pruned.Contains(root.EventNid) ? CachedEvent.Of(root).Pruned() : CachedEvent.Of(root);
             var device = e.Sender == context.Reader.User.Id ? context.Reader.Request.DeviceId : null;
             output.Comma(ref first).Raw("\"thread_root\":"u8);
             e.Write(output, context.Plan.NowMs, device, Membership.None, bundles.GetValueOrDefault(thread.RootId).Span);

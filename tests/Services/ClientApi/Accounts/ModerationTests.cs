@@ -197,6 +197,16 @@ public sealed class RateLimitTests(RateLimitFixture api) : IClassFixture<RateLim
     }
 
     [Fact]
+    public async Task Knocking_and_leaving_count_as_much_as_words()
+    {
+        var (creator, user) = (await api.RegisterUserAsync(), await api.RegisterUserAsync());
+        var room = await api.CreateRoomAsync(creator, new { initial_state = new[] { new { type = "m.room.join_rules", content = new { join_rule = "knock" } } } });
+        foreach (var path in new[] { "knock/", "rooms/", "knock/" })
+            (await api.PostAsync(user, $"/_matrix/client/v3/{path}{Uri.EscapeDataString(room)}{(path == "rooms/" ? "/leave" : "")}", "{}")).RequireOk();
+        (await api.PostAsync(user, $"/_matrix/client/v3/rooms/{Uri.EscapeDataString(room)}/leave", "{}")).Require(429, "M_LIMIT_EXCEEDED");
+    }
+
+    [Fact]
     public async Task An_administrator_exempts_a_user()
     {
         var (admin, user) = (await api.RegisterAdminAsync(), await api.RegisterUserAsync());

@@ -25,12 +25,16 @@ public sealed class SeenDeviceTests(ClientApiFixture api) : IClassFixture<Client
         Assert.Equal(DBNull.Value, await api.ScalarAsync("select last_seen_ts_ms from devices where user_id = $1", alice.Id));
         await Seen.FlushAsync(CancellationToken.None);
 
-        var device = (await api.GetAsync(alice, $"/_matrix/client/v3/devices/{alice.DeviceId}")).RequireOk();
-        Assert.Equal("127.0.0.1", device.Text("last_seen_ip"));
-        Assert.True(device.Body.GetProperty("last_seen_ts").GetInt64() > 0);
         var connection = (await api.GetAsync(await api.RegisterAdminAsync(), $"/_matrix/client/v3/admin/whois/{alice.Id}")).RequireOk()
             .Body.GetProperty("devices").GetProperty(alice.DeviceId).GetProperty("sessions")[0].GetProperty("connections")[0];
         Assert.Equal(("127.0.0.1", "Telescope/1.0"), (connection.GetProperty("ip").GetString(), connection.GetProperty("user_agent").GetString()));
+        var device = (await api.GetAsync(alice, $"/_matrix/client/v3/devices/{alice.DeviceId}")).RequireOk();
+        Assert.Equal("127.0.0.1", device.Text("last_seen_ip"));
+        Assert.True(device.Body.GetProperty("last_seen_ts").GetInt64() > 0);
+        // Who asks is told of his own request, too, though nothing was written since.
+        var own = await api.RegisterUserAsync();
+        Assert.Equal("127.0.0.1", (await api.GetAsync(own, $"/_matrix/client/v3/admin/whois/{own.Id}")).RequireOk()
+            .Body.GetProperty("devices").GetProperty(own.DeviceId).GetProperty("sessions")[0].GetProperty("connections")[0].GetProperty("ip").GetString());
         Assert.Equal("Sextant", await api.ScalarAsync("select last_seen_user_agent from devices where user_id = $1", bob.Id));
     }
 

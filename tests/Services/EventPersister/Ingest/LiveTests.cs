@@ -363,4 +363,22 @@ public sealed class LiveTests(PersisterFixture fixture) : IClassFixture<Persiste
         (await bob.At(fixture.Two).SendAsync(entered.Id, "and so on")).Ok();
         Assert.Single(await entered.ExtremitiesAsync());
     }
+
+    [Fact]
+    public async Task Guests_leave_a_room_that_another_server_closes_to_them()
+    {
+        var guest = await fixture.NewUserAsync(guest: true);
+        var bob = await fixture.NewUserAsync();
+        var room = Room.Version("11").Public().With(Alice, Carol);
+        room.Set(Alice, EventTypes.GuestAccess, """{"guest_access":"can_join"}""");
+        fixture.Remote.Know(room);
+        var entered = new RemoteRoom(fixture, room);
+        await entered.EnterAsync(TestUser.Of(guest.Id));
+        (await bob.JoinAsync(entered.Id)).Ok();
+        async Task<string?> MembershipAsync(User user) => (await fixture.StateAsync(entered.Id))[new(EventTypes.Member, user.Id)].Pdu.Membership;
+        Assert.Equal("join", await MembershipAsync(guest));
+        room.Set(Alice, EventTypes.GuestAccess, """{"guest_access":"forbidden"}""");
+        await entered.AcceptedAsync(room.Last);
+        Assert.Equal(("leave", "join"), (await MembershipAsync(guest), await MembershipAsync(bob)));
+    }
 }
