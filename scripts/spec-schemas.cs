@@ -28,7 +28,7 @@ var documents = new Documents(data, api);
 var schemas = new Schemas(documents);
 var text = new StringBuilder("{\n\"source\": \"github.com/matrix-org/matrix-spec, Apache-2.0\",\n\"operations\": [\n");
 var operations = new List<string>();
-foreach (var folder in new[] { "client-server", "server-server" })
+foreach (var folder in new[] { "client-server", "server-server", "push-gateway", "identity" })
     foreach (var file in Directory.EnumerateFiles(Path.Combine(api, folder), "*.yaml").Order(StringComparer.Ordinal))
         operations.AddRange(new Operations(documents, schemas).Of(file));
 text.AppendJoin(",\n", operations.Order(StringComparer.Ordinal)).Append("\n],\n\"events\": {\n");

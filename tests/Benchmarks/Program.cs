@@ -15,6 +15,11 @@ if (args is ["keys-query"])
     await KeysQuery.RunAsync();
     return;
 }
+if (args is ["register"])
+{
+    await Registering.RunAsync();
+    return;
+}
 // In this process: the generated projects of the usual toolchain would need a package feed and miss this repository's settings.
 var config = DefaultConfig.Instance
     .AddJob(Job.ShortRun.WithToolchain(InProcessEmitToolchain.Instance))

@@ -15,9 +15,10 @@ internal sealed class Deactivation(
     /// The account is closed first, together with a note that its rooms are to be left; then they are left. What cannot be left now, or not before this
     /// process ends, a duty of Background leaves by that note. False: an address could not be unbound at its identity server.
     /// </summary>
-    public async Task<bool> DeactivateAsync(UserId user, bool erase, CancellationToken ct)
+    /// <param name="identityServer">Where addresses are unbound; null: where they were bound.</param>
+    public async Task<bool> DeactivateAsync(UserId user, bool erase, CancellationToken ct, string? identityServer = null)
     {
-        var unbound = await identityServers.UnbindAllAsync(user, ct);
+        var unbound = await identityServers.UnbindAllAsync(user, identityServer, ct);
         // From here on nothing is cancelled: the client going away does not keep the user in his rooms.
         await publisher.PublishAllAsync(await accounts.DeactivateAsync(user.Value, erase, clock.GetUtcNow().ToUnixTimeMilliseconds(), CancellationToken.None));
         if (await departures.LeaveAllAsync(user, CancellationToken.None)) await pending.DoneAsync(user.Value, CancellationToken.None);

@@ -55,7 +55,8 @@ internal static class PasswordEndpoints
         var outcome = await reauthentication.CheckAsync(requester, "deactivate", request, ct);
         if (outcome.Challenge is { } challenge) return challenge;
         var erase = request.BoolOrNull("erase") ?? outcome.Remembered.BoolOrNull("erase") ?? false;
-        var unbound = await deactivation.DeactivateAsync(requester.UserId, erase, ct);
+        var identityServer = request.StringOrNull("id_server") ?? outcome.Remembered.StringOrNull("id_server");
+        var unbound = await deactivation.DeactivateAsync(requester.UserId, erase, ct, identityServer);
         return MatrixResults.Object(w => w.WriteString("id_server_unbind_result"u8, unbound ? "success"u8 : "no-support"u8));
     }
 }

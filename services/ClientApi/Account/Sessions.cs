@@ -20,10 +20,17 @@ internal sealed class Sessions(
     public async Task<Session> LogInAsync(UserId user, string deviceId, string? displayName, CancellationToken ct, bool refreshable = false)
     {
         await usage.RequireAsync(user, ct);
+        await RequireNoKeyAsync(user, deviceId, ct);
         var tokens = issuer.ForLogin(user, refreshable);
         await publisher.PublishAllAsync(
             await accounts.LogInAsync(user.Value, deviceId, displayName, tokens.Stored, clock.GetUtcNow().ToUnixTimeMilliseconds(), ct));
         return new Session(user, deviceId, tokens);
+    }
+
+    /// <summary>M_FORBIDDEN for a device that is called as one of the user's cross-signing keys. Spec: client-server-api/#post_matrixclientv3login</summary>
+    public async Task RequireNoKeyAsync(UserId user, string deviceId, CancellationToken ct)
+    {
+        if (await devices.IsKeyAsync(user.Value, deviceId, ct)) throw MatrixError.Forbidden("A cross-signing key has the name of that device.").AsException();
     }
 
     /// <summary>Next tokens for a refresh token; M_UNKNOWN_TOKEN when it is none any more.</summary>

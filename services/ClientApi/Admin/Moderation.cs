@@ -18,6 +18,13 @@ internal sealed class Moderation(ModerationStore store, IStreamPublisher publish
         return await store.FindAsync(user.Value, ct) is { Deactivated: false } account ? account : throw MatrixError.NotFound("User not found.").AsException();
     }
 
+    /// <summary>As <see cref="FindAsync"/>; M_FORBIDDEN for another administrator. Spec: openapi/client-server/admin.yaml</summary>
+    public async Task<AccountStateRecord> FindOtherAsync(Requester requester, UserId user, CancellationToken ct)
+    {
+        var account = await FindAsync(requester, user, ct);
+        return user != requester.UserId && account.IsAdmin ? throw MatrixError.Forbidden("That is another administrator.").AsException() : account;
+    }
+
     /// <summary>As <see cref="FindAsync"/>, for changes: nobody changes himself or another administrator.</summary>
     private async Task RequireOtherAsync(Requester requester, UserId user, CancellationToken ct)
     {

@@ -42,7 +42,7 @@ internal static class ModerationEndpoints
         body.AsObject().BoolOrNull(name) ?? throw MatrixError.MissingParam($"Missing '{name}' parameter").AsException();
 
     private static async Task<IResult> GetLocked(UserId userId, Requester requester, Moderation moderation, CancellationToken ct) =>
-        Say("locked", (await moderation.FindAsync(requester, userId, ct)).Locked);
+        Say("locked", (await moderation.FindOtherAsync(requester, userId, ct)).Locked);
 
     private static async Task<IResult> PutLocked(UserId userId, JsonBody body, Requester requester, Moderation moderation, CancellationToken ct)
     {
@@ -53,7 +53,7 @@ internal static class ModerationEndpoints
     }
 
     private static async Task<IResult> GetSuspended(UserId userId, Requester requester, Moderation moderation, CancellationToken ct) =>
-        Say("suspended", (await moderation.FindAsync(requester, userId, ct)).Suspended);
+        Say("suspended", (await moderation.FindOtherAsync(requester, userId, ct)).Suspended);
 
     private static async Task<IResult> PutSuspended(UserId userId, JsonBody body, Requester requester, Moderation moderation, CancellationToken ct)
     {

@@ -28,7 +28,7 @@ internal static class DehydratedDeviceEndpoints
     }
 
     private static async Task<IResult> Put(
-        JsonBody body, Requester requester, DeviceKeyStore store, IStreamPublisher publisher, TimeProvider clock, CancellationToken ct)
+        JsonBody body, Requester requester, DeviceKeyStore store, Sessions sessions, IStreamPublisher publisher, TimeProvider clock, CancellationToken ct)
     {
         var request = body.AsObject();
         var id = KeyJson.Id(request.RequiredString("device_id"), "device id");
@@ -39,6 +39,7 @@ internal static class DehydratedDeviceEndpoints
         if (name is { Length: > MaxDisplayName }) throw MatrixError.InvalidParam("Device display name is too long (max 100)").AsException();
         var json = Encoding.UTF8.GetBytes(data.GetRawText());
         if (json.Length > MaxData) throw MatrixError.TooLarge("'device_data' is too large").AsException();
+        await sessions.RequireNoKeyAsync(requester.UserId, id, ct);
         var upload = KeyUploadReader.Read(request, requester with { DeviceId = id });
         var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
         var result = await store.DehydrateAsync(upload, name, json, KeyLimits.OneTimeKeys, now, ct);

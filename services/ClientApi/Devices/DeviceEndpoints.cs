@@ -59,7 +59,7 @@ internal static class DeviceEndpoints
     }
 
     private static async Task<IResult> Put(
-        string deviceId, JsonBody body, Requester requester, DeviceStore devices, IStreamPublisher publisher, TimeProvider clock, CancellationToken ct)
+        string deviceId, JsonBody body, Requester requester, DeviceStore devices, Sessions sessions, IStreamPublisher publisher, TimeProvider clock, CancellationToken ct)
     {
         var request = body.AsObjectOrEmpty();
         var name = request.StringOrNull("display_name");
@@ -70,6 +70,7 @@ internal static class DeviceEndpoints
             // Application services make devices of their users without logging in. Spec: application-service-api/#device-management
             if (requester.AppServiceId is null) throw NotFound();
             DeviceIds.Require(deviceId);
+            await sessions.RequireNoKeyAsync(requester.UserId, deviceId, ct);
             var made = await devices.CreateAsync(requester.UserId.Value, deviceId, name, clock.GetUtcNow().ToUnixTimeMilliseconds(), ct);
             await publisher.PublishAllAsync(made);
             if (made.Count > 0) return MatrixResults.Object(_ => { }, 201);
@@ -104,7 +105,7 @@ internal static class DeviceEndpoints
         if (array.GetArrayLength() > MaxDevicesAtOnce) throw MatrixError.InvalidParam("Too many devices at once.").AsException();
         var ids = new List<string>();
         foreach (var id in array.EnumerateArray())
-            ids.Add(id.ValueKind == JsonValueKind.String ? id.GetString()! : throw MatrixError.BadJson("'devices' must hold strings").AsException());
+            ids.Add(id.ValueKind == JsonValueKind.String ? JsonElementExtensions.Storable(id, "devices") : throw MatrixError.BadJson("'devices' must hold strings").AsException());
         return ids;
     }
 

@@ -57,17 +57,11 @@ internal static class KeyEndpoints
         }
     }
 
-    private static async Task<IResult> Query(JsonBody body, Requester requester, KeyQueries queries, CancellationToken ct)
-    {
-        using var answer = await queries.QueryAsync(requester.UserId.Value, body.AsObject(), ct);
-        return MatrixResults.Raw(answer.Written.ToArray());
-    }
+    private static async Task<IResult> Query(JsonBody body, Requester requester, KeyQueries queries, CancellationToken ct) =>
+        MatrixResults.Raw(await queries.QueryAsync(requester.UserId.Value, body.AsObject(), ct));
 
-    private static async Task<IResult> Claim(JsonBody body, Requester _, KeyClaims claims, CancellationToken ct)
-    {
-        using var answer = await claims.ClaimAsync(body.AsObject(), ct);
-        return MatrixResults.Raw(answer.Written.ToArray());
-    }
+    private static async Task<IResult> Claim(JsonBody body, Requester _, KeyClaims claims, CancellationToken ct) =>
+        MatrixResults.Raw(await claims.ClaimAsync(body.AsObject(), ct));
 
     /// <remarks><c>to</c> is a hint: the database knows what is newest.</remarks>
     private static async Task<IResult> Changes(string? from, string? to, Requester requester, ContactReader contacts, CancellationToken ct)

@@ -23,6 +23,7 @@ internal sealed partial class OAuthTokenIssuer(
         {
             await gate.RequireOpenAsync(new UserId(session.UserId), ct);
             await usage.RequireAsync(new UserId(session.UserId), ct);
+            await sessions.RequireNoKeyAsync(new UserId(session.UserId), session.DeviceId, ct);
         }
         catch (MatrixException e)
         {

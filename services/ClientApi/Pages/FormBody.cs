@@ -35,7 +35,10 @@ internal sealed class FormBody(IReadOnlyDictionary<string, string> fields, bool 
             if (buffer.Length + n > limit) throw MatrixError.TooLarge().AsException();
             buffer.Write(chunk, 0, n);
         }
-        return Parse(Encoding.UTF8.GetString(buffer.GetBuffer(), 0, (int)buffer.Length));
+        var text = Encoding.UTF8.GetString(buffer.GetBuffer(), 0, (int)buffer.Length);
+        // What PostgreSQL cannot keep.
+        if (text.Contains('\0') || text.Contains("%00", StringComparison.Ordinal)) throw MatrixError.InvalidParam("A field holds a NUL.").AsException();
+        return Parse(text);
     }
 
     public static FormBody Parse(string text)

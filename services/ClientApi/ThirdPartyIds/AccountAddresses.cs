@@ -13,11 +13,12 @@ internal sealed class AccountAddresses(ThreepidStore store, ThreepidProofs proof
     public void RequireChanges() => rules.RequireChanges();
 
     /// <summary>Adds what a session has proved; M_THREEPID_AUTH_FAILED when it has proved nothing.</summary>
-    public async Task AddAsync(Requester requester, JsonElement credentials, CancellationToken ct)
+    /// <param name="unprovedStatus">Spec: openapi/client-server/administrative_contact.yaml, 403 at the old endpoint. Synapse: 400 at the new one.</param>
+    public async Task AddAsync(Requester requester, JsonElement credentials, CancellationToken ct, int unprovedStatus = 400)
     {
         RequireChanges();
         var proved = await proofs.FindAnyAsync(credentials, ProofPurpose.Add, ct)
-            ?? throw MatrixError.Custom(400, "M_THREEPID_AUTH_FAILED", "No validated 3pid session found").AsException();
+            ?? throw MatrixError.Custom(unprovedStatus, "M_THREEPID_AUTH_FAILED", "No validated 3pid session found").AsException();
         rules.Check(proved.Medium, proved.Address);
         if (await store.OwnerAsync(proved.Medium, proved.Address, ct) is { } owner && owner != requester.UserId.Value)
             throw MatrixError.Custom(400, "M_THREEPID_IN_USE", "The address is already in use").AsException();

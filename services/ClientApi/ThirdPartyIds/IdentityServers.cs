@@ -46,11 +46,14 @@ internal sealed partial class IdentityServers(ThreepidStore store, ServerIdentit
     }
 
     /// <summary>For an account that ends: every binding that is known; one that cannot be taken back is said in the log.</summary>
-    public async Task<bool> UnbindAllAsync(UserId user, CancellationToken ct)
+    /// <param name="only">The server to ask; null: each where it was bound.</param>
+    public async Task<bool> UnbindAllAsync(UserId user, string? only, CancellationToken ct)
     {
+        if (only is not null) IdentityHttp.CheckName(only);
         var done = true;
-        foreach (var (medium, address, server) in await store.BindingsAsync(user.Value, ct))
+        foreach (var (medium, address, boundAt) in await store.BindingsAsync(user.Value, ct))
         {
+            var server = only ?? boundAt;
             try
             {
                 done &= await UnbindAtAsync(user, medium, address, server, ct);

@@ -36,7 +36,7 @@ internal sealed class RequestTokens(
 {
     public async Task<IResult> ByMailAsync(string purpose, JsonElement request, CancellationToken ct)
     {
-        if (!mailer.IsEnabled) throw MatrixError.Unknown(400, "This homeserver does not send mail.").AsException();
+        if (!mailer.IsEnabled) throw Unsupported("This homeserver does not send mail.");
         if (purpose == ProofPurpose.Register && !config.EnableRegistration) throw MatrixError.Forbidden("Registration has been disabled").AsException();
         var secret = ThreepidProofs.SecretOf(request);
         var attempt = AttemptOf(request);
@@ -52,7 +52,7 @@ internal sealed class RequestTokens(
 
     public async Task<IResult> ByPhoneAsync(string purpose, JsonElement request, CancellationToken ct)
     {
-        if (!phones.IsEnabled) throw MatrixError.Unknown(400, "Telephone numbers are not supported by this homeserver.").AsException();
+        if (!phones.IsEnabled) throw Unsupported("Telephone numbers are not supported by this homeserver.");
         if (purpose == ProofPurpose.Register && (!config.EnableRegistration || config.Accounts.DisableMsisdnRegistration))
             throw MatrixError.Forbidden("Registration has been disabled").AsException();
         var secret = ThreepidProofs.SecretOf(request);
@@ -83,6 +83,8 @@ internal sealed class RequestTokens(
         if (known && medium == Threepids.Email) await proofs.TellInUseAsync(address, ct);
         return true;
     }
+
+    private static MatrixException Unsupported(string message) => MatrixError.Custom(400, "M_THREEPID_MEDIUM_NOT_SUPPORTED", message).AsException();
 
     private static long AttemptOf(JsonElement request) =>
         request.IntOrNull("send_attempt") ?? throw MatrixError.MissingParam("Missing 'send_attempt' parameter").AsException();

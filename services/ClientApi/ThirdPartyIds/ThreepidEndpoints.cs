@@ -48,7 +48,7 @@ internal static class ThreepidEndpoints
         var request = body.AsObject();
         var credentials = request.ObjectOrNull("three_pid_creds") ?? request.ObjectOrNull("threePidCreds")
             ?? throw MatrixError.MissingParam("Missing param three_pid_creds").AsException();
-        await addresses.AddAsync(requester, credentials, ct);
+        await addresses.AddAsync(requester, credentials, ct, unprovedStatus: 403);
         if (request.BoolOrNull("bind") is true) await BindAsync(requester, credentials, servers, ct);
         return MatrixResults.Empty;
     }

@@ -27,8 +27,11 @@ internal sealed partial class RoomActor(string roomId, ActorTools tools)
     private readonly Channel<RoomCommand> mailbox = Channel.CreateBounded<RoomCommand>(new BoundedChannelOptions(MailboxSize) { SingleReader = true });
     private readonly Dictionary<(string Device, string Sender, string Txn), string> transactions = [];
     private readonly Queue<(string Device, string Sender, string Txn)> transactionAges = new();
+    private readonly RivalTurns rivals = new(tools.Clock);
     private int status;
     private volatile bool stale;
+    /// <summary>Position of the last event that was written from here.</summary>
+    private long written;
     private RoomState? room;
 
     public string RoomId => roomId;
@@ -56,8 +59,13 @@ internal sealed partial class RoomActor(string roomId, ActorTools tools)
     /// <summary>Gives up an idle actor; false when it is at work.</summary>
     public bool TryRetire() => Interlocked.CompareExchange(ref status, Retired, Idle) == Idle;
 
-    /// <summary>Another process has moved the room.</summary>
-    public void MarkStale() => stale = true;
+    /// <summary>Another process has moved the room, unless what was written here since builds on that.</summary>
+    public void MovedByOther(long position)
+    {
+        if (position < Volatile.Read(ref written)) return;
+        stale = true;
+        rivals.OtherMoved();
+    }
 
     /// <summary>Takes over a room that has just been created with this state.</summary>
     public void Adopt(RoomState created)
@@ -76,6 +84,7 @@ internal sealed partial class RoomActor(string roomId, ActorTools tools)
             while (true)
             {
                 commands.Clear();
+                if (mailbox.Reader.TryPeek(out _)) await rivals.YieldAsync();
                 while (commands.Count < MaxCommandsPerTurn && mailbox.Reader.TryPeek(out var command))
                 {
                     if (command.RunsAlone && commands.Count > 0) break;
@@ -240,6 +249,8 @@ internal sealed partial class RoomActor(string roomId, ActorTools tools)
         {
             case CommitKind.Committed:
                 turn.Advance(commit);
+                Volatile.Write(ref written, Math.Max(written, outcome.To));
+                rivals.Wrote();
                 Remember(turn);
                 CompleteAll(commands, replies, turn, outcome.To);
                 return true;
@@ -247,6 +258,7 @@ internal sealed partial class RoomActor(string roomId, ActorTools tools)
                 if (turn.TryUndo()) stale = true;
                 else room = null;
                 Diagnostics.Rebuilt.Add(1);
+                rivals.OtherMoved();
                 LogMoved(tools.Log, roomId);
                 return false;
             case CommitKind.TransactionKnown:

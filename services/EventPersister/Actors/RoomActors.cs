@@ -51,7 +51,7 @@ internal sealed class RoomActors : IStreamConsumer
     {
         foreach (var row in rows)
         {
-            if (actors.TryGetValue(row.Key, out var actor) && !tools.Storage.Numbers.Events.IsOurs(EventRow.EventNidOf(row))) actor.MarkStale();
+            if (actors.TryGetValue(row.Key, out var actor) && !tools.Storage.Numbers.Events.IsOurs(EventRow.EventNidOf(row))) actor.MovedByOther(row.Position);
         }
         return ValueTask.CompletedTask;
     }

@@ -41,16 +41,7 @@ internal sealed partial class PduIngestor(
         if (batch.Outliers.Count > 0) await RunAsync(batch, IngestMode.Outliers, batch.OutliersInOrder(), [], ct);
         position = Math.Max(position, await RunAsync(batch, pdus.Mode, batch.InOrder(batch.Pdus), verdicts, ct));
 
-        if (verdicts.Values.Any(v => v.IsUnasked))
-            await waits.KeepAsync(
-                pdus.RoomId, pdus.Origin, [.. batch.Pdus.Where(p => verdicts[p.EventId].IsUnasked).Select(p => (p.EventId, p.Json))], actors.Tools.Clock.GetUtcNow().ToUnixTimeMilliseconds(), ct);
-        if (pdus.Mode == IngestMode.Live)
-            foreach (var pdu in batch.Pdus)
-                if (pdu is { Type: EventTypes.GuestAccess, StateKey: "" } && verdicts[pdu.EventId].Verdict == IngestVerdict.Accepted)
-                {
-                    using var content = JsonDocument.Parse(pdu.Content);
-                    await guests.AfterAsync(pdus.RoomId, content.RootElement);
-                }
+        await FollowUpAsync(pdus, batch, verdicts, ct);
         var answers = new IngestedPdu[checks.Length];
         for (var i = 0; i < answers.Length; i++)
         {
@@ -62,6 +53,20 @@ internal sealed partial class PduIngestor(
             else if (check.Reason is { } remark) LogRemark(log, check.EventId ?? "?", pdus.RoomId, pdus.Origin, remark);
         }
         return new IngestResult(answers, position);
+    }
+
+    /// <summary>What is to be done besides, now that the events are there.</summary>
+    private async Task FollowUpAsync(PduIngest pdus, IngestBatch batch, Dictionary<string, IngestedPdu> verdicts, CancellationToken ct)
+    {
+        var unasked = batch.Pdus.Where(p => verdicts.GetValueOrDefault(p.EventId) is { IsUnasked: true }).Select(p => (p.EventId, p.Json)).ToList();
+        if (unasked.Count > 0) await waits.KeepAsync(pdus.RoomId, pdus.Origin, unasked, actors.Tools.Clock.GetUtcNow().ToUnixTimeMilliseconds(), ct);
+        if (pdus.Mode != IngestMode.Live) return;
+        foreach (var pdu in batch.Pdus)
+        {
+            if (pdu is not { Type: EventTypes.GuestAccess, StateKey: "" } || verdicts.GetValueOrDefault(pdu.EventId) is not { Verdict: IngestVerdict.Accepted }) continue;
+            using var content = JsonDocument.Parse(pdu.Content);
+            await guests.AfterAsync(pdus.RoomId, content.RootElement);
+        }
     }
 
     private async Task<long> RunAsync(

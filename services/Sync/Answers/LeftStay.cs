@@ -1,4 +1,5 @@
 using Matrix.Events;
+using Matrix.Rooms;
 using Matrix.Storage.Events;
 using Matrix.Storage.Sync;
 using Matrix.Sync.Rooms;
@@ -31,7 +32,7 @@ internal sealed class LeftStay(Reader reader, RoomPlan part, LeftRoom left, Cach
     public IEnumerable<RoomPosition> Places => Known is { } known ? [StateAt, known] : [StateAt];
 
     /// <summary>Takes a page of the timeline, ascending. True: the timeline is done.</summary>
-    public bool Take(List<StoredEvent> page, int size, HashSet<long> visible, HashSet<string>? related, bool isLast)
+    public bool Take(List<StoredEvent> page, int size, Dictionary<long, Sight> visible, HashSet<string>? related, bool isLast)
     {
         if (part.Timeline.Count == 0 && IsLate && Limit > 0 && IsWanted(turn!))
         {
@@ -43,7 +44,7 @@ internal sealed class LeftStay(Reader reader, RoomPlan part, LeftRoom left, Cach
             var e = CachedEvent.Of(page[i]);
             var isOwn = e.IsMember && e.StateKey == reader.User.Id;
             if (isOwn) membership = e.PrevMembership;
-            if (!visible.Contains(e.Nid) || !IsWanted(e) || related?.Contains(e.EventId) == false) continue;
+            if (!visible.ContainsKey(e.Nid) || !IsWanted(e) || related?.Contains(e.EventId) == false) continue;
             if (part.Timeline.Count == Limit)
             {
                 part.Limited = true;

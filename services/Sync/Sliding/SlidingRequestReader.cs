@@ -107,7 +107,8 @@ internal sealed class SlidingRequestReader(string userId, bool isStable)
 
     private static (int From, int To) Range(JsonElement range)
     {
-        if (range.ValueKind != JsonValueKind.Array || range.GetArrayLength() != 2 || !range[0].TryGetInt32(out var from) || !range[1].TryGetInt32(out var to)
+        if (range.ValueKind != JsonValueKind.Array || range.GetArrayLength() != 2 || range[0].ValueKind != JsonValueKind.Number || range[1].ValueKind != JsonValueKind.Number
+            || !range[0].TryGetInt32(out var from) || !range[1].TryGetInt32(out var to)
             || from < 0 || to < from)
             throw Invalid("A range must be two numbers, the smaller one first");
         return (from, to);

@@ -57,16 +57,14 @@ internal sealed class DatabaseSyncStore(
         return snapshots.ToDictionary(s => s.Key, s => maps[s.Value]);
     }
 
-    public async Task<Dictionary<long, Sight>> VisibleAsync(string userId, IReadOnlyCollection<long> nids, CancellationToken ct)
-    {
-        var seen = new Dictionary<long, Sight>(nids.Count);
-        foreach (var e in await visibility.FilterAsync(new UserId(userId), await events.ByNidsAsync(nids, ct), ct)) seen[e.EventNid] = e.IsPruned ? Sight.Pruned : Sight.Whole;
-        return seen;
-    }
+    public async Task<Dictionary<long, Sight>> VisibleAsync(string userId, IReadOnlyCollection<long> nids, CancellationToken ct) =>
+        Sights(await visibility.FilterAsync(new UserId(userId), await events.ByNidsAsync(nids, ct), ct));
 
-    public async Task<HashSet<long>> VisibleAsync(
+    public async Task<Dictionary<long, Sight>> VisibleAsync(
         string userId, IReadOnlyList<StoredEvent> events, IReadOnlyDictionary<long, long> stayEnds, CancellationToken ct) =>
-        [.. (await visibility.FilterAsync(new UserId(userId), events, stayEnds, ct)).Select(e => e.EventNid)];
+        Sights(await visibility.FilterAsync(new UserId(userId), events, stayEnds, ct));
+
+    private static Dictionary<long, Sight> Sights(IEnumerable<StoredEvent> seen) => seen.ToDictionary(e => e.EventNid, e => e.IsPruned ? Sight.Pruned : Sight.Whole);
 
     public ValueTask<ImmutableHashSet<string>> ErasedAsync(CancellationToken ct) => erased.AllAsync(ct);
 

@@ -41,9 +41,9 @@ internal interface ISyncStore
     Task<Dictionary<RoomPosition, Dictionary<long, long>>> StatesAtAsync(IReadOnlyCollection<RoomPosition> places, CancellationToken ct);
     /// <summary>Those events that the user may see, and how.</summary>
     Task<Dictionary<long, Sight>> VisibleAsync(string userId, IReadOnlyCollection<long> nids, CancellationToken ct);
-    /// <summary>Those events, of rooms that the user has left, that he may see.</summary>
+    /// <summary>Those events, of rooms that the user has left, that he may see, and how.</summary>
     /// <param name="stayEnds">Where his last stay in each room has ended: position by room nid.</param>
-    Task<HashSet<long>> VisibleAsync(string userId, IReadOnlyList<StoredEvent> events, IReadOnlyDictionary<long, long> stayEnds, CancellationToken ct);
+    Task<Dictionary<long, Sight>> VisibleAsync(string userId, IReadOnlyList<StoredEvent> events, IReadOnlyDictionary<long, long> stayEnds, CancellationToken ct);
     /// <summary>Users whose messages are shown whole only to who was joined then; at hand, as a rule.</summary>
     ValueTask<ImmutableHashSet<string>> ErasedAsync(CancellationToken ct);
     Task<List<StoredReceipt>> ReceiptsAsync(IReadOnlyCollection<string> roomIds, long after, long upTo, CancellationToken ct);

@@ -1,5 +1,6 @@
 // Clients of the homeserver at ARMADA_URL.
 import "./compat.mjs";
+import "./specification.mjs";
 import { randomBytes } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import * as sdk from "matrix-js-sdk";

@@ -51,6 +51,7 @@ public sealed class ServiceHost : IAsyncDisposable
         var server = TestServer.Named(ServerName);
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
+        if (Environment.GetEnvironmentVariable("ARMADA_TEST_LOG") is not null) builder.Logging.AddConsole();
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         builder.Services.AddSingleton(configure?.Invoke(config) ?? config);
         builder.Services.AddSingleton(new InstanceIdentity("test", instance, "test"));

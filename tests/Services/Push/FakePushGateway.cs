@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Threading.Channels;
+using Matrix.Testing.Specification;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -16,6 +17,8 @@ public sealed class FakePushGateway : IAsyncDisposable
     private readonly WebApplication app;
     private readonly Channel<JsonElement> received = Channel.CreateUnbounded<JsonElement>();
 
+    private readonly SentRequests sent = new();
+
     private FakePushGateway(WebApplication app) => this.app = app;
 
     public string Url { get; private set; } = "";
@@ -31,6 +34,7 @@ public sealed class FakePushGateway : IAsyncDisposable
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         var app = builder.Build();
         var gateway = new FakePushGateway(app);
+        gateway.sent.Watch(app);
         app.MapPost("/_matrix/push/v1/notify", gateway.NotifyAsync);
         await app.StartAsync();
         gateway.Url = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First() + "/_matrix/push/v1/notify";
@@ -67,5 +71,9 @@ public sealed class FakePushGateway : IAsyncDisposable
 
     public bool HasMore => received.Reader.TryPeek(out _);
 
-    public async ValueTask DisposeAsync() => await app.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await app.DisposeAsync();
+        sent.Dispose();
+    }
 }

@@ -42,7 +42,8 @@ public sealed class PushTests(PostgresFixture postgres) : IClassFixture<Postgres
 
     private async Task SetPusherAsync(TestUser user, string? format = "event_id_only", string pushkey = "key")
     {
-        var data = JsonSerializer.Serialize(new { url = gateway.Url, format, other = 1 });
+        object wanted = format is null ? new { url = gateway.Url, other = 1 } : new { url = gateway.Url, format, other = 1 };
+        var data = JsonSerializer.Serialize(wanted);
         await ExecuteAsync(
             """
             insert into pushers (user_id, app_id, pushkey, kind, app_display_name, device_display_name, lang, data, created_ts_ms, last_pos)

@@ -207,7 +207,7 @@ public sealed class UserDirectoryTests(PostgresFixture postgres) : IClassFixture
     [Theory]
     [InlineData("")]
     [InlineData("'; drop table users; --")]
-    [InlineData("\0 \\ ' & | ! <-> :*")]
+    [InlineData("\\ ' & | ! <-> :*")]
     [InlineData("@")]
     public async Task Whatever_is_typed_is_only_searched_for(string term) => Assert.Empty(await FindAsync(await UserAsync("alice"), term));
 

@@ -6,6 +6,7 @@ using System.Text.Json;
 using Matrix.Crypto;
 using Matrix.Events;
 using Matrix.Primitives;
+using Matrix.Testing.Specification;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -24,6 +25,7 @@ public sealed class FakeRemoteServer : IAsyncDisposable
     private readonly WebApplication app;
     private readonly X509Certificate2 certificate;
     private readonly List<string> requests = [];
+    private readonly SentRequests sent = new();
 
     private FakeRemoteServer(WebApplication app, X509Certificate2 certificate)
     {
@@ -69,6 +71,7 @@ public sealed class FakeRemoteServer : IAsyncDisposable
             lock (server.requests) server.requests.Add($"{context.Request.Method} {context.Features.Get<IHttpRequestFeature>()!.RawTarget}");
             return next(context);
         });
+        server.sent.Watch(app);
         app.MapGet("/_matrix/key/v2/server", server.KeysAsync);
         map?.Invoke(app);
         await app.StartAsync();
@@ -121,5 +124,6 @@ public sealed class FakeRemoteServer : IAsyncDisposable
     {
         await app.DisposeAsync();
         certificate.Dispose();
+        sent.Dispose();
     }
 }

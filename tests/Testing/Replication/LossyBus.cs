@@ -31,13 +31,14 @@ public sealed class LossyBus(int seed, BusFaults faults, TimeProvider time) : IR
         get => isConnected;
         set
         {
+            if (value && !isConnected) interruptions++;
             isConnected = value;
             if (!value) travelling.Clear();
         }
     }
 
-    /// <summary>Always another: it loses at any time.</summary>
-    public long Interruptions => ++interruptions;
+    /// <summary>Always another where frames are dropped: it may have been interrupted at any time.</summary>
+    public long Interruptions => faults.Drop > 0 ? ++interruptions : interruptions;
 
     public int Travelling => travelling.Count;
 
@@ -98,6 +99,7 @@ public sealed class LossyBus(int seed, BusFaults faults, TimeProvider time) : IR
     public void LoseEphemeralData()
     {
         travelling.Clear();
+        interruptions++;
         kept = new InProcessBus(time, NullLogger<InProcessBus>.Instance);
     }
 

@@ -16,6 +16,9 @@ public sealed class MemoryStreamSource : IStreamSource
     /// <summary>Reads of rows so far.</summary>
     public int Reads { get; private set; }
 
+    /// <summary>How often the positions were asked for.</summary>
+    public int Comparisons { get; private set; }
+
     public long Position(StreamDefinition stream)
     {
         lock (gate) return positions[stream];
@@ -41,6 +44,7 @@ public sealed class MemoryStreamSource : IStreamSource
 
     public Task<IReadOnlyDictionary<StreamDefinition, long>> GetPositionsAsync(CancellationToken ct)
     {
+        Comparisons++;
         if (IsAway) return Task.FromException<IReadOnlyDictionary<StreamDefinition, long>>(new IOException("away"));
         lock (gate) return Task.FromResult<IReadOnlyDictionary<StreamDefinition, long>>(new Dictionary<StreamDefinition, long>(positions));
     }

@@ -181,8 +181,8 @@ internal sealed partial class MemorySyncStore
 
     public ValueTask<ImmutableHashSet<string>> ErasedAsync(CancellationToken ct) => ValueTask.FromResult(ImmutableHashSet<string>.Empty);
 
-    public Task<HashSet<long>> VisibleAsync(string userId, IReadOnlyList<StoredEvent> asked, IReadOnlyDictionary<long, long> stayEnds, CancellationToken ct) =>
-        AskAsync(() => asked.Select(e => e.EventNid).ToHashSet());
+    public Task<Dictionary<long, Sight>> VisibleAsync(string userId, IReadOnlyList<StoredEvent> asked, IReadOnlyDictionary<long, long> stayEnds, CancellationToken ct) =>
+        VisibleAsync(userId, [.. asked.Select(e => e.EventNid)], ct);
 
     public Task<List<StoredReceipt>> ReceiptsAsync(IReadOnlyCollection<string> roomIds, long after, long upTo, CancellationToken ct) =>
         AskAsync(() => receipts.Where(r => roomIds.Contains(r.RoomId) && r.Position > after && r.Position <= upTo).ToList());

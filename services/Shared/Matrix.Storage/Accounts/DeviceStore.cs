@@ -10,6 +10,7 @@ public sealed class DeviceStore(Database database)
 {
     internal const string SqlList = "select device_id, display_name, last_seen_ts_ms, last_seen_ip from devices where user_id = $1 order by device_id";
     internal const string SqlFind = "select device_id, display_name, last_seen_ts_ms, last_seen_ip from devices where user_id = $1 and device_id = $2";
+    internal const string SqlIsKey = "select exists (select 1 from cross_signing_keys where user_id = $1 and public_key = $2)";
     /// <remarks>Nothing is returned for a device that was there.</remarks>
     internal const string SqlCreate =
         """
@@ -52,6 +53,19 @@ public sealed class DeviceStore(Database database)
         command.Parameters.AddWithValue(userId);
         command.Parameters.AddWithValue(deviceId);
         return (await DevicesAsync(command, ct)).FirstOrDefault();
+    }
+
+    /// <summary>Fewest characters of a public key: what is shorter is the name of a device alone.</summary>
+    private const int ShortestKey = 40;
+
+    /// <summary>Whether one of the user's cross-signing keys is called so: no device may be.</summary>
+    public async Task<bool> IsKeyAsync(string userId, string deviceId, CancellationToken ct)
+    {
+        if (deviceId.Length < ShortestKey) return false;
+        await using var command = database.Source.CreateCommand(SqlIsKey);
+        command.Parameters.AddWithValue(userId);
+        command.Parameters.AddWithValue(deviceId);
+        return (bool)(await command.ExecuteScalarAsync(ct))!;
     }
 
     /// <summary>A device without a session, for an application service. Nothing when there is such a device.</summary>

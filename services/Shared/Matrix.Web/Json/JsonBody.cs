@@ -95,19 +95,27 @@ public sealed record BodyLimit(long Bytes);
 /// <summary>Reading members with the spec's error codes.</summary>
 public static class JsonElementExtensions
 {
-    /// <summary>Null when absent (or JSON null); M_BAD_JSON when it is no string.</summary>
+    /// <summary>Null when absent (or JSON null); M_BAD_JSON when it is no string, or none that can be stored.</summary>
     public static string? StringOrNull(this JsonElement o, string name)
     {
         if (!o.TryGetProperty(name, out var v) || v.ValueKind == JsonValueKind.Null) return null;
         if (v.ValueKind != JsonValueKind.String) throw MatrixError.BadJson($"'{name}' must be a string").AsException();
+        return Storable(v, name);
+    }
+
+    /// <summary>The text of a JSON string; M_BAD_JSON for one that is no text, or that PostgreSQL cannot keep.</summary>
+    public static string Storable(JsonElement text, string name)
+    {
+        string value;
         try
         {
-            return v.GetString();
+            value = text.GetString()!;
         }
         catch (InvalidOperationException)
         {
             throw MatrixError.BadJson($"'{name}' holds half of a surrogate pair").AsException();
         }
+        return value.Contains('\0') ? throw MatrixError.BadJson($"'{name}' holds a NUL").AsException() : value;
     }
 
     public static string RequiredString(this JsonElement o, string name) =>

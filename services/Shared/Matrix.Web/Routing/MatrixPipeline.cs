@@ -33,6 +33,8 @@ public static partial class MatrixPipeline
         if (endpoint.Metadata.GetMetadata<TrailingSlash>() is { } slash && context.Request.Path.Value is not [.., '/'])
             throw (MatrixError.Unrecognized() with { Status = slash.OtherwiseStatus }).AsException();
         RawPath.DecodeValues(context.Request.RouteValues);
+        // Npgsql cannot use a connection again on which preparing a statement failed for its values: best the database never sees them. (Paths: Kestrel.)
+        if (context.Request.QueryString.Value?.Contains("%00", StringComparison.Ordinal) is true) throw MatrixError.InvalidParam("A parameter holds a NUL.").AsException();
         var access = endpoint.Metadata.GetMetadata<RouteAccess>()?.Access ?? Access.Required;
         return access == Access.Anonymous ? LimitAsync(context, next, endpoint, null) : AuthenticateAsync(context, next, access, endpoint);
     }

@@ -8,6 +8,7 @@ using Matrix.Crypto;
 using Matrix.Events;
 using Matrix.Primitives;
 using Matrix.Testing.Federation;
+using Matrix.Testing.Specification;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -22,8 +23,9 @@ namespace Matrix.ServiceTests.ClientApi.Accounts;
 public sealed class IdentityServerFake : IAsyncDisposable
 {
     private readonly WebApplication app;
+    private readonly SentRequests sent;
 
-    private IdentityServerFake(WebApplication app, int port) => (this.app, Port) = (app, port);
+    private IdentityServerFake(WebApplication app, SentRequests sent, int port) => (this.app, this.sent, Port) = (app, sent, port);
 
     public int Port { get; }
     public string Name => $"127.0.0.1:{Port}";
@@ -38,11 +40,13 @@ public sealed class IdentityServerFake : IAsyncDisposable
         builder.WebHost.ConfigureKestrel(o => o.Listen(IPAddress.Loopback, 0, l => l.UseHttps(SelfSigned())));
         var app = builder.Build();
         IdentityServerFake? fake = null;
+        var sent = new SentRequests();
+        sent.Watch(app);
         app.Run(context => fake!.AnswerAsync(context));
-        fake = new IdentityServerFake(app, 0);
+        fake = new IdentityServerFake(app, sent, 0);
         await app.StartAsync();
         var port = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First()).Port;
-        return fake = new IdentityServerFake(app, port);
+        return fake = new IdentityServerFake(app, sent, port);
     }
 
     private static X509Certificate2 SelfSigned()
@@ -123,5 +127,9 @@ public sealed class IdentityServerFake : IAsyncDisposable
         return "{}";
     }
 
-    public async ValueTask DisposeAsync() => await app.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await app.DisposeAsync();
+        sent.Dispose();
+    }
 }

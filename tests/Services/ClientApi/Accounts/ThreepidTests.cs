@@ -176,6 +176,10 @@ public sealed class ThreepidTests(ThreepidFixture api) : IClassFixture<ThreepidF
         Assert.Equal("success", (await api.PostAsync(user, V3 + "/account/3pid/unbind", new { medium = "email", address = "one@id.example" })).RequireOk().Text("id_server_unbind_result"));
         Assert.False(api.Identity.Bindings.ContainsKey("one@id.example"));
         Assert.Contains(api.Identity.Requests, r => r.Authorization.StartsWith("X-Matrix origin=\"test.example\"", StringComparison.Ordinal));
+        // Asked where the user says, which need not know of it.
+        await BindAsync("zero");
+        var third = await api.RegisterUserAsync();
+        (await api.PostAsync(third, V3 + "/account/deactivate", new { id_server = "a b", auth = Password(third) })).Require(400, "M_INVALID_PARAM");
         await BindAsync("two");
         (await api.PostAsync(user, V3 + "/account/deactivate", new { auth = Password(user) })).RequireOk();
         Assert.False(api.Identity.Bindings.ContainsKey("two@id.example"));

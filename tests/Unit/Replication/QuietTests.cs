@@ -1,0 +1,72 @@
+using Matrix.Replication;
+using Matrix.Replication.Following;
+using Matrix.Testing.Replication;
+using static Matrix.Unit.Replication.FollowerHost;
+
+namespace Matrix.Unit.Replication;
+
+/// <summary>An idle follower is left in peace, and misses nothing.</summary>
+public class QuietTests
+{
+    private static readonly FollowerOptions Times = new();
+    private readonly RecordingConsumer consumer = new(Streams.Receipts, Streams.Typing);
+
+    /// <summary>Second by second; the follower does what is due in each.</summary>
+    private static async Task PassAsync(FollowerHost host, TimeSpan time)
+    {
+        for (var end = host.Time.GetUtcNow() + time; host.Time.GetUtcNow() < end;)
+        {
+            while (host.Time.Waiting == 0) await Task.Yield();
+            host.Time.Advance(Times.ComparePeriod);
+        }
+        while (host.Time.Waiting == 0) await Task.Yield();
+    }
+
+    [Fact]
+    public async Task Where_nothing_happens_the_truth_is_asked_seldom()
+    {
+        await using var host = new FollowerHost(consumers: consumer);
+        await host.StartAsync();
+        var before = host.Source.Comparisons;
+        await PassAsync(host, 10 * Times.QuietComparePeriod);
+        Assert.InRange(host.Source.Comparisons - before, 9, 12);
+    }
+
+    [Fact]
+    public async Task Where_something_happens_it_is_asked_often()
+    {
+        await using var host = new FollowerHost(consumers: consumer);
+        await host.StartAsync();
+        await PassAsync(host, 3 * Times.QuietAfter);
+        await host.Follower.OfferAsync(host.Source.Commit(Streams.Receipts, Row("!a")));
+        var before = host.Source.Comparisons;
+        await PassAsync(host, Times.QuietAfter);
+        Assert.InRange(host.Source.Comparisons - before, 8, 12);
+    }
+
+    [Fact]
+    public async Task A_row_whose_frame_was_lost_in_the_quiet_is_found_all_the_same()
+    {
+        await using var host = new FollowerHost(consumers: consumer);
+        await host.StartAsync();
+        await PassAsync(host, 3 * Times.QuietAfter);
+        host.Source.Commit(Streams.Receipts, Row("!a"));
+        await PassAsync(host, Times.QuietComparePeriod + Times.ComparePeriod);
+        await host.SettledAsync();
+        Assert.Equal(["!a"], consumer.Rows(Streams.Receipts).Select(r => r.Key));
+    }
+
+    [Fact]
+    public async Task What_an_interruption_of_the_bus_has_cost_is_looked_for_at_once()
+    {
+        await using var host = new FollowerHost(consumers: consumer);
+        await host.StartAsync();
+        await PassAsync(host, 3 * Times.QuietAfter);
+        await host.Bus.PublishEphemeralAsync(Streams.Typing, "!a", new byte[] { 1 }, default);
+        host.Bus.IsConnected = false;
+        host.Bus.IsConnected = true;
+        var before = host.Time.GetUtcNow();
+        await host.UntilAsync(() => consumer.Newest(Streams.Typing).Count == 1, "the row");
+        Assert.True(host.Time.GetUtcNow() - before < Times.QuietComparePeriod);
+    }
+}
