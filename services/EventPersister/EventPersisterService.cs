@@ -19,6 +19,7 @@ using Matrix.Rooms.Writing;
 using Matrix.ServiceDefaults;
 using Matrix.Storage;
 using Matrix.Storage.AccountData;
+using Matrix.Storage.Accounts;
 using Matrix.Storage.DelayedEvents;
 using Matrix.Storage.Events;
 using Matrix.Storage.Federation;
@@ -84,6 +85,7 @@ public static class EventPersisterService
         services.TryAddSingleton<RoomBlocks>();
         services.TryAddSingleton<InvitePermissions>();
         services.AddSingleton<InviteRules>();
+        services.TryAddSingleton<ServerNoticeStore>();
         services.AddSingleton<RoomSuccession>();
         services.AddSingleton<RoomUpgrade>();
         services.AddSingleton<SingleState>();

@@ -75,6 +75,9 @@ internal sealed record LeftRoom(string RoomId, long RoomNid, long EventNid, long
 
     /// <summary>This room is asked for in another way than the others.</summary>
     public SyncRequest? As { get; init; }
+
+    /// <summary>A room that the reader was in and has been invited to since, of which he is not to know: the end of his stay is all that he is told.</summary>
+    public static LeftRoom Behind(UserRoom own, long known) => new(own.RoomId, own.RoomNid, EventNid: 0, LeftAt: 0, known, WasJoined: true, IsFull: known == long.MinValue);
 }
 
 /// <summary>What an incremental answer needs of the database because the token is older than memory. Null members: memory has it.</summary>

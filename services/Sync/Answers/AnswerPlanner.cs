@@ -192,6 +192,9 @@ internal sealed class AnswerPlanner(SyncState state)
                     break;
                 case Membership.Join:
                     continue;
+                case Membership.Invite when wasJoined && !reader.User.AccountData.ShowsInviteOf(own.Sender):
+                    plan.Left.Add(LeftRoom.Behind(own, before == Membership.Join ? since : long.MinValue));
+                    break;
                 case Membership.Invite:
                     plan.Invites.Add(own);
                     break;

@@ -112,13 +112,15 @@ internal sealed class RoomSelector(SyncState state)
     private static bool IsListed(User user, UserRoom own, ConnectionState sent, Needs needs) => own.Membership switch
     {
         Membership.Join or Membership.Knock => true,
-        Membership.Invite => user.AccountData.ShowsInviteOf(own.Sender),
+        // Of an invitation that is not told the client learns no more than that the user is out.
+        Membership.Invite => user.AccountData.ShowsInviteOf(own.Sender) || (sent.Rooms.TryGetValue(own.RoomNid, out var told) && told.AsJoined),
         Membership.Leave or Membership.Ban => Stays(own, needs) || sent.Rooms.ContainsKey(own.RoomNid),
         _ => false,
     };
 
     /// <summary>Somebody else has put the user out of the room: lists have it as long as he has not forgotten it.</summary>
-    public static bool Stays(UserRoom own) => (own.Membership == Membership.Ban || own.Sender != own.UserId) && !own.Forgotten && own.WasIn == true;
+    public static bool Stays(UserRoom own) =>
+        (own.Membership == Membership.Ban || (own.Membership == Membership.Leave && own.Sender != own.UserId)) && !own.Forgotten && own.WasIn == true;
 
     private static bool Stays(UserRoom own, Needs needs)
     {

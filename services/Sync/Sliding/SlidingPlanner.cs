@@ -152,8 +152,10 @@ internal sealed class RoomPlanning(Reader reader, AnswerPlan plan, SlidingReques
         var own = room.Own;
         var known = sent is null ? long.MinValue : sent.Value.Known ?? since!.Value.Events;
         if (sent is not null && own.Position <= known && sent.Value.IsDm == room.IsDm) return;
-        told.Add(new(room, sent, own.Membership, sent is not { AsJoined: true }, false, known));
-        if (own.Membership == Membership.Invite) plan.Invites.Add(own);
+        var isHidden = own.Membership == Membership.Invite && !reader.User.AccountData.ShowsInviteOf(own.Sender);
+        told.Add(new(room, sent, isHidden ? Membership.Leave : own.Membership, sent is not { AsJoined: true }, false, known));
+        if (isHidden) plan.Left.Add(LeftRoom.Behind(own, known) with { As = As(room.Config) });
+        else if (own.Membership == Membership.Invite) plan.Invites.Add(own);
         else if (own.Membership == Membership.Knock) plan.Knocks.Add(own);
         else
         {

@@ -1,7 +1,6 @@
 using System.Text.Json;
 using Matrix.Events;
 using Matrix.Storage.AccountData;
-using Matrix.Rooms;
 
 namespace Matrix.Sync.Users;
 

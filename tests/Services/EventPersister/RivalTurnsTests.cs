@@ -17,7 +17,7 @@ public sealed class RivalTurnsTests
         for (var i = 0; i < 3; i++)
         {
             turns.Wrote();
-            Assert.True(turns.YieldAsync().IsCompleted);
+            Assert.True(turns.YieldAsync().AsTask().IsCompleted);
         }
     }
 
@@ -25,7 +25,7 @@ public sealed class RivalTurnsTests
     public async Task Who_has_written_waits_until_the_other_has()
     {
         turns.OtherMoved();
-        Assert.True(turns.YieldAsync().IsCompleted);
+        Assert.True(turns.YieldAsync().AsTask().IsCompleted);
         turns.Wrote();
         var waiting = turns.YieldAsync().AsTask();
         Assert.False(waiting.IsCompleted);
@@ -34,7 +34,7 @@ public sealed class RivalTurnsTests
         // Whoever was overtaken before he came to wait need not.
         turns.Wrote();
         turns.OtherMoved();
-        Assert.True(turns.YieldAsync().IsCompleted);
+        Assert.True(turns.YieldAsync().AsTask().IsCompleted);
     }
 
     [Fact]
@@ -49,6 +49,6 @@ public sealed class RivalTurnsTests
         await waiting;
         time.Advance(RivalTurns.Memory);
         turns.Wrote();
-        Assert.True(turns.YieldAsync().IsCompleted);
+        Assert.True(turns.YieldAsync().AsTask().IsCompleted);
     }
 }

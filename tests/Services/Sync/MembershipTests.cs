@@ -157,6 +157,29 @@ public sealed class MembershipTests(SyncFixture fixture) : IClassFixture<SyncFix
     }
 
     [Fact]
+    public async Task Who_was_put_out_and_invited_again_by_somebody_whom_he_ignores_is_told_that_he_is_out()
+    {
+        var (alice, bob) = (fixture.NewUser(), fixture.NewUser());
+        var room = await alice.CreateRoomAsync();
+        await bob.JoinAsync(room);
+        await bob.SetAccountDataAsync("m.ignored_user_list", new { ignored_users = new Dictionary<string, object> { [alice.Id] = new { } } });
+        var since = (await bob.SyncAsync()).Next;
+        var sliding = new SlidingClient(bob, SlidingClient.Lists(SlidingClient.List()));
+        Assert.Equal([room], (await sliding.StepAsync()).RoomIds);
+        await alice.KickAsync(room, bob);
+        await alice.InviteAsync(room, bob);
+        foreach (var host in new[] { fixture.One, fixture.Two })
+        {
+            var answer = await bob.SyncUntilAsync(since, a => a.Left(room) is not null, host);
+            Assert.Null(answer.Invited(room));
+            Assert.Equal("leave", answer.Left(room)!.Timeline[^1].GetProperty("content").Text("membership"));
+            Assert.True((await bob.SyncAsync(answer.Next, at: host)).IsEmpty);
+        }
+        Assert.Equal("leave", (await sliding.UntilAsync(a => a.Room(room) is not null)).Room(room)!.Json.Text("membership"));
+        Assert.Equal(0, (await sliding.StepAsync()).Count());
+    }
+
+    [Fact]
     public async Task Joining_and_leaving_between_two_answers_is_told_as_left()
     {
         var (alice, bob) = (fixture.NewUser(), fixture.NewUser());

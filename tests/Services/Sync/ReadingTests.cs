@@ -1,5 +1,3 @@
-using System.Text.Json;
-
 namespace Matrix.ServiceTests.Sync;
 
 /// <summary>What reading does: receipts that others are told, counts that the reader is told.</summary>
@@ -64,25 +62,5 @@ public sealed class ReadingTests(SyncFixture fixture) : IClassFixture<SyncFixtur
         Assert.Equal((0, 0), (second.Joined(room)!.Unread, second.Joined(room)!.Receipts.Count));
         await alice.ReceiptAsync(room, id);
         Assert.True((await bob.SyncAsync(second.Next, filter)).IsEmpty);
-    }
-
-    [Fact]
-    public async Task Who_wants_no_invitations_is_told_of_none()
-    {
-        var (alice, bob) = (fixture.NewUser(), fixture.NewUser());
-        var room = await alice.CreateRoomAsync();
-        await alice.InviteAsync(room, bob);
-        var since = (await bob.SyncAsync()).Next;
-        await bob.SetAccountDataAsync("m.invite_permission_config", new { default_action = "block" });
-        foreach (var host in new[] { fixture.One, fixture.Two })
-        {
-            await bob.SyncUntilAsync(since, a => a.AccountData.Count > 0, host);
-            Assert.Null((await bob.SyncAsync(at: host)).Invited(room));
-            var client = new SlidingClient(bob, SlidingClient.Lists(SlidingClient.List())) { Host = host };
-            Assert.Equal(0, (await client.StepAsync()).Count());
-        }
-        await bob.SetAccountDataAsync("m.invite_permission_config", new { });
-        await bob.SyncUntilAsync(since, a => a.AccountData.Count > 0 && !a.AccountData[0].GetProperty("content").TryGetProperty("default_action", out JsonElement _));
-        Assert.NotNull((await bob.SyncAsync()).Invited(room));
     }
 }

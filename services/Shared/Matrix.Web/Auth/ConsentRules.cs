@@ -4,6 +4,8 @@ using System.Text;
 using System.Text.Json;
 using Matrix.Primitives;
 using Matrix.ServiceDefaults;
+using Matrix.Storage.Accounts;
+using Microsoft.AspNetCore.Routing;
 
 namespace Matrix.Web.Auth;
 
@@ -27,6 +29,18 @@ public static class ConsentRules
         var address = Address(requester.UserId, config);
         return MatrixError.Custom(403, "M_CONSENT_NOT_GIVEN", text.Replace("%(consent_uri)s", address, StringComparison.Ordinal))
             .With("consent_uri", $"\"{JsonEncodedText.Encode(address)}\"");
+    }
+
+    /// <summary>Whether it is the room in which he is asked to agree that he wants to enter. Synapse: the same.</summary>
+    public static async ValueTask<bool> IsNoticeRoomAsync(Requester requester, string operation, RouteValueDictionary values, ServerNoticeStore? notices, CancellationToken ct)
+    {
+        var room = operation switch
+        {
+            "join_room_by_id" or "join_room_by_id_with_transaction" => values.GetValueOrDefault("roomId") as string,
+            "join_room" or "join_room_with_transaction" => values.GetValueOrDefault("roomIdOrAlias") as string,
+            _ => null,
+        };
+        return room is not null && notices is not null && (await notices.FindAsync(requester.UserId.Value, ct))?.RoomId == room;
     }
 
     /// <summary>The page on which this user agrees.</summary>

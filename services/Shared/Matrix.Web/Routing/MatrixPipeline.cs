@@ -1,5 +1,6 @@
 using Matrix.Primitives;
 using Matrix.ServiceDefaults;
+using Matrix.Storage.Accounts;
 using Matrix.Web.Auth;
 using Matrix.Web.Json;
 using Matrix.Web.RateLimits;
@@ -52,8 +53,13 @@ public static partial class MatrixPipeline
         var requester = await services.GetRequiredService<IRequestAuthenticator>().AuthenticateAsync(context, token);
         var operation = endpoint.Metadata.GetMetadata<OperationName>()?.Name ?? "";
         if (AccountRules.Refusal(requester, operation, services.GetService<TimeProvider>() ?? TimeProvider.System) is { } refusal) throw refusal.AsException();
-        if (services.GetService<HomeserverConfig>() is { } config && (UsageRules.Refusal(requester, operation, config) ?? ConsentRules.Refusal(requester, operation, config)) is { } first)
-            throw first.AsException();
+        if (services.GetService<HomeserverConfig>() is { } config)
+        {
+            if (UsageRules.Refusal(requester, operation, config) is { } closed) throw closed.AsException();
+            if (ConsentRules.Refusal(requester, operation, config) is { } first
+                && !await ConsentRules.IsNoticeRoomAsync(requester, operation, context.Request.RouteValues, services.GetService<ServerNoticeStore>(), context.RequestAborted))
+                throw first.AsException();
+        }
         if (requester.IsGuest && endpoint.Metadata.GetMetadata<GuestsAllowed>() is null)
             throw MatrixError.Custom(403, "M_GUEST_ACCESS_FORBIDDEN", "Guest access not allowed").AsException();
         context.Features.Set(requester);

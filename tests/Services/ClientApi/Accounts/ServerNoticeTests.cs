@@ -159,3 +159,31 @@ public sealed class ServerNoticeTests(NoticeFixture api) : IClassFixture<NoticeF
         Assert.StartsWith("https://matrix.test.example/_matrix/consent?u=", content.GetProperty("x")[1].GetString(), StringComparison.Ordinal);
     }
 }
+
+public sealed class BlockingNoticeFixture : ClientApiFixture
+{
+    protected override HomeserverConfig Configure(HomeserverConfig config) => base.Configure(config) with
+    {
+        PublicBaseUrl = "https://matrix.test.example/",
+        ServerNotices = new("notices"),
+        Accounts = new() { Consent = new("3", Path.GetTempPath()) { FormSecret = "secret", BlockEventsError = "Agree first", NoticeContent = """{"msgtype":"m.text","body":"x"}""" } },
+    };
+}
+
+public sealed class BlockingNoticeTests(BlockingNoticeFixture api) : IClassFixture<BlockingNoticeFixture>
+{
+    [Fact]
+    public async Task Who_has_not_agreed_may_enter_the_room_in_which_he_is_asked_to_and_no_other()
+    {
+        var (alice, bob) = (await api.RegisterUserAsync(), await api.RegisterUserAsync());
+        await api.ExecuteAsync("update users set consent_version = '3' where user_id = $1", alice.Id);
+        var other = await api.CreateRoomAsync(await api.LogInAsync(alice));
+        await api.Services.GetRequiredService<NoticeRounds>().RunAsync(default);
+        var room = (string)(await api.ScalarAsync("select room_id from server_notice_rooms where user_id = $1", bob.Id))!;
+        foreach (var path in (string[])["/_matrix/client/v3/rooms/{0}/join", "/_matrix/client/v3/join/{0}"])
+        {
+            (await api.PostAsync(bob, string.Format(System.Globalization.CultureInfo.InvariantCulture, path, Uri.EscapeDataString(other)), "{}")).Require(403, "M_CONSENT_NOT_GIVEN");
+            (await api.PostAsync(bob, string.Format(System.Globalization.CultureInfo.InvariantCulture, path, Uri.EscapeDataString(room)), "{}")).RequireOk();
+        }
+    }
+}
