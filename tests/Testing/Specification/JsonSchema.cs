@@ -61,7 +61,7 @@ internal sealed class JsonSchema
 
     private void Check(JsonElement value, string pointer, SchemaFindings findings, bool isWhole)
     {
-        if (types is not null && !types.Any(t => IsOf(value, t)))
+        if (types is not null && !IsOfOne(value))
         {
             findings.Fault(pointer, "type " + string.Join(" or ", types), value);
             return;
@@ -99,9 +99,11 @@ internal sealed class JsonSchema
         foreach (var name in required) if (!value.TryGetProperty(name, out _)) findings.Fault($"{pointer}/{Escape(name)}", "to be there", default);
         foreach (var member in value.EnumerateObject())
         {
+            var named = properties.TryGetValue(member.Name, out var schema);
+            // Most members of most objects are nobody's business.
+            if (!named && patterns.Count == 0 && additional is null && propertyNames is null && !closed && !SpecificationNotes.AreWanted) continue;
             var at = $"{pointer}/{Escape(member.Name)}";
             if (propertyNames is not null && propertyNames.pattern?.IsMatch(member.Name) == false) findings.Fault(at, $"a name like {propertyNames.pattern}", default);
-            var named = properties.TryGetValue(member.Name, out var schema);
             if (named) schema!.Check(member.Value, at, findings);
             foreach (var (name, other) in patterns)
             {
@@ -111,7 +113,7 @@ internal sealed class JsonSchema
             }
             if (!named) additional?.Check(member.Value, at, findings);
             if (!named && closed) findings.Fault(at, "not to be there", member.Value);
-            if (isWhole && !IsOpen && !Knows(member.Name)) findings.Unknown(at);
+            if (isWhole && SpecificationNotes.AreWanted && !IsOpen && !Knows(member.Name)) findings.Unknown(at);
         }
     }
 
@@ -146,6 +148,12 @@ internal sealed class JsonSchema
             _ => true,
         };
         if (!fits) findings.Fault(pointer, $"format {format}", value);
+    }
+
+    private bool IsOfOne(JsonElement value)
+    {
+        foreach (var type in types!) if (IsOf(value, type)) return true;
+        return false;
     }
 
     private static bool IsOf(JsonElement value, string type) => type switch
