@@ -3,6 +3,7 @@ using Matrix.ClientApi.Sso.Pictures;
 using Matrix.ServiceTests.ClientApi;
 using Matrix.ServiceTests.Hosting;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Matrix.ServiceTests.Sso;
 
@@ -120,20 +121,22 @@ public sealed class PictureTests(PictureFixture sso) : IClassFixture<PictureFixt
     }
 
     [Theory]
-    [InlineData("/page")]
-    [InlineData("/large")]
-    [InlineData("/missing")]
-    [InlineData("/round")]
-    [InlineData("/moved-to-file")]
-    [InlineData("/moved-inside")]
-    [InlineData("inside")]
-    [InlineData("file:///etc/passwd")]
-    [InlineData("no address")]
-    public async Task A_picture_that_cannot_be_had_keeps_nobody_from_logging_in(string picture)
+    [InlineData("/page", "neither PNG")]
+    [InlineData("/large", "longer than 50000 bytes")]
+    [InlineData("/missing", "status 404")]
+    [InlineData("/round", "too many redirects")]
+    [InlineData("/moved-to-file", "not of http or https")]
+    [InlineData("/moved-inside", "no address that may be connected to")]
+    [InlineData("inside", "no address that may be connected to")]
+    [InlineData("file:///etc/passwd", "not of http or https")]
+    [InlineData("no address", "the address is none")]
+    public async Task A_picture_that_cannot_be_had_keeps_nobody_from_logging_in(string picture, string reason)
     {
         pictures["/page"] = "<html>"u8.ToArray();
         pictures["/large"] = [.. Png(), .. new byte[PictureFixture.MaxUpload]];
-        var login = await LogInAsync(sso.First, sso.NewName(), picture == "inside" ? inside.Address + "/picture" : picture[0] == '/' ? outside.Address + picture : picture);
+        var address = picture == "inside" ? inside.Address + "/picture" : picture[0] == '/' ? outside.Address + picture : picture;
+        Assert.Contains(reason, (await sso.First.Services.GetRequiredService<PictureHttp>().GetAsync(address, CancellationToken.None)).Fault);
+        var login = await LogInAsync(sso.First, sso.NewName(), address);
         Assert.Equal((null, 0L), (await AvatarAsync(login), await MediaOfAsync(login)));
         Assert.Empty(askedInside);
     }
