@@ -1,7 +1,9 @@
 using System.Collections.Concurrent;
 using Matrix.ClientApi.Sso.Pictures;
+using Matrix.Primitives;
 using Matrix.ServiceTests.ClientApi;
 using Matrix.ServiceTests.Hosting;
+using Matrix.Web.Media;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -139,6 +141,21 @@ public sealed class PictureTests(PictureFixture sso) : IClassFixture<PictureFixt
         var login = await LogInAsync(sso.First, sso.NewName(), address);
         Assert.Equal((null, 0L), (await AvatarAsync(login), await MediaOfAsync(login)));
         Assert.Empty(askedInside);
+    }
+
+    private sealed class NoMedia : IMediaWriter
+    {
+        public Task<MediaStored> StoreAsync(MediaToStore media, CancellationToken ct) => throw MatrixError.Unavailable("No instance of media can be reached.").AsException();
+    }
+
+    [Fact]
+    public async Task Nor_does_a_picture_that_cannot_be_stored()
+    {
+        var user = await sso.RegisterAsync();
+        pictures["/picture"] = Png();
+        var services = sso.First.Services;
+        Assert.NotNull(await services.GetRequiredService<SsoPictures>().StoreAsync(new UserId(user.Id), outside.Address + "/picture", CancellationToken.None));
+        Assert.Null(await ActivatorUtilities.CreateInstance<SsoPictures>(services, new NoMedia()).StoreAsync(new UserId(user.Id), outside.Address + "/picture", CancellationToken.None));
     }
 
     [Theory]
