@@ -117,6 +117,22 @@ public sealed class UpgradeTests(PersisterFixture fixture) : IClassFixture<Persi
     }
 
     [Fact]
+    public async Task A_space_keeps_the_rooms_in_it()
+    {
+        var alice = await fixture.NewUserAsync();
+        foreach (var type in new[] { "m.space", "x.other" })
+        {
+            var space = await alice.CreateRoomAsync(new { creation_content = new { type } });
+            (await alice.SetStateAsync(space, "m.space.child", "!in:test.example", new { via = new[] { "test.example" }, order = "a" })).Ok();
+            (await alice.SetStateAsync(space, "m.space.child", "!out:test.example", new { })).Ok();
+            var now = await ContentsAsync((await UpgradeAsync(alice, space, new { new_version = "11" })).Ok().Text("replacement_room"));
+            Assert.Equal(type == "m.space", now.TryGetValue(("m.space.child", "!in:test.example"), out var child));
+            if (type == "m.space") Assert.Equal("""{"order":"a","via":["test.example"]}""", child.GetRawText());
+            Assert.False(now.ContainsKey(("m.space.child", "!out:test.example")));
+        }
+    }
+
+    [Fact]
     public async Task No_room_replaces_itself()
     {
         var alice = await fixture.NewUserAsync();
