@@ -137,7 +137,17 @@ internal sealed partial class RoomUpgrade(
         using var before = JsonDocument.Parse(power.Content);
         return EventContent.Write(w =>
         {
-            EventContent.CopyMembers(w, before.RootElement, "users", "events");
+            foreach (var member in before.RootElement.EnumerateObject())
+            {
+                if (member.Name is "users_default" or "events_default" or "state_default" or "ban" or "kick" or "redact" or "invite") WriteLevel(w, member);
+                else if (member.Name == "notifications" && member.Value.ValueKind == JsonValueKind.Object)
+                {
+                    w.WriteStartObject(member.Name);
+                    foreach (var entry in member.Value.EnumerateObject()) WriteLevel(w, entry);
+                    w.WriteEndObject();
+                }
+                else if (member.Name is not ("users" or "events")) member.WriteTo(w);
+            }
             w.WriteStartObject("users");
             if (raised is { } level) w.WriteNumber(userId, level);
             if (before.RootElement.TryGetProperty("users", out var users) && users.ValueKind == JsonValueKind.Object)
