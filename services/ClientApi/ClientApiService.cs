@@ -37,6 +37,7 @@ using Matrix.FederationClient.DeviceKeys;
 using Matrix.Replication;
 using Matrix.Rooms;
 using Matrix.Rooms.Aggregations;
+using Matrix.Rooms.Aliases;
 using Matrix.Rooms.Ingest;
 using Matrix.Rooms.Spaces;
 using Matrix.Rooms.Writing;
@@ -98,6 +99,7 @@ public static class ClientApiService
         services.TryAddSingleton<ServerMembers>();
         services.TryAddSingleton<RoomSummaries>();
         services.AddSingleton<RemoteSpaces>();
+        services.TryAddSingleton<AliasResolver>();
         services.AddRemotePduIngest();
         services.AddSingleton<RemoteTimes>();
         services.AddSingleton<ClosestEvents>();

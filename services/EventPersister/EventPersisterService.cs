@@ -13,6 +13,7 @@ using Matrix.EventPersister.State;
 using Matrix.EventPersister.ThirdParty;
 using Matrix.FederationClient;
 using Matrix.Replication;
+using Matrix.Rooms.Aliases;
 using Matrix.Rooms.Ingest;
 using Matrix.Rooms.Delayed;
 using Matrix.Rooms.Writing;
@@ -68,6 +69,7 @@ public static class EventPersisterService
         services.AddSingleton<ProfileCache>();
         services.AddSingleton<IStreamConsumer>(p => p.GetRequiredService<ProfileCache>());
 
+        services.TryAddSingleton<AliasResolver>();
         services.AddSingleton<RoomAddresses>();
         services.AddSingleton<MembershipChanges>();
         services.AddSingleton<GuestRemoval>();

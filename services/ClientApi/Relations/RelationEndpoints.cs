@@ -107,7 +107,7 @@ internal sealed class ChildrenPager(RelationReader relations, EventReader events
         if (hasMore) children.RemoveAt(request.Limit);
         var stored = (await events.ByNidsAsync(children.ConvertAll(c => c.EventNid), ct)).DistinctBy(e => e.EventNid).ToDictionary(e => e.EventNid);
         var found = children.ConvertAll(c => stored[c.EventNid]);
-        var visible = await visibility.FilterAsync(user, found.FindAll(e => !view.Ignored.Contains(e.Pdu.Sender)), [view.Standing], ct);
+        var visible = await visibility.FilterAsync(user, found.FindAll(e => e.Pdu.IsState || !view.Ignored.Contains(e.Pdu.Sender)), [view.Standing], ct);
         var last = hasMore ? found[^1].Position : null;
         // A page may be short of what the user may not see; it goes on where it was cut.
         return new ChildrenPage(visible, request.Backwards ? last - 1 : last, request.Recurse == true ? children.Select(c => c.Depth).DefaultIfEmpty(0).Max() : 1);

@@ -1,6 +1,7 @@
 using Matrix.Crypto;
 using Matrix.Events;
 using Matrix.Primitives;
+using Matrix.Rooms.Aliases;
 using Matrix.Storage.RoomDirectory;
 using Matrix.Storage.Rooms;
 using Matrix.Web.AppServices;
@@ -24,13 +25,16 @@ internal static class AliasEndpoints
     }
 
     private static async Task<IResult> Get(
-        RoomAlias roomAlias, RoomDirectoryStore directory, RoomReader rooms, MembershipStore memberships, ServerIdentity server, CancellationToken ct)
+        RoomAlias roomAlias, AliasResolver aliases, RoomReader rooms, MembershipStore memberships, ServerIdentity server, CancellationToken ct)
     {
-        var alias = server.IsMine(roomAlias.Value) ? await directory.FindAliasAsync(roomAlias.Value, ct) : null;
-        if (alias is null) throw MatrixError.NotFound($"Room alias {roomAlias} not found").AsException();
-        var room = await rooms.FindAsync(alias.RoomId, ct);
-        var servers = room is null ? [] : await memberships.JoinedServersAsync(room.RoomNid, MaxServers, ct);
-        if (servers.Remove(server.ServerName) || servers.Count == 0) servers.Insert(0, server.ServerName);
+        var alias = await aliases.FindAsync(roomAlias, ct) ?? throw MatrixError.NotFound($"Room alias {roomAlias} not found").AsException();
+        List<string> servers = [.. alias.Servers];
+        if (server.IsMine(roomAlias.Value))
+        {
+            if (await rooms.FindAsync(alias.RoomId, ct) is { } room) servers = await memberships.JoinedServersAsync(room.RoomNid, MaxServers, ct);
+            if (servers.Remove(server.ServerName) || servers.Count == 0) servers.Insert(0, server.ServerName);
+        }
+        if (servers.Count == 0) servers.Add(roomAlias.Server);
         return MatrixResults.Object(w =>
         {
             w.WriteString("room_id"u8, alias.RoomId);

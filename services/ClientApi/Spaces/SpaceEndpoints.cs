@@ -2,8 +2,8 @@ using System.Globalization;
 using System.Text;
 using Matrix.Events;
 using Matrix.Primitives;
+using Matrix.Rooms.Aliases;
 using Matrix.Rooms.Spaces;
-using Matrix.Storage.Rooms;
 using Matrix.Web.Auth;
 using Matrix.Web.Json;
 using Matrix.Web.Routing;
@@ -47,12 +47,12 @@ internal static class SpaceEndpoints
     }
 
     private static Task<IResult> GetSummary(
-        string roomIdOrAlias, string[] via, Requester? requester, RoomSummaries summaries, RemoteSpaces remote, RoomReader rooms, CancellationToken ct) =>
-        SummaryAsync(roomIdOrAlias, via, requester, summaries, remote, rooms, unstable: false, ct);
+        string roomIdOrAlias, string[] via, Requester? requester, RoomSummaries summaries, RemoteSpaces remote, AliasResolver aliases, CancellationToken ct) =>
+        SummaryAsync(roomIdOrAlias, via, requester, summaries, remote, aliases, unstable: false, ct);
 
     private static Task<IResult> GetUnstableSummary(
-        string roomIdOrAlias, string[] via, Requester? requester, RoomSummaries summaries, RemoteSpaces remote, RoomReader rooms, CancellationToken ct) =>
-        SummaryAsync(roomIdOrAlias, via, requester, summaries, remote, rooms, unstable: true, ct);
+        string roomIdOrAlias, string[] via, Requester? requester, RoomSummaries summaries, RemoteSpaces remote, AliasResolver aliases, CancellationToken ct) =>
+        SummaryAsync(roomIdOrAlias, via, requester, summaries, remote, aliases, unstable: true, ct);
 
     /// <summary>Null: nobody knows the room, or the user (null: anybody) may not know of it.</summary>
     private static async Task<RoomSummary?> FindAsync(
@@ -66,11 +66,17 @@ internal static class SpaceEndpoints
     }
 
     private static async Task<IResult> SummaryAsync(
-        string roomIdOrAlias, string[] via, Requester? requester, RoomSummaries summaries, RemoteSpaces remote, RoomReader rooms, bool unstable, CancellationToken ct)
+        string roomIdOrAlias, string[] via, Requester? requester, RoomSummaries summaries, RemoteSpaces remote, AliasResolver aliases, bool unstable, CancellationToken ct)
     {
         string? roomId = null;
         if (RoomId.TryParse(roomIdOrAlias, null, out var id)) roomId = id.Value;
-        else if (RoomAlias.TryParse(roomIdOrAlias, null, out var alias)) roomId = await rooms.AliasAsync(alias.Value, ct);
+        else if (RoomAlias.TryParse(roomIdOrAlias, null, out var alias))
+        {
+            // Nobody without an account has this server ask others.
+            var found = requester is not null || aliases.IsOwn(alias) ? await aliases.FindAsync(alias, ct) : null;
+            roomId = found?.RoomId;
+            via = [.. via, .. found?.Servers ?? [], alias.Server];
+        }
         else throw MatrixError.InvalidParam($"{roomIdOrAlias} was not legal room ID or room alias").AsException();
         var summary = (roomId is null ? null : await FindAsync(roomId, via, requester?.UserId.Value, summaries, remote, ct)) ?? throw MatrixError.NotFound("Room not found.").AsException();
         return MatrixResults.Object(w =>

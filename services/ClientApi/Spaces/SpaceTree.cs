@@ -65,13 +65,17 @@ internal sealed class SpaceTree(RoomSummaries summaries, RoomFactsReader facts, 
     private static List<SpaceRoom> DepthFirst(string root, Dictionary<string, SpaceRoom> found, int maxDepth)
     {
         var order = new List<SpaceRoom>(found.Count);
-        var done = new HashSet<string>(StringComparer.Ordinal);
+        // At the least depth so far: what was too deep for its children may be nearer by another way.
+        var depths = new Dictionary<string, int>(StringComparer.Ordinal);
         var stack = new Stack<(string RoomId, int Depth)>();
         stack.Push((root, 0));
         while (stack.TryPop(out var next))
         {
-            if (!found.TryGetValue(next.RoomId, out var room) || !done.Add(next.RoomId)) continue;
-            order.Add(room);
+            if (!found.TryGetValue(next.RoomId, out var room)) continue;
+            var isKnown = depths.TryGetValue(next.RoomId, out var depth);
+            if (isKnown && depth <= next.Depth) continue;
+            depths[next.RoomId] = next.Depth;
+            if (!isKnown) order.Add(room);
             if (next.Depth >= maxDepth) continue;
             for (var i = room.Children.Count - 1; i >= 0; i--) stack.Push((room.Children[i].RoomId, next.Depth + 1));
         }

@@ -3,6 +3,7 @@ using Matrix.EventPersister.Actors;
 using Matrix.EventPersister.Sending;
 using Matrix.Events;
 using Matrix.Primitives;
+using Matrix.Rooms;
 using Matrix.Storage.Profiles;
 
 namespace Matrix.EventPersister.Membership;
@@ -80,7 +81,7 @@ internal sealed class MembershipCommand(MembershipRequest request, CancellationT
             if (error is not null) return error;
             authoriser = by;
         }
-        if (request.Action == MembershipAction.Join) Predecessor = PredecessorOf(await turn.GetAsync(new StateKey(EventTypes.Create, ""), ct));
+        if (request.Action == MembershipAction.Join && await turn.GetAsync(new StateKey(EventTypes.Create, ""), ct) is { } create) Predecessor = StateContent.Predecessor(create);
         return RoomReply.Of(await turn.AppendAsync(
             new EventIntent(EventTypes.Member, request.Target, request.Sender, request.ToContent(authoriser)) { DeviceId = request.DeviceId, TxnId = request.TxnId }, ct));
     }
@@ -102,9 +103,6 @@ internal sealed class MembershipCommand(MembershipRequest request, CancellationT
         MembershipAction.Leave when membership == Memberships.Ban => MatrixError.Forbidden("You are banned from this room"),
         _ => null,
     };
-
-    private static string? PredecessorOf(Pdu? create) =>
-        create is not null && create.ContentValue("predecessor"u8) is var value && CanonicalValue.IsObject(value) ? new CanonicalObject(value).GetString("room_id"u8) : null;
 
     private static MatrixError Bad(string message) => MatrixError.BadState(message) with { Status = 403 };
 

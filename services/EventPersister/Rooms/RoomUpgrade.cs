@@ -93,6 +93,10 @@ internal sealed partial class RoomUpgrade(
             yield return new StateToSet(EventTypes.PowerLevels, "", NewLevels(power.Pdu, version, userId, additionalCreators, Needed(power.Pdu, version, userId)));
         foreach (var type in Transferred)
             if (state.TryGetValue(new(type, ""), out var e)) yield return new StateToSet(type, "", e.Pdu.Content.ToArray());
+        // Synapse: a space keeps the rooms in it.
+        if (state[new(EventTypes.Create, "")].Pdu.ContentString("type"u8) == "m.space")
+            foreach (var (key, e) in state)
+                if (key.Type == "m.space.child" && CanonicalValue.IsArray(e.Pdu.ContentValue("via"u8))) yield return new StateToSet(key.Type, key.Key, e.Pdu.Content.ToArray());
         // Synapse: who was banned stays so.
         foreach (var (key, e) in state)
             if (key.Type == EventTypes.Member && e.Pdu.Membership == Memberships.Ban) yield return new StateToSet(key.Type, key.Key, e.Pdu.Content.ToArray());
@@ -133,7 +137,17 @@ internal sealed partial class RoomUpgrade(
         using var before = JsonDocument.Parse(power.Content);
         return EventContent.Write(w =>
         {
-            EventContent.CopyMembers(w, before.RootElement, "users", "events");
+            foreach (var member in before.RootElement.EnumerateObject())
+            {
+                if (member.Name is "users_default" or "events_default" or "state_default" or "ban" or "kick" or "redact" or "invite") WriteLevel(w, member);
+                else if (member.Name == "notifications" && member.Value.ValueKind == JsonValueKind.Object)
+                {
+                    w.WriteStartObject(member.Name);
+                    foreach (var entry in member.Value.EnumerateObject()) WriteLevel(w, entry);
+                    w.WriteEndObject();
+                }
+                else if (member.Name is not ("users" or "events")) member.WriteTo(w);
+            }
             w.WriteStartObject("users");
             if (raised is { } level) w.WriteNumber(userId, level);
             if (before.RootElement.TryGetProperty("users", out var users) && users.ValueKind == JsonValueKind.Object)
@@ -172,7 +186,7 @@ internal sealed partial class RoomUpgrade(
     private static byte[] Restricted(Pdu power, PowerLevels levels)
     {
         using var before = JsonDocument.Parse(power.Content);
-        var usersDefault = before.RootElement.TryGetProperty("users_default", out var d) && d.ValueKind == JsonValueKind.Number ? d.GetInt64() : 0;
+        var usersDefault = before.RootElement.TryGetProperty("users_default", out var d) ? Number(d) ?? 0 : 0;
         var floor = Math.Max(50, usersDefault + 1);
         return EventContent.Write(w =>
         {

@@ -2,14 +2,18 @@ using System.Text.Json;
 using Matrix.Crypto;
 using Matrix.Events;
 using Matrix.Primitives;
+using Matrix.Rooms.Aliases;
 using Matrix.Storage.Rooms;
 using Matrix.Web.Json;
 
 namespace Matrix.EventPersister.Sending;
 
 /// <summary>What a client may not write although the rules of the room would let it pass.</summary>
-internal sealed class ContentRules(RoomReader rooms, ServerIdentity server)
+internal sealed class ContentRules(RoomReader rooms, AliasResolver resolver, ServerIdentity server)
 {
+    /// <summary>Other servers are asked for so many new aliases of one event.</summary>
+    private const int MaxRemoteAliases = 10;
+
     /// <summary>Throws what the client hears.</summary>
     public async ValueTask CheckAsync(string roomId, string type, string? stateKey, JsonElement content, CancellationToken ct)
     {
@@ -34,8 +38,8 @@ internal sealed class ContentRules(RoomReader rooms, ServerIdentity server)
     /// <summary>New aliases must lead to this room. Spec: openapi/client-server/room_state.yaml (M_BAD_ALIAS, M_INVALID_PARAM)</summary>
     private async Task CheckAliasesAsync(string roomId, JsonElement content, CancellationToken ct)
     {
-        var aliases = new HashSet<string>();
-        if (content.TryGetProperty("alias", out var main) && main.ValueKind != JsonValueKind.Null) aliases.Add(AliasOf(main));
+        var aliases = new HashSet<RoomAlias>();
+        if (content.TryGetProperty("alias", out var main) && main.ValueKind != JsonValueKind.Null && !(main.ValueKind == JsonValueKind.String && main.ValueEquals(""))) aliases.Add(AliasOf(main));
         if (content.TryGetProperty("alt_aliases", out var more))
         {
             if (more.ValueKind != JsonValueKind.Array) throw MatrixError.BadJson("alt_aliases must be a list").AsException();
@@ -48,24 +52,26 @@ internal sealed class ContentRules(RoomReader rooms, ServerIdentity server)
             using var before = JsonDocument.Parse(old.Pdu.Content);
             Known(before.RootElement, aliases);
         }
-        foreach (var alias in aliases)
+        if (aliases.Count(a => !server.IsMine(a.Value)) > MaxRemoteAliases)
+            throw MatrixError.InvalidParam($"More than {MaxRemoteAliases} new aliases of other servers at once.").AsException();
+        // An alias whose server does not tell where it leads is not known to lead here.
+        await Task.WhenAll(aliases.Select(async alias =>
         {
-            // Aliases of other servers are asked for there by the directory; here nothing is known of them.
-            if (server.IsMine(alias) && await rooms.AliasAsync(alias, ct) != roomId)
+            if ((await resolver.FindAsync(alias, ct))?.RoomId != roomId)
                 throw MatrixError.Custom(400, "M_BAD_ALIAS", $"Room alias {alias} does not point to this room").AsException();
-        }
+        }));
     }
 
-    private static void Known(JsonElement old, HashSet<string> aliases)
+    private static void Known(JsonElement old, HashSet<RoomAlias> aliases)
     {
-        if (old.TryGetProperty("alias", out var main) && main.ValueKind == JsonValueKind.String) aliases.Remove(main.GetString()!);
+        if (old.TryGetProperty("alias", out var main) && main.ValueKind == JsonValueKind.String) aliases.Remove(new RoomAlias(main.GetString()!));
         if (!old.TryGetProperty("alt_aliases", out var more) || more.ValueKind != JsonValueKind.Array) return;
-        foreach (var a in more.EnumerateArray()) if (a.ValueKind == JsonValueKind.String) aliases.Remove(a.GetString()!);
+        foreach (var a in more.EnumerateArray()) if (a.ValueKind == JsonValueKind.String) aliases.Remove(new RoomAlias(a.GetString()!));
     }
 
-    private static string AliasOf(JsonElement value) =>
+    private static RoomAlias AliasOf(JsonElement value) =>
         value.ValueKind == JsonValueKind.String && RoomAlias.TryParse(value.GetString(), null, out var alias)
-            ? alias.Value
+            ? alias
             : throw MatrixError.InvalidParam("A canonical alias is no room alias.").AsException();
 
     /// <summary>Synapse: levels of the wrong type are the client's mistake, not a matter of permission.</summary>

@@ -11,7 +11,15 @@ internal sealed class RedactCommand(EventIntent intent, bool ownOnly, Cancellati
     public string? DeviceId => intent.DeviceId;
     public string? TxnId => intent.TxnId;
 
-    public override ValueTask<RoomReply> RunAsync(RoomTurn turn, CancellationToken ct) => RedactAsync(turn, intent, ct, ownOnly);
+    /// <summary>Whether it emptied what lets guests in. Known with the reply.</summary>
+    public bool ClosesToGuests { get; private set; }
+
+    public override async ValueTask<RoomReply> RunAsync(RoomTurn turn, CancellationToken ct)
+    {
+        var reply = await RedactAsync(turn, intent, ct, ownOnly);
+        ClosesToGuests = reply.Error is null && (await turn.GetAsync(new StateKey(EventTypes.GuestAccess, ""), ct))?.EventId == intent.Redacts;
+        return reply;
+    }
 
     /// <summary>The event that a message of type m.room.redaction names in its content; null: it is none.</summary>
     public static string? TargetOf(in EventIntent intent) => intent is { Type: EventTypes.Redaction, StateKey: null } && CanonicalJson.ToArray(intent.Content.Span, out _, strict: false) is { } content

@@ -88,7 +88,10 @@ internal sealed class Sender(RoomActors actors, ContentRules rules, RelationRule
             Redacts = eventId,
             Content = EventContent.Write(w => EventContent.CopyMembers(w, content, "redacts")),
         };
-        return EventId(await RunAsync(request.RoomId, new RedactCommand(intent, request.Requester.IsSuspended, ct)));
+        var command = new RedactCommand(intent, request.Requester.IsSuspended, ct);
+        var id = await RunAsync(request.RoomId, command);
+        if (command.ClosesToGuests) await guests.AfterAsync(request.RoomId, JsonBody.EmptyObject);
+        return EventId(id);
     }
 
     private async Task<string> RunAsync(string roomId, RoomCommand command)

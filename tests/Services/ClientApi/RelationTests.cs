@@ -255,6 +255,16 @@ public sealed class RelationTests(ClientApiFixture api) : IClassFixture<ClientAp
     }
 
     [Fact]
+    public async Task State_of_ignored_users_is_among_the_children()
+    {
+        var (alice, bob, room, root) = await BeginAsync();
+        await RelateAsync(alice, room, "m.reference", root);
+        var state = await api.SetStateAsync(alice, room, "x.state", new Dictionary<string, object> { ["m.relates_to"] = new { rel_type = "m.reference", event_id = root } });
+        (await api.PutAsync(bob, $"/_matrix/client/v3/user/{bob.Id}/account_data/m.ignored_user_list", $$"""{"ignored_users":{"{{alice.Id}}":{} } }""")).RequireOk();
+        Assert.Equal([state], Ids((await api.GetAsync(bob, $"/_matrix/client/v1/rooms/{Uri.EscapeDataString(room)}/relations/{root}")).RequireOk().Body.GetProperty("chunk")));
+    }
+
+    [Fact]
     public async Task Messages_can_be_asked_for_that_others_relate_to()
     {
         var (alice, bob, room, root) = await BeginAsync();

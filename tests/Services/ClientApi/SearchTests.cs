@@ -171,6 +171,52 @@ public sealed class SearchTests(SearchFixture api) : IClassFixture<SearchFixture
     }
 
     [Fact]
+    public async Task Of_ignored_users_only_state_is_found()
+    {
+        var (alice, bob) = (await api.RegisterUserAsync(), await api.RegisterUserAsync());
+        var room = await api.CreateRoomAsync(alice, new { preset = "public_chat", power_level_content_override = new { state_default = 0 } });
+        await api.JoinAsync(bob, room);
+        var topic = await api.SetStateAsync(bob, room, "m.room.topic", new { topic = "wombat" });
+        await api.SayAsync(bob, room, "wombat");
+        (await api.PutAsync(alice, $"/_matrix/client/v3/user/{alice.Id}/account_data/m.ignored_user_list", $$"""{"ignored_users":{"{{bob.Id}}":{} } }""")).RequireOk();
+        Assert.Equal([topic], await FindAsync(alice, "wombat"));
+    }
+
+    [Fact]
+    public async Task Events_are_found_that_others_relate_to()
+    {
+        var alice = await api.RegisterUserAsync();
+        var room = await api.CreateRoomAsync(alice);
+        var root = await api.SayAsync(alice, room, "numbat");
+        await api.SayAsync(alice, room, "numbat alone");
+        (await api.PutAsync(alice, Room(room, "send/m.room.message/t"), JsonSerializer.Serialize(new Dictionary<string, object>
+        {
+            ["body"] = "x", ["m.relates_to"] = new { rel_type = "m.thread", event_id = root },
+        }))).RequireOk();
+        Assert.Equal([root], await FindAsync(alice, "numbat", new { related_by_rel_types = new[] { "m.thread" } }));
+        Assert.Empty(await FindAsync(alice, "numbat", new { related_by_rel_types = new[] { "m.reference" } }));
+        Assert.Empty(await FindAsync(alice, "numbat", new { related_by_senders = new[] { "@nobody:test.example" } }));
+    }
+
+    [Fact]
+    public async Task A_room_is_searched_with_those_that_it_replaced()
+    {
+        var (alice, bob) = (await api.RegisterUserAsync(), await api.RegisterUserAsync());
+        var room = await api.CreateRoomAsync(alice, new { preset = "public_chat" });
+        var other = await api.CreateRoomAsync(alice);
+        var told = new List<string> { await api.SayAsync(alice, room, "echidna 0") };
+        await api.SayAsync(alice, other, "echidna elsewhere");
+        for (var i = 1; i < 3; i++)
+        {
+            room = (await api.PostAsync(alice, Room(room, "upgrade"), new { new_version = "11" })).RequireOk().Text("replacement_room");
+            told.Insert(0, await api.SayAsync(alice, room, $"echidna {i}"));
+        }
+        await api.JoinAsync(bob, room);
+        Assert.Equal(told, await FindAsync(alice, "echidna", new { rooms = new[] { room } }));
+        Assert.Equal([told[0]], await FindAsync(bob, "echidna", new { rooms = new[] { room } }));
+    }
+
+    [Fact]
     public async Task Wrong_requests_are_refused()
     {
         var alice = await api.RegisterUserAsync();

@@ -49,6 +49,19 @@ public sealed class SpaceTests(ClientApiFixture api) : IClassFixture<ClientApiFi
     }
 
     [Fact]
+    public async Task A_room_is_as_deep_as_its_shortest_way()
+    {
+        var alice = await api.RegisterUserAsync();
+        var (root, a, b, c) = (await SpaceAsync(alice), await SpaceAsync(alice), await SpaceAsync(alice), await api.CreateRoomAsync(alice));
+        await ChildAsync(alice, root, a, order: "a");
+        await ChildAsync(alice, root, b, order: "b");
+        await ChildAsync(alice, a, b);
+        await ChildAsync(alice, b, c);
+        Assert.Equal([root, a, b, c], Ids(await api.GetAsync(alice, Hierarchy(root, "?max_depth=2"))));
+        Assert.Equal([root, a, b], Ids(await api.GetAsync(alice, Hierarchy(root, "?max_depth=1"))));
+    }
+
+    [Fact]
     public async Task Pages_of_a_tree_join_on_and_may_not_change_the_question()
     {
         var alice = await api.RegisterUserAsync();

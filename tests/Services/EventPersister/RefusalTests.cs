@@ -122,4 +122,20 @@ public sealed class RefusalTests(PersisterFixture fixture) : IClassFixture<Persi
         (await guest.JoinAsync(open)).Ok();
         (await guest.SendAsync(open, "hello")).Ok();
     }
+
+    [Fact]
+    public async Task Guests_go_when_what_let_them_in_is_redacted()
+    {
+        var (alice, guest) = (await fixture.NewUserAsync(), await fixture.NewUserAsync(guest: true));
+        var room = await alice.CreateRoomAsync(new { preset = "public_chat" });
+        var first = (await alice.SetStateAsync(room, "m.room.guest_access", "", new { guest_access = "can_join" })).Ok().EventId;
+        var second = (await alice.SetStateAsync(room, "m.room.guest_access", "", new { guest_access = "can_join", again = true })).Ok().EventId;
+        (await guest.JoinAsync(room)).Ok();
+        async Task<string?> MembershipAsync() => (await fixture.StateAsync(room))[new("m.room.member", guest.Id)].Pdu.Membership;
+        // What was replaced lets nobody in.
+        (await alice.RedactAsync(room, first)).Ok();
+        Assert.Equal("join", await MembershipAsync());
+        (await alice.RedactAsync(room, second)).Ok();
+        Assert.Equal("leave", await MembershipAsync());
+    }
 }

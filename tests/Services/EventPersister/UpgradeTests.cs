@@ -117,6 +117,36 @@ public sealed class UpgradeTests(PersisterFixture fixture) : IClassFixture<Persi
     }
 
     [Fact]
+    public async Task Levels_that_are_text_become_numbers()
+    {
+        var alice = await fixture.NewUserAsync();
+        var levels = new { users = new Dictionary<string, object> { [alice.Id] = "100" }, users_default = "60", ban = "70", notifications = new { room = "80" }, other = "90" };
+        var room = await alice.CreateRoomAsync(new { room_version = "9", initial_state = new[] { new { type = "m.room.power_levels", state_key = "", content = levels } } });
+        var replacement = (await UpgradeAsync(alice, room, new { new_version = "11" })).Ok().Text("replacement_room");
+        var now = (await ContentsAsync(replacement))[("m.room.power_levels", "")];
+        Assert.Equal((60, 70, 80, "90"), (now.GetProperty("users_default").GetInt32(), now.GetProperty("ban").GetInt32(),
+            now.GetProperty("notifications").GetProperty("room").GetInt32(), now.GetProperty("other").GetString()));
+        var before = (await ContentsAsync(room))[("m.room.power_levels", "")];
+        Assert.Equal((61, 61), (before.GetProperty("events_default").GetInt32(), before.GetProperty("invite").GetInt32()));
+    }
+
+    [Fact]
+    public async Task A_space_keeps_the_rooms_in_it()
+    {
+        var alice = await fixture.NewUserAsync();
+        foreach (var type in new[] { "m.space", "x.other" })
+        {
+            var space = await alice.CreateRoomAsync(new { creation_content = new { type } });
+            (await alice.SetStateAsync(space, "m.space.child", "!in:test.example", new { via = new[] { "test.example" }, order = "a" })).Ok();
+            (await alice.SetStateAsync(space, "m.space.child", "!out:test.example", new { })).Ok();
+            var now = await ContentsAsync((await UpgradeAsync(alice, space, new { new_version = "11" })).Ok().Text("replacement_room"));
+            Assert.Equal(type == "m.space", now.TryGetValue(("m.space.child", "!in:test.example"), out var child));
+            if (type == "m.space") Assert.Equal("""{"order":"a","via":["test.example"]}""", child.GetRawText());
+            Assert.False(now.ContainsKey(("m.space.child", "!out:test.example")));
+        }
+    }
+
+    [Fact]
     public async Task No_room_replaces_itself()
     {
         var alice = await fixture.NewUserAsync();

@@ -65,6 +65,23 @@ public sealed class RemoteRoomsTests : IAsyncLifetime
         ], server.Requests);
     }
 
+    [Fact]
+    public async Task Where_an_alias_leads_is_told_by_its_server()
+    {
+        answer = (200, """{"room_id":"!r:x","servers":["a.example",5,"no server","a.example","b.example"]}""");
+        var found = await Rooms.FindAliasAsync(server.Name, "#a b:x", default);
+        Assert.Equal("!r:x", found!.RoomId);
+        Assert.Equal(["a.example", "b.example"], found.Servers);
+        Assert.Equal(["GET /_matrix/federation/v1/query/directory?room_alias=%23a%20b%3Ax"], server.Requests);
+        foreach (var bad in new[] { "{}", """{"room_id":"r","servers":[]}""", """{"room_id":"!r:x"}""", """{"room_id":7,"servers":[]}""" })
+        {
+            answer = (200, bad);
+            Assert.Null(await Rooms.FindAliasAsync(server.Name, "#a:x", default));
+        }
+        answer = (404, """{"errcode":"M_NOT_FOUND"}""");
+        Assert.Null(await Rooms.FindAliasAsync(server.Name, "#a:x", default));
+    }
+
     [Theory]
     [InlineData(404, "{}")]
     [InlineData(200, "")]

@@ -95,6 +95,15 @@ public sealed class DagRemoteRooms : IRemoteRooms
             ? Primitives.CanonicalJson.ToArray(System.Text.Encoding.UTF8.GetBytes(json), out _, strict: false) : default(ReadOnlyMemory<byte>?));
     }
 
+    /// <summary>Where aliases of other servers lead.</summary>
+    public ConcurrentDictionary<string, RemoteAlias> Aliases { get; } = new(StringComparer.Ordinal);
+
+    public Task<RemoteAlias?> FindAliasAsync(string server, string alias, CancellationToken ct)
+    {
+        asked.Enqueue($"{alias} directory {server}");
+        return Task.FromResult(Aliases.GetValueOrDefault(alias));
+    }
+
     public Task<RemoteEventTime?> FindByTimeAsync(string server, string roomId, long ts, bool backwards, CancellationToken ct)
     {
         var events = Of(roomId, $"timestamp_to_event {server}")?.Events.Where(e => !Withheld.Contains(e.EventId)) ?? [];

@@ -9,6 +9,10 @@ public sealed record RemoteState(IReadOnlyList<ReadOnlyMemory<byte>> State, IRea
 /// <summary>The event that another server has closest to a time.</summary>
 public sealed record RemoteEventTime(string EventId, long OriginServerTs);
 
+/// <summary>Where an alias leads.</summary>
+/// <param name="Servers">Some that know the room; may be none.</param>
+public sealed record RemoteAlias(string RoomId, IReadOnlyList<string> Servers);
+
 /// <summary>
 /// Questions about rooms to other servers. What comes back is raw: whoever asked checks every event. Null: the server could not be reached, refused, or
 /// answered something that is none; nothing here throws but for a cancellation.
@@ -28,6 +32,8 @@ public interface IRemoteRooms
     Task<ReadOnlyMemory<byte>?> GetHierarchyAsync(string server, string roomId, bool suggestedOnly, CancellationToken ct);
     /// <summary>The event closest to a time, after it, or before it when <paramref name="backwards"/>.</summary>
     Task<RemoteEventTime?> FindByTimeAsync(string server, string roomId, long ts, bool backwards, CancellationToken ct);
+    /// <summary>Where an alias of that server leads. Spec: server-server-api/#querying-for-information</summary>
+    Task<RemoteAlias?> FindAliasAsync(string server, string alias, CancellationToken ct);
     /// <summary>The events <paramref name="from"/> and what came before them, at most <paramref name="limit"/>.</summary>
     Task<IReadOnlyList<ReadOnlyMemory<byte>>?> BackfillAsync(string server, string roomId, IReadOnlyCollection<string> from, int limit, CancellationToken ct);
 }

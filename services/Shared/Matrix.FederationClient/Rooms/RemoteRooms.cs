@@ -15,6 +15,7 @@ public sealed partial class RemoteRooms(FederationHttp http, ILogger<RemoteRooms
     /// <summary>An event, its envelope and what people write around it.</summary>
     private const int MaxEventBytes = 256 * 1024;
     private const int MaxIdLength = 255;
+    private const int MaxServers = 50;
     private const int MaxPageBytes = 16 * 1024 * 1024;
     private const int MaxIdsBytes = 64 * 1024 * 1024;
     private const int MaxStateBytes = 512 * 1024 * 1024;
@@ -82,6 +83,15 @@ public sealed partial class RemoteRooms(FederationHttp http, ILogger<RemoteRooms
         return Read(answer, server, static root =>
             root.TryGetProperty("event_id", out var id) && id.ValueKind == JsonValueKind.String && id.GetString() is ['$', ..] and { Length: <= MaxIdLength } eventId
             && root.TryGetProperty("origin_server_ts", out var at) && at.ValueKind == JsonValueKind.Number && at.TryGetInt64(out var ts) ? new RemoteEventTime(eventId, ts) : null);
+    }
+
+    public async Task<RemoteAlias?> FindAliasAsync(string server, string alias, CancellationToken ct)
+    {
+        var answer = await AskAsync(server, HttpMethod.Get, $"/_matrix/federation/v1/query/directory?room_alias={E(alias)}", null, MaxEventBytes, ct);
+        return Read(answer, server, static root =>
+            root.TryGetProperty("room_id", out var id) && id.ValueKind == JsonValueKind.String && RoomId.TryParse(id.GetString(), null, out var roomId)
+            && Texts(root, "servers") is { } servers
+                ? new RemoteAlias(roomId.Value, [.. servers.Where(s => ServerName.TryParse(s, null, out _)).Distinct(StringComparer.Ordinal).Take(MaxServers)]) : null);
     }
 
     private async Task<byte[]?> AskAsync(string server, HttpMethod method, string target, ReadOnlyMemory<byte>? content, int limit, CancellationToken ct)

@@ -1,4 +1,6 @@
 using System.Text.Json;
+using Matrix.Events;
+using Matrix.Primitives;
 
 namespace Matrix.Rooms;
 
@@ -40,4 +42,8 @@ public static class StateContent
 
     /// <summary><c>membership</c> of a member event's content; null when it has none.</summary>
     public static string? Membership(ReadOnlySpan<byte> content) => String(content, "membership"u8);
+
+    /// <summary>The room that this one replaces, by its create event; null: none.</summary>
+    public static string? Predecessor(Pdu create) =>
+        create.ContentValue("predecessor"u8) is var value && CanonicalValue.IsObject(value) ? new CanonicalObject(value).GetString("room_id"u8) : null;
 }
