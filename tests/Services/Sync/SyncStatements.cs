@@ -4,7 +4,8 @@ namespace Matrix.ServiceTests.Sync;
 
 internal static class SyncStatements
 {
-    private static readonly string[] Background = ["stream_counters", "instances", "schema_version", "stream_retained", "leases", "stream_cursors"];
+    /// <summary>What runs in the background, and what a process reads once.</summary>
+    private static readonly string[] Background = ["stream_counters", "instances", "schema_version", "stream_retained", "leases", "stream_cursors", "from users where erased"];
     /// <summary>Whole users and rooms are read with the counters in one batch.</summary>
     private static readonly string[] Loads = ["from current_state", "from account_data"];
 

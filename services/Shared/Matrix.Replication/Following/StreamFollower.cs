@@ -27,6 +27,7 @@ public sealed partial class StreamFollower : IStreamFollower, IHostedService, IA
     private long comparedAt;
     private long ephemeralComparedAt;
     private long interruptions = -1;
+    private long interruptedAt;
 
     /// <param name="consumers">Asked once, at start: consumers may themselves need this follower or a publisher.</param>
     public StreamFollower(
@@ -126,7 +127,8 @@ public sealed partial class StreamFollower : IStreamFollower, IHostedService, IA
     }
 
     private bool IsCompareDue() =>
-        !bus.IsConnected || sourceAway || bus.Interruptions != interruptions || time.GetElapsedTime(Volatile.Read(ref heardAt)) < options.QuietAfter
+        !bus.IsConnected || sourceAway || bus.Interruptions != interruptions || time.GetElapsedTime(interruptedAt) < options.QuietAfter
+        || time.GetElapsedTime(Volatile.Read(ref heardAt)) < options.QuietAfter
         || time.GetElapsedTime(comparedAt) >= options.QuietComparePeriod - (options.ComparePeriod / 2);
 
     /// <summary>Compares every position with the truth and begins to fetch what is missing. A database that is away is said once and asked again later.</summary>
@@ -159,9 +161,12 @@ public sealed partial class StreamFollower : IStreamFollower, IHostedService, IA
 
     private void CompareEphemeral()
     {
-        var before = Interlocked.Exchange(ref interruptions, bus.Interruptions);
-        if (before == interruptions && time.GetElapsedTime(ephemeralComparedAt) < options.EphemeralComparePeriod) return;
-        ephemeralComparedAt = time.GetTimestamp();
+        var now = time.GetTimestamp();
+        if (Interlocked.Exchange(ref interruptions, bus.Interruptions) != interruptions) interruptedAt = now;
+        // What comes back does so by parts: who listens again may do so later than who speaks.
+        var isSettled = time.GetElapsedTime(interruptedAt, now) >= options.QuietAfter;
+        if (isSettled && time.GetElapsedTime(ephemeralComparedAt, now) < options.EphemeralComparePeriod) return;
+        ephemeralComparedAt = now;
         foreach (var track in tracks.Values)
         {
             if (track.Stream.IsEphemeral && track.IsFollowed) BeginCatchUp(track, TimeSpan.Zero);
