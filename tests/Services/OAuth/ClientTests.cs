@@ -41,6 +41,29 @@ public sealed class ClientTests(SsoFixture sso) : IClassFixture<SsoFixture>
     public void Native(string address, bool allowed) => Assert.Equal(allowed, RedirectUris.IsNative(address, Client));
 
     [Fact]
+    public async Task Registrations_that_nobody_uses_are_forgotten_though_many_older_ones_are_in_use()
+    {
+        var user = await sso.RegisterAsync();
+        await using var old = sso.Postgres.Source.CreateCommand(
+            """
+            with clients as (insert into oauth_clients (client_id, metadata, registered_ts_ms) select 'old' || n, '{}'::bytea, n from generate_series(1, 31) n),
+            added as (insert into devices (user_id, device_id, created_ts_ms) select $1, 'old' || n, 0 from generate_series(1, 30) n)
+            select 1
+            """);
+        old.Parameters.AddWithValue(user.Id);
+        await old.ExecuteNonQueryAsync();
+        await using var used = sso.Postgres.Source.CreateCommand(
+            "insert into oauth_sessions (user_id, device_id, client_id, scope, created_ts_ms) select user_id, device_id, device_id, '', 0 from devices where user_id = $1 and device_id like 'old%'");
+        used.Parameters.AddWithValue(user.Id);
+        await used.ExecuteNonQueryAsync();
+        await OAuthApp.RegisterAsync(sso);
+        await using var left = sso.Postgres.Source.CreateCommand("select count(*), count(*) filter (where client_id = 'old31') from oauth_clients where registered_ts_ms <= 31");
+        await using var r = await left.ExecuteReaderAsync(TestContext.Current.CancellationToken);
+        await r.ReadAsync(TestContext.Current.CancellationToken);
+        Assert.Equal((30, 0), (r.GetInt64(0), r.GetInt64(1)));
+    }
+
+    [Fact]
     public async Task The_same_metadata_have_the_same_id_and_what_is_not_served_is_left_out()
     {
         var answer = await sso.JsonAsync(HttpMethod.Post, OAuthApp.Root + "register", null, OAuthApp.Metadata());

@@ -9,8 +9,10 @@ public sealed class OAuthClientStore(Database database, TimeProvider clock)
     internal const string SqlSave =
         """
         with old as (
-            delete from oauth_clients c where c.client_id in (select client_id from oauth_clients where registered_ts_ms < $4 order by registered_ts_ms limit 20)
-                and c.client_id <> $1 and not exists (select 1 from oauth_sessions s where s.client_id = c.client_id))
+            delete from oauth_clients where client_id in (
+                select c.client_id from oauth_clients c
+                where c.registered_ts_ms < $4 and c.client_id <> $1 and not exists (select 1 from oauth_sessions s where s.client_id = c.client_id)
+                order by c.registered_ts_ms limit 20))
         insert into oauth_clients (client_id, metadata, registered_ts_ms) values ($1, $2, $3)
         on conflict (client_id) do update set registered_ts_ms = excluded.registered_ts_ms
         """;
