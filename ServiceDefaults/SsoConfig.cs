@@ -8,7 +8,7 @@ public sealed record SsoConfig
     public CasConfig? Cas { get; init; }
     /// <summary>Addresses of clients that get a token without the user being asked: whatever begins with one of them.</summary>
     public IReadOnlyList<string> ClientWhitelist { get; init; } = [];
-    /// <summary>The display name follows the provider's at every login.</summary>
+    /// <summary>Display name and picture follow the provider's at every login, not only at the first.</summary>
     public bool UpdateProfileInformation { get; init; }
     /// <summary>Folder with pages in the place of the built-in ones (<c>templates.custom_template_directory</c>, <c>sso.template_dir</c>); null: none.</summary>
     public string? TemplateFolder { get; init; }
@@ -79,6 +79,7 @@ public sealed record ClientSecretKey(string Key, IReadOnlyDictionary<string, str
 public sealed record OidcMapping
 {
     public string SubjectTemplate { get; init; } = "{{ user.sub }}";
+    /// <summary>Of the address of the user's picture; empty: none is asked for.</summary>
     public string PictureTemplate { get; init; } = "{{ user.picture }}";
     /// <summary>Null: the user chooses his name.</summary>
     public string? LocalpartTemplate { get; init; }

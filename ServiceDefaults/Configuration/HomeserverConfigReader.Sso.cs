@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Matrix.ServiceDefaults.Templating;
 
 namespace Matrix.ServiceDefaults.Configuration;
 
@@ -142,14 +143,28 @@ internal sealed partial class HomeserverConfigReader
         var defaults = new OidcMapping();
         return new()
         {
-            SubjectTemplate = section.Text("subject_template") ?? OfClaim(section.Text("subject_claim")) ?? defaults.SubjectTemplate,
-            PictureTemplate = section.Text("picture_template") ?? OfClaim(section.Text("picture_claim")) ?? defaults.PictureTemplate,
-            LocalpartTemplate = section.Text("localpart_template"),
+            SubjectTemplate = ReadTemplate(section, "subject_template") ?? OfClaim(section.Text("subject_claim")) ?? defaults.SubjectTemplate,
+            PictureTemplate = ReadTemplate(section, "picture_template") ?? OfClaim(section.Text("picture_claim")) ?? defaults.PictureTemplate,
+            LocalpartTemplate = ReadTemplate(section, "localpart_template"),
             ConfirmLocalpart = section.Boolean("confirm_localpart", false),
-            DisplayNameTemplate = section.Text("display_name_template"),
-            EmailTemplate = section.Text("email_template"),
+            DisplayNameTemplate = ReadTemplate(section, "display_name_template"),
+            EmailTemplate = ReadTemplate(section, "email_template"),
         };
         static string? OfClaim(string? claim) => claim is null ? null : $"{{{{ user['{claim.Replace("'", "", StringComparison.Ordinal)}'] }}}}";
+    }
+
+    private static string? ReadTemplate(ConfigSection section, string key)
+    {
+        if (section.Text(key) is not { } text) return null;
+        try
+        {
+            _ = Template.Parse(text, key);
+        }
+        catch (TemplateException e)
+        {
+            section.Fault(key, $"is a template that cannot be understood: {e.Message}", $"{key}: '{{{{ user.name }}}}'");
+        }
+        return text;
     }
 
     private static List<AttributeRequirement> ReadRequirements(ConfigSection section)

@@ -2,7 +2,9 @@ using Matrix.Media.Endpoints;
 using Matrix.Media.Store;
 using Matrix.ServiceDefaults;
 using Matrix.Storage.Media;
+using Matrix.Web.Media;
 using Matrix.Web.Routing;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Matrix.Media;
 
@@ -16,6 +18,8 @@ public static class MediaService
         builder.Services.AddSingleton<MediaMetadataStore>();
         builder.Services.AddSingleton<MediaContext>();
         builder.Services.AddSingleton<MediaReader>();
+        builder.Services.AddSingleton<MediaWriter>();
+        builder.Services.Replace(ServiceDescriptor.Singleton<IMediaWriter>(p => p.GetRequiredService<MediaWriter>()));
         builder.Services.AddSingleton<IMediaStore>(p => new DirectoryMediaStore(p.GetRequiredService<HomeserverConfig>().MediaStorePath));
         return builder;
     }
@@ -25,6 +29,7 @@ public static class MediaService
         var routes = new ClientRoutes(endpoints, Name);
         routes.MapUpload();
         routes.MapDownload();
+        endpoints.MapStore();
         return endpoints;
     }
 }

@@ -24,7 +24,8 @@ internal static class DehydratedDeviceEndpoints
         routes.Put(ClientVersions.Unstable, Path, Put).Named("set_dehydrated_device");
         routes.Get(ClientVersions.Unstable, Path, Get).Named("get_dehydrated_device");
         routes.Delete(ClientVersions.Unstable, Path, Delete).Named("delete_dehydrated_device");
-        routes.Post(ClientVersions.Unstable, Path + "/{deviceId}/events", Events).Named("get_dehydrated_device_events");
+        routes.Get(ClientVersions.Unstable, Path + "/{deviceId}/events", GetEvents).Named("get_dehydrated_device_events");
+        routes.Post(ClientVersions.Unstable, Path + "/{deviceId}/events", PostEvents).Named("get_dehydrated_device_events");
     }
 
     private static async Task<IResult> Put(
@@ -72,17 +73,27 @@ internal static class DehydratedDeviceEndpoints
         return Named(device.DeviceId);
     }
 
+    /// <remarks>Who is told no <c>next_batch</c> has them all.</remarks>
+    private static Task<IResult> GetEvents(
+        string deviceId, string? from, Requester requester, DeviceKeyStore store, SyncReader messages, CancellationToken ct) =>
+        TellAsync(deviceId, from, alwaysNext: false, requester, store, messages, ct);
+
+    /// <remarks>Synapse: as the proposal had it before; there is always a <c>next_batch</c>, and clients ask until they are told nothing more.</remarks>
+    private static Task<IResult> PostEvents(
+        string deviceId, JsonBody body, Requester requester, DeviceKeyStore store, SyncReader messages, CancellationToken ct) =>
+        TellAsync(deviceId, body.AsObjectOrEmpty().StringOrNull("next_batch"), alwaysNext: true, requester, store, messages, ct);
+
     /// <remarks>Nothing is removed by being told: who is interrupted begins again. It goes with the device.</remarks>
-    private static async Task<IResult> Events(
-        string deviceId, JsonBody body, Requester requester, DeviceKeyStore store, SyncReader messages, CancellationToken ct)
+    private static async Task<IResult> TellAsync(
+        string deviceId, string? from, bool alwaysNext, Requester requester, DeviceKeyStore store, SyncReader messages, CancellationToken ct)
     {
-        var from = body.AsObjectOrEmpty().StringOrNull("next_batch");
         var since = 0L;
         if (from is not null && !long.TryParse(from, NumberStyles.None, CultureInfo.InvariantCulture, out since))
-            throw MatrixError.InvalidParam("Invalid 'next_batch' token.").AsException();
+            throw MatrixError.InvalidParam($"Invalid '{(alwaysNext ? "next_batch" : "from")}' token.").AsException();
         if ((await FindAsync(requester, store, ct)).DeviceId != deviceId)
             throw MatrixError.Forbidden("That is not the dehydrated device.").AsException();
-        var events = await messages.ToDeviceAsync(requester.UserId.Value, deviceId, since, long.MaxValue, EventsAtOnce, ct);
+        var found = await messages.ToDeviceAsync(requester.UserId.Value, deviceId, since, long.MaxValue, EventsAtOnce + 1, ct);
+        var events = found.Take(EventsAtOnce).ToList();
         var last = events.Count > 0 ? events[^1].Position : since;
         return MatrixResults.Object(w =>
         {
@@ -97,7 +108,7 @@ internal static class DehydratedDeviceEndpoints
                 w.WriteEndObject();
             }
             w.WriteEndArray();
-            w.WriteString("next_batch"u8, last.ToString(CultureInfo.InvariantCulture));
+            if (alwaysNext || found.Count > events.Count) w.WriteString("next_batch"u8, last.ToString(CultureInfo.InvariantCulture));
         });
     }
 }

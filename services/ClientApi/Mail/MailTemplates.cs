@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using System.Reflection;
-using Matrix.ClientApi.Pages.Templating;
 using Matrix.ServiceDefaults;
+using Matrix.ServiceDefaults.Templating;
 
 namespace Matrix.ClientApi.Mail;
 

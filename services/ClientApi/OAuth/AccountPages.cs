@@ -79,7 +79,10 @@ internal static class AccountPages
             if (form["user_id"] != login.UserId || form["confirm"] != "true") throw new PageException(400, "M_INVALID_PARAM", "Tick the box to say that you mean it.");
             if (!await OAuthStage.CompleteAsync(uia, session, login.UserId, ct))
                 throw new PageException(400, "M_INVALID_PARAM", "Your app did not ask for this, or too long ago. Go back to it and begin again.");
-            return pages.Show("oauth_done.html", new Dictionary<string, object?> { ["title"] = "Your app may go on", ["text"] = "It can set up a new identity for you now. You can close this page." });
+            return pages.Show("oauth_done.html", new Dictionary<string, object?>
+            {
+                ["title"] = "Your app may go on", ["text"] = "It can set up a new identity for you now. You can close this page.", ["is_stage"] = true,
+            });
         });
 
     private static Dictionary<string, object?> Describe(DeviceRecord device) => new()

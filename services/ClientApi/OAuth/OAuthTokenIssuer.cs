@@ -16,6 +16,7 @@ internal sealed partial class OAuthTokenIssuer(
     OAuthSessionStore store, LoginGate gate, UsageGate usage, Sessions sessions, IStreamPublisher publisher, HomeserverConfig config, TimeProvider clock, ILogger<OAuthTokenIssuer> log)
 {
     private const string Letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    private const int FamilyLength = 22;
 
     public async Task<IResult> BeginAsync(OAuthSession session, OAuthClient client, CancellationToken ct)
     {
@@ -29,7 +30,7 @@ internal sealed partial class OAuthTokenIssuer(
         {
             throw new OAuthException("invalid_grant", e.Error.Message);
         }
-        var tokens = Make(session.UserId);
+        var tokens = Make(session.UserId, RandomNumberGenerator.GetString(Letters, FamilyLength));
         await publisher.PublishAllAsync(await store.BeginAsync(session, client.Name, tokens.Stored, ct));
         return Answer(tokens, session.Scope);
     }
@@ -37,23 +38,28 @@ internal sealed partial class OAuthTokenIssuer(
     /// <summary>A refresh token that was used before ends the session: one of two has it who should not. Spec: client-server-api/#refresh-token-grant</summary>
     public async Task<IResult> RefreshAsync(string refreshToken, string clientId, CancellationToken ct)
     {
+        var family = FamilyOf(refreshToken);
         // The user is in the token, for the access token that comes next; the database decides.
-        var known = await store.FindByTokenAsync(AccessTokenStore.Hash(refreshToken), ct) ?? throw new OAuthException("invalid_grant", "The refresh token is unknown or was revoked.");
-        try
+        if (await store.FindByTokenAsync(AccessTokenStore.Hash(refreshToken), ct) is not { } known)
         {
-            await gate.RequireOpenAsync(new UserId(known.UserId), ct);
+            // Used so long ago that it is forgotten.
+            if (family is not null && await store.FindByFamilyAsync(AccessTokenStore.Hash(family), ct) is { } old && old.ClientId == clientId)
+                await EndAsync(old, "a refresh token was used twice");
+            throw Unknown();
         }
-        catch (MatrixException e)
-        {
-            throw new OAuthException("invalid_grant", e.Error.Message);
-        }
-        var tokens = Make(known.UserId);
+        // Locked accounts too: a refusal would end a session that is to be kept. What the new token is good for, the other endpoints say. Spec: client-server-api/#account-locking
+        var tokens = Make(known.UserId, family);
         var outcome = await store.RefreshAsync(AccessTokenStore.Hash(refreshToken), clientId, tokens.Stored, ct);
         await publisher.PublishAllAsync(outcome.Batches);
         if (outcome is { Verdict: RefreshVerdict.Refreshed, Session: { } session }) return Answer(tokens, session.Scope);
         if (outcome.Verdict == RefreshVerdict.Reused) await EndAsync(known, "a refresh token was used twice");
-        throw new OAuthException("invalid_grant", "The refresh token is unknown or was revoked.");
+        throw Unknown();
     }
+
+    private static OAuthException Unknown() => new("invalid_grant", "The refresh token is unknown or was revoked.");
+
+    /// <summary>What the token has in common with all others of its session; null: it is of a session from before there was that.</summary>
+    private static string? FamilyOf(string refreshToken) => refreshToken.Split('_') is ["syr", { Length: FamilyLength } family, _] ? family : null;
 
     /// <summary>Ends the session of an access or refresh token; nothing happens for anything else.</summary>
     public async Task RevokeAsync(string token, CancellationToken ct)
@@ -71,12 +77,12 @@ internal sealed partial class OAuthTokenIssuer(
 
     private sealed record NewOAuthTokens(string Access, string Refresh, OAuthTokens Stored);
 
-    private NewOAuthTokens Make(string userId)
+    private NewOAuthTokens Make(string userId, string? family)
     {
         var access = AccessTokens.New(new UserId(userId));
-        var refresh = $"syr_{RandomNumberGenerator.GetString(Letters, 43)}";
+        var refresh = $"syr_{(family is null ? "" : family + "_")}{RandomNumberGenerator.GetString(Letters, 43)}";
         var expires = (clock.GetUtcNow() + config.OAuth.AccessTokenLifetime).ToUnixTimeMilliseconds();
-        return new(access, refresh, new(AccessTokenStore.Hash(access), AccessTokenStore.Hash(refresh), expires));
+        return new(access, refresh, new(AccessTokenStore.Hash(access), AccessTokenStore.Hash(refresh), family is null ? null : AccessTokenStore.Hash(family), expires));
     }
 
     private IResult Answer(NewOAuthTokens tokens, string scope) => MatrixResults.Object(w =>

@@ -3,8 +3,8 @@ using System.Reflection;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.RegularExpressions;
-using Matrix.ClientApi.Pages.Templating;
 using Matrix.ServiceDefaults;
+using Matrix.ServiceDefaults.Templating;
 
 namespace Matrix.ClientApi.Pages;
 

@@ -26,6 +26,7 @@ internal sealed class SsoLogin(
         if (identity.Localpart(0) is { Length: > 0 } && !identity.ConfirmLocalpart && pages.TermsVersion is null)
         {
             var made = await accounts.RegisterMappedAsync(identity, ct);
+            await profiles.UpdateAsync(made, identity, ct);
             return await FinishAsync(made, identity.Id.AuthProvider, identity.Session, target, browser, isNew: true, ct, mustConfirm);
         }
         var secret = await steps.CreateAsync(new RegistrationStep(identity.Id.AuthProvider, identity.Id.Id, target.Goal, target.Value)
@@ -33,6 +34,7 @@ internal sealed class SsoLogin(
             Localpart = identity.Localpart(0),
             DisplayName = identity.DisplayName,
             Email = identity.Email,
+            Picture = identity.Picture,
             Session = identity.Session,
             Username = identity.ConfirmLocalpart ? null : identity.Localpart(0) is { Length: > 0 } given ? given : null,
         }, ct);

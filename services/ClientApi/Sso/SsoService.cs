@@ -2,12 +2,15 @@ using Matrix.ClientApi.Account;
 using Matrix.ClientApi.Pages;
 using Matrix.ClientApi.Sso.Cas;
 using Matrix.ClientApi.Sso.Oidc;
+using Matrix.ClientApi.Sso.Pictures;
 using Matrix.ClientApi.Sso.Saml;
 using Matrix.ClientApi.Uia;
 using Matrix.ServiceDefaults;
 using Matrix.Storage.Directory;
+using Matrix.Storage.Media;
 using Matrix.Storage.Profiles;
 using Matrix.Storage.Sso;
+using Matrix.Web.Media;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Matrix.ClientApi.Sso;
@@ -30,6 +33,10 @@ internal static class SsoService
         services.AddSingleton<SsoUiaResults>();
         services.AddSingleton<SsoLogin>();
         services.TryAddSingleton<ProfileStore>();
+        services.TryAddSingleton<MediaMetadataStore>();
+        services.TryAddSingleton<IMediaWriter, RemoteMediaWriter>();
+        services.AddSingleton<PictureHttp>();
+        services.AddSingleton<SsoPictures>();
         services.AddSingleton<SsoProfiles>();
         services.AddSingleton<SsoRegistrations>();
         services.AddSingleton<SsoCallbacks>();

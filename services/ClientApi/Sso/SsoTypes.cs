@@ -28,6 +28,8 @@ internal sealed record SsoIdentity(ExternalId Id)
     public bool ConfirmLocalpart { get; init; }
     public string? DisplayName { get; init; }
     public string? Email { get; init; }
+    /// <summary>Address of a picture of the user; null: none.</summary>
+    public string? Picture { get; init; }
     /// <summary>Name of the session at the provider, for its logout; null: none.</summary>
     public string? Session { get; init; }
 }
@@ -64,6 +66,7 @@ internal sealed record RegistrationStep(string Provider, string ExternalId, SsoG
     public string? Localpart { get; init; }
     public string? DisplayName { get; init; }
     public string? Email { get; init; }
+    public string? Picture { get; init; }
     public string? Session { get; init; }
     /// <summary>What the user has chosen; null: nothing yet.</summary>
     public string? Username { get; init; }

@@ -88,13 +88,22 @@ internal sealed class IdentityDirectory(IdentityHttp http)
         return new StoredInvite(token, answer.RequiredString("display_name"), keys);
     }
 
-    /// <summary>Whether whoever keeps that key still stands by it. The address is whoever invited's: guarded, and never without TLS.</summary>
+    /// <summary>Whether whoever keeps that key still stands by it; status 502 when nobody says. The address is whoever invited's: guarded, and never without TLS.</summary>
     public async Task<bool> IsValidAsync(InviteKey key, CancellationToken ct)
     {
         if (key.ValidityUrl is null) return true;
         if (!Uri.TryCreate(key.ValidityUrl, UriKind.Absolute, out var url) || url.Scheme != Uri.UriSchemeHttps || url.Fragment.Length > 0) return false;
         var separator = url.Query.Length == 0 ? '?' : '&';
-        var answer = await http.GetAsync($"{url.AbsoluteUri}{separator}public_key={Uri.EscapeDataString(key.PublicKey)}", null, ct);
+        IdentityAnswer answer;
+        try
+        {
+            answer = await http.GetAsync($"{url.AbsoluteUri}{separator}public_key={Uri.EscapeDataString(key.PublicKey)}", null, ct);
+        }
+        catch (MatrixException e) when (e.Error.Status == 500)
+        {
+            // Synapse: the fault is not ours, and whoever asks may ask again.
+            throw MatrixError.Unknown(502, "The key of the third-party invite could not be checked").AsException();
+        }
         return Json(answer).BoolOrNull("valid") is true;
     }
 

@@ -77,11 +77,12 @@ internal sealed class TransactionIntake(
     private static List<JsonElement>? Array(JsonElement o, string name) =>
         o.TryGetProperty(name, out var array) && array.ValueKind == JsonValueKind.Array ? [.. array.EnumerateArray()] : null;
 
+    /// <summary>Null: nothing that could be the id of a room.</summary>
     private static string? RoomOf(JsonElement pdu)
     {
         try
         {
-            return pdu.TryGetProperty("room_id", out var id) && id.ValueKind == JsonValueKind.String ? id.GetString() : null;
+            return pdu.TryGetProperty("room_id", out var id) && id.ValueKind == JsonValueKind.String && RoomId.TryParse(id.GetString(), null, out var room) ? room.Value : null;
         }
         catch (InvalidOperationException)
         {

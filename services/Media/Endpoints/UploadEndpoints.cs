@@ -1,9 +1,6 @@
-using System.Security.Cryptography;
 using Matrix.Crypto;
-using Matrix.Media.Store;
 using Matrix.Primitives;
 using Matrix.ServiceDefaults;
-using Matrix.Storage.Media;
 using Matrix.Web.Auth;
 using Matrix.Web.Json;
 using Matrix.Web.Routing;
@@ -14,8 +11,6 @@ namespace Matrix.Media.Endpoints;
 /// <summary>Upload and limits. Spec: client-server-api/#post_matrixmediav3upload, #get_matrixclientv1mediaconfig</summary>
 internal static class UploadEndpoints
 {
-    private const string IdLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-
     public static void MapUpload(this ClientRoutes routes)
     {
         foreach (var version in MediaRoutes.LegacyVersions)
@@ -28,15 +23,10 @@ internal static class UploadEndpoints
 
     private static IResult Config(HomeserverConfig config) => MatrixResults.Object(w => w.WriteNumber("m.upload.size", config.MaxUploadSize));
 
-    private static async Task<IResult> UploadAsync(
-        Upload upload, Requester requester, IMediaStore store, MediaMetadataStore metadata, MediaContext media, CancellationToken ct)
+    private static async Task<IResult> UploadAsync(Upload upload, Requester requester, MediaWriter media, CancellationToken ct)
     {
-        var content = await store.WriteAsync(upload.Body, media.Config.MaxUploadSize, ct)
-            ?? throw MatrixError.TooLarge("Upload request body is too large").AsException();
-        var id = RandomNumberGenerator.GetString(IdLetters, 24);
-        await metadata.InsertAsync(
-            new MediaRecord(id, requester.UserId.Value, upload.ContentType, content.Length, content.Sha256, upload.FileName, media.NowMs), ct);
-        return MatrixResults.Object(w => w.WriteString("content_uri", $"mxc://{media.Identity.ServerName}/{id}"));
+        var stored = await media.StoreAsync(requester.UserId.Value, upload.Body, upload.ContentType, upload.FileName, ct);
+        return MatrixResults.Object(w => w.WriteString("content_uri", stored.ContentUri));
     }
 
     /// <summary>The body of an upload is never held in memory: it is the stream of the connection.</summary>

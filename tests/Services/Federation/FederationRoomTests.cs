@@ -242,7 +242,7 @@ public sealed class FederationRoomTests(PersisterFixture fixture) : IClassFixtur
         Assert.Equal(200, (await SendAsync("remote.example", """{"pdus":[5,"x",{},{"room_id":7}]}""")).Status);
         var forged = EventSigning.SignEvent(Encoding.UTF8.GetBytes(Encoding.UTF8.GetString(room.Last.Json.Span).Replace(Alice.Id, Carol.Id, StringComparison.Ordinal)),
             room.RoomVersion, "remote.example", TestServer.Named("remote.example").Key, Ed25519.Default);
-        var answer = await SendAsync("remote.example", $$"""{"pdus":[{{Encoding.UTF8.GetString(forged)}}]}""");
+        var answer = await SendAsync("remote.example", $$"""{"pdus":[{"room_id":"!a\u0000b:x.example"},{{Encoding.UTF8.GetString(forged)}}]}""");
         Assert.Contains("signature", Assert.Single(answer.Body.GetProperty("pdus").EnumerateObject()).Value.GetProperty("error").GetString(), StringComparison.Ordinal);
         room.Set(Alice, EventTypes.ServerAcl, """{"allow":["*"],"deny":["third.example"]}""");
         await entered.AcceptedAsync([.. room.Events.TakeLast(2)]);

@@ -56,6 +56,12 @@ public sealed class DehydratedDeviceTests(ClientApiFixture api) : IClassFixture<
             var third = (await api.PostAsync(alice, $"{Path}/DEHYDRATED/events", new { next_batch = second.Text("next_batch") })).RequireOk();
             Assert.Equal(0, third.Body.GetProperty("events").GetArrayLength());
         }
+        var page = (await api.GetAsync(alice, $"{Path}/DEHYDRATED/events")).RequireOk();
+        Assert.Equal(100, page.Body.GetProperty("events").GetArrayLength());
+        var rest = (await api.GetAsync(alice, $"{Path}/DEHYDRATED/events?from={page.Text("next_batch")}")).RequireOk();
+        Assert.Equal((3, false), (rest.Body.GetProperty("events").GetArrayLength(), rest.Has("next_batch")));
+        (await api.GetAsync(alice, $"{Path}/{alice.DeviceId}/events")).Require(403, "M_FORBIDDEN");
+        (await api.GetAsync(alice, $"{Path}/DEHYDRATED/events?from=x")).Require(400, "M_INVALID_PARAM");
         (await api.PostAsync(alice, $"{Path}/{alice.DeviceId}/events", "{}")).Require(403, "M_FORBIDDEN");
         (await api.PostAsync(bob, $"{Path}/DEHYDRATED/events", "{}")).Require(404, "M_NOT_FOUND");
         (await api.PostAsync(alice, $"{Path}/DEHYDRATED/events", new { next_batch = "x" })).Require(400, "M_INVALID_PARAM");

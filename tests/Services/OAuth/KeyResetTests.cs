@@ -60,6 +60,22 @@ public sealed class KeyResetTests(SsoFixture sso) : IClassFixture<SsoFixture>
         (await sso.JsonAsync(HttpMethod.Post, Upload, token, Named())).RequireOk();
     }
 
+    [Theory]
+    [InlineData("m.oauth")]
+    [InlineData("org.matrix.cross_signing_reset")]
+    public async Task Clients_that_do_not_know_the_stage_send_the_user_to_its_fallback_page(string stage)
+    {
+        var (user, token, browser) = await SessionAsync();
+        var (session, url) = await ChallengedAsync(user, token);
+        var fallback = $"/_matrix/client/v3/auth/{stage}/fallback/web?session=";
+        Assert.Equal(url, (await browser.GetAsync(fallback + session)).Require(302).Location);
+        (await browser.GetAsync(fallback + "unknown")).Require(400);
+        var done = (await browser.SubmitAsync((await browser.GetAsync(url)).Require(200), "/_synapse/client/account/reset_keys", ("confirm", "true"))).Require(200);
+        Assert.Contains("window.onAuthDone()", done.Body);
+        Assert.Contains("window.onAuthDone()", (await browser.GetAsync(fallback + session)).Require(200).Body);
+        (await WithSessionAsync(user, token, session)).RequireOk();
+    }
+
     [Fact]
     public async Task Nobody_agrees_for_another_nor_without_a_fresh_login_nor_from_another_site()
     {

@@ -82,6 +82,25 @@ public sealed class TokenTests(SsoFixture sso) : IClassFixture<SsoFixture>
     }
 
     [Fact]
+    public async Task A_refresh_token_that_was_used_long_ago_ends_the_session_too()
+    {
+        var (app, _, code) = await ApprovedAsync("O");
+        var first = (await app.ExchangeAsync(code)).RequireOk();
+        var last = first;
+        for (var i = 0; i < 3; i++)
+        {
+            sso.Clock.Advance(TimeSpan.FromHours(2));
+            last = (await app.RefreshAsync(last.Text("refresh_token"))).RequireOk();
+        }
+        var other = await OAuthApp.RegisterAsync(sso, OAuthApp.Metadata("Other app"));
+        (await app.RefreshAsync(first.Text("refresh_token"), other.Id)).RequireError("invalid_grant");
+        (await app.WhoAmIAsync(last.Text("access_token"))).RequireOk();
+        (await app.RefreshAsync(first.Text("refresh_token"))).RequireError("invalid_grant");
+        (await app.WhoAmIUntilEndedAsync(last.Text("access_token"))).Require(401, "M_UNKNOWN_TOKEN");
+        (await app.RefreshAsync(last.Text("refresh_token"))).RequireError("invalid_grant");
+    }
+
+    [Fact]
     public async Task Of_a_thief_and_an_owner_neither_goes_on()
     {
         var (app, _, code) = await ApprovedAsync("F");
@@ -103,6 +122,26 @@ public sealed class TokenTests(SsoFixture sso) : IClassFixture<SsoFixture>
         (await app.RefreshAsync(tokens.Text("refresh_token"), "unknown")).RequireError("invalid_client", 401);
         (await sso.JsonAsync(HttpMethod.Post, "/_matrix/client/v3/logout", tokens.Text("access_token"), new { })).RequireOk();
         (await app.RefreshAsync(tokens.Text("refresh_token"))).RequireError("invalid_grant");
+    }
+
+    [Fact]
+    public async Task A_locked_account_keeps_its_session_and_may_do_nothing_with_it()
+    {
+        var user = await sso.RegisterAsync();
+        var app = await OAuthApp.RegisterAsync(sso);
+        var tokens = (await app.ExchangeAsync((await app.ApproveAsync(sso.NewBrowser(), "L", user))["code"])).RequireOk();
+        await SetAsync("locked = true");
+        var next = (await app.RefreshAsync(tokens.Text("refresh_token"))).RequireOk();
+        (await app.WhoAmIAsync(next.Text("access_token"))).Require(401, "M_USER_LOCKED");
+        await SetAsync("locked = false, deactivated = true");
+        (await app.RefreshAsync(next.Text("refresh_token"))).RequireError("invalid_grant");
+
+        async Task SetAsync(string change)
+        {
+            await using var command = sso.Postgres.Source.CreateCommand($"update users set {change} where user_id = $1");
+            command.Parameters.AddWithValue(user.Id);
+            await command.ExecuteNonQueryAsync();
+        }
     }
 
     [Fact]
@@ -177,6 +216,8 @@ public sealed class TokenTests(SsoFixture sso) : IClassFixture<SsoFixture>
         (await browser.SubmitAsync(page, "/_synapse/client/device", ("decision", "deny"))).Require(200);
         (await PollAsync(refused.Text("device_code"))).RequireError("access_denied");
         sso.Clock.Advance(TimeSpan.FromMinutes(16));
+        // Nor does another device that begins take it away.
+        (await app.PostAsync("device_authorization", ("client_id", app.Id), ("scope", OAuthApp.Scope("R")))).RequireOk();
         (await PollAsync(forgotten.Text("device_code"))).RequireError("expired_token");
         (await app.PostAsync("device_authorization", ("client_id", app.Id), ("scope", "openid"))).RequireError("invalid_scope");
     }

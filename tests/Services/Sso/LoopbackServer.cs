@@ -18,11 +18,11 @@ internal sealed class LoopbackServer : IAsyncDisposable
     /// <summary>Without a slash at the end.</summary>
     public string Address { get; }
 
-    public static async Task<LoopbackServer> StartAsync(Func<HttpContext, Task> answer)
+    public static async Task<LoopbackServer> StartAsync(Func<HttpContext, Task> answer, string ip = "127.0.0.1")
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
-        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        builder.WebHost.UseUrls($"http://{ip}:0");
         var app = builder.Build();
         app.Run(context => answer(context));
         await app.StartAsync();

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using Matrix.ClientApi.Pages.Templating;
+using Matrix.ServiceDefaults.Templating;
 
 namespace Matrix.ServiceTests.Sso;
 

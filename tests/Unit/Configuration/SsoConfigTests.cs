@@ -92,6 +92,8 @@ public sealed class SsoConfigTests : IDisposable
     [InlineData("oidc_providers: [{ idp_id: a, issuer: x, client_id: y, client_secret: z, pkce_method: plain }]", "oidc_providers[0].pkce_method")]
     [InlineData("oidc_providers: [{ idp_id: a, issuer: x, client_id: y, client_secret: z }, { idp_id: a, issuer: x, client_id: y, client_secret: z }]", "oidc_providers")]
     [InlineData("oidc_providers: [{ idp_id: a, issuer: x, client_id: y, client_secret: z, user_mapping_provider: { module: my.Module } }]", "oidc_providers[0].user_mapping_provider.module")]
+    [InlineData("oidc_providers: [{ idp_id: a, issuer: x, client_id: y, client_secret: z, user_mapping_provider: { config: { picture_template: '{{ user.picture' } } }]", "oidc_providers[0].user_mapping_provider.config.picture_template")]
+    [InlineData("oidc_providers: [{ idp_id: a, issuer: x, client_id: y, client_secret: z, user_mapping_provider: { config: { localpart_template: '{% if %}' } } }]", "oidc_providers[0].user_mapping_provider.config.localpart_template")]
     [InlineData("cas_config: { enabled: true }", "cas_config.server_url")]
     [InlineData("saml2_config: { sp_config: {} }", "saml2_config.sp_config.metadata.remote")]
     [InlineData("saml2_config: { sp_config: { metadata: { local: [nothing.xml] } } }", "saml2_config.sp_config.metadata.local")]

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
-using Matrix.ClientApi.Pages.Templating;
 using Matrix.ServiceDefaults;
+using Matrix.ServiceDefaults.Templating;
 using Matrix.Storage.Sso;
 
 namespace Matrix.ClientApi.Sso.Oidc;
@@ -9,7 +9,10 @@ namespace Matrix.ClientApi.Sso.Oidc;
 /// <summary><c>user_mapping_provider</c>: from the claims of a user to an account, by templates. Synapse: JinjaOidcMappingProvider.</summary>
 internal sealed class OidcMapper(OidcConfig config)
 {
+    /// <summary>Signed addresses of pictures are long.</summary>
+    private const int MaxAddress = 4096;
     private readonly Template subject = Template.Parse(config.Mapping.SubjectTemplate, "subject_template");
+    private readonly Template? picture = Optional(config.Mapping.PictureTemplate, "picture_template");
     private readonly Template? localpart = Optional(config.Mapping.LocalpartTemplate, "localpart_template");
     private readonly Template? displayName = Optional(config.Mapping.DisplayNameTemplate, "display_name_template");
     private readonly Template? email = Optional(config.Mapping.EmailTemplate, "email_template");
@@ -28,12 +31,13 @@ internal sealed class OidcMapper(OidcConfig config)
             ConfirmLocalpart = config.Mapping.ConfirmLocalpart,
             DisplayName = Render(displayName, values),
             Email = Render(email, values),
+            Picture = Render(picture, values, MaxAddress),
             Session = session,
         };
     }
 
-    private static string? Render(Template? template, Dictionary<string, object?> values) =>
-        template?.Render(values, encode: false).Trim() is { Length: > 0 and <= 1024 } text ? text : null;
+    private static string? Render(Template? template, Dictionary<string, object?> values, int longest = 1024) =>
+        template?.Render(values, encode: false).Trim() is { Length: > 0 } text && text.Length <= longest ? text : null;
 
     private static Template? Optional(string? text, string name) => text is null ? null : Template.Parse(text, name);
 }

@@ -10,6 +10,9 @@ public sealed record DeviceCode(string ClientId, string Scope, string? UserId, b
 /// <summary>Codes of the device authorization grant (RFC 8628). Codes are stored hashed.</summary>
 public sealed class DeviceCodeStore(Database database, TimeProvider clock)
 {
+    /// <summary>How long an expired code is remembered: its device is to hear that it has expired, not that there is none.</summary>
+    private static readonly TimeSpan ExpiredKept = TimeSpan.FromHours(1);
+
     internal const string SqlCreate =
         """
         with old as (delete from oauth_device_codes where device_code_hash in (
@@ -46,7 +49,7 @@ public sealed class DeviceCodeStore(Database database, TimeProvider clock)
         p.AddWithValue(clientId);
         p.AddWithValue(scope);
         p.AddWithValue((now + lifetime).ToUnixTimeMilliseconds());
-        p.AddWithValue(now.ToUnixTimeMilliseconds());
+        p.AddWithValue((now - ExpiredKept).ToUnixTimeMilliseconds());
         return await command.ExecuteNonQueryAsync(ct) > 0;
     }
 

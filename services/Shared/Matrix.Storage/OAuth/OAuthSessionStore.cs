@@ -8,7 +8,8 @@ namespace Matrix.Storage.OAuth;
 public sealed record OAuthSession(string UserId, string DeviceId, string ClientId, string Scope);
 
 /// <summary>Hashes of the tokens that are given out together, and until when the access token works.</summary>
-public sealed record OAuthTokens(byte[] Access, byte[] Refresh, long AccessExpiresTsMs);
+/// <param name="Family">Hash of what the refresh tokens of a session have in common; null: those of a session from before there was that.</param>
+public sealed record OAuthTokens(byte[] Access, byte[] Refresh, byte[]? Family, long AccessExpiresTsMs);
 
 public enum RefreshVerdict { Refreshed, Unknown, Reused }
 
@@ -18,7 +19,7 @@ public sealed record RefreshOutcome(RefreshVerdict Verdict, OAuthSession? Sessio
 /// <summary>Sessions of the OAuth 2.0 API: a device, its client and scope, its chain of refresh tokens.</summary>
 public sealed class OAuthSessionStore(Database database, TimeProvider clock)
 {
-    /// <summary>How long a used refresh token is remembered, so that who comes with it is found out.</summary>
+    /// <summary>How long a used refresh token is remembered, so that its answer can be asked for again.</summary>
     private static readonly TimeSpan UsedTokensKept = TimeSpan.FromHours(1);
 
     internal const string SqlNewDevice =
@@ -27,7 +28,7 @@ public sealed class OAuthSessionStore(Database database, TimeProvider clock)
         on conflict (user_id, device_id) do nothing returning device_id
         """;
     internal const string SqlEndSession = "delete from oauth_sessions where user_id = $1 and device_id = $2";
-    internal const string SqlNewSession = "insert into oauth_sessions (user_id, device_id, client_id, scope, created_ts_ms) values ($1, $2, $3, $4, $5)";
+    internal const string SqlNewSession = "insert into oauth_sessions (user_id, device_id, client_id, scope, created_ts_ms, family_hash) values ($1, $2, $3, $4, $5, $6)";
     internal const string SqlNewRefreshToken =
         """
         insert into oauth_refresh_tokens (token_hash, user_id, device_id, access_token_hash, parent_hash, created_ts_ms)
@@ -60,6 +61,7 @@ public sealed class OAuthSessionStore(Database database, TimeProvider clock)
         join oauth_sessions s on s.user_id = t.user_id and s.device_id = t.device_id where t.token_hash = $1
         limit 1
         """;
+    internal const string SqlFindByFamily = "select user_id, device_id, client_id, scope from oauth_sessions where family_hash = $1";
     internal const string SqlListOfUser =
         "select user_id, device_id, client_id, scope from oauth_sessions where user_id = $1 order by device_id";
 
@@ -71,7 +73,7 @@ public sealed class OAuthSessionStore(Database database, TimeProvider clock)
             var isNew = await ScalarAsync(tx, SqlNewDevice, ct, session.UserId, session.DeviceId, StoreParameters.Text(deviceName), now) is not null;
             var gone = await AccessTokenStore.DeleteOfDeviceAsync(tx, session.UserId, session.DeviceId, ct);
             await ScalarAsync(tx, SqlEndSession, ct, session.UserId, session.DeviceId);
-            await ScalarAsync(tx, SqlNewSession, ct, session.UserId, session.DeviceId, session.ClientId, session.Scope, now);
+            await ScalarAsync(tx, SqlNewSession, ct, session.UserId, session.DeviceId, session.ClientId, session.Scope, now, StoreParameters.Bytes(tokens.Family));
             await IssueAsync(tx, session, tokens, null, now, ct);
             var rows = Invalidations(gone);
             if (isNew) rows.Add((Replication.Streams.DeviceLists, session.UserId, new DeviceListRow(session.DeviceId).Encode()));
@@ -97,10 +99,15 @@ public sealed class OAuthSessionStore(Database database, TimeProvider clock)
         }, ct);
 
     /// <summary>The session that an access token or a refresh token belongs to; null: neither.</summary>
-    public async Task<OAuthSession?> FindByTokenAsync(byte[] tokenHash, CancellationToken ct)
+    public Task<OAuthSession?> FindByTokenAsync(byte[] tokenHash, CancellationToken ct) => FindAsync(SqlFindByToken, tokenHash, ct);
+
+    /// <summary>The session whose refresh tokens have that in common; null: none.</summary>
+    public Task<OAuthSession?> FindByFamilyAsync(byte[] familyHash, CancellationToken ct) => FindAsync(SqlFindByFamily, familyHash, ct);
+
+    private async Task<OAuthSession?> FindAsync(string sql, byte[] hash, CancellationToken ct)
     {
-        await using var command = database.Source.CreateCommand(SqlFindByToken);
-        command.Parameters.AddWithValue(tokenHash);
+        await using var command = database.Source.CreateCommand(sql);
+        command.Parameters.AddWithValue(hash);
         await using var r = await command.ExecuteReaderAsync(ct);
         return await r.ReadAsync(ct) ? Session(r) : null;
     }

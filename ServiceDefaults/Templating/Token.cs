@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace Matrix.ClientApi.Pages.Templating;
+namespace Matrix.ServiceDefaults.Templating;
 
 internal enum TokenKind { Text, Name, String, Number, Symbol, Open, Close, OpenOutput, CloseOutput, End }
 

@@ -1,4 +1,4 @@
-namespace Matrix.ClientApi.Pages.Templating;
+namespace Matrix.ServiceDefaults.Templating;
 
 /// <summary>The names that a template sees, and how values are written.</summary>
 internal sealed class Scope(IReadOnlyDictionary<string, object?> values, bool encode, Scope? outer = null)

@@ -1,4 +1,4 @@
-namespace Matrix.ClientApi.Pages.Templating;
+namespace Matrix.ServiceDefaults.Templating;
 
 /// <summary>Walks over the tokens of a template; what does not fit is a fault with its line.</summary>
 internal sealed class TokenReader(List<Token> tokens, string templateName)

@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace Matrix.ClientApi.Pages.Templating;
+namespace Matrix.ServiceDefaults.Templating;
 
 /// <summary>Reads a whole template.</summary>
 internal sealed class TemplateParser

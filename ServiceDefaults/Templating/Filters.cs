@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text.Encodings.Web;
 
-namespace Matrix.ClientApi.Pages.Templating;
+namespace Matrix.ServiceDefaults.Templating;
 
 /// <summary>Filters (<c>x | lower</c>), methods of texts (<c>x.lower()</c>) and tests (<c>x is defined</c>) that templates may use.</summary>
 internal static class Filters

@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace Matrix.ClientApi.Pages.Templating;
+namespace Matrix.ServiceDefaults.Templating;
 
 /// <summary>Computes a value from the names in scope.</summary>
 internal delegate object? Expression(Scope scope);

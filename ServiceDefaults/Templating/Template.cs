@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace Matrix.ClientApi.Pages.Templating;
+namespace Matrix.ServiceDefaults.Templating;
 
 /// <summary>Writes a piece of a template.</summary>
 internal delegate void Node(Scope scope, StringBuilder output);
