@@ -52,14 +52,18 @@ internal sealed class ContentRules(RoomReader rooms, AliasResolver resolver, Ser
             using var before = JsonDocument.Parse(old.Pdu.Content);
             Known(before.RootElement, aliases);
         }
-        if (aliases.Count(a => !server.IsMine(a.Value)) > MaxRemoteAliases)
+        var (own, others) = (aliases.Where(resolver.IsOwn), aliases.Where(a => !resolver.IsOwn(a)).ToList());
+        if (others.Count > MaxRemoteAliases)
             throw MatrixError.InvalidParam($"More than {MaxRemoteAliases} new aliases of other servers at once.").AsException();
-        // An alias whose server does not tell where it leads is not known to lead here.
-        await Task.WhenAll(aliases.Select(async alias =>
-        {
-            if ((await resolver.FindAsync(alias, ct))?.RoomId != roomId)
-                throw MatrixError.Custom(400, "M_BAD_ALIAS", $"Room alias {alias} does not point to this room").AsException();
-        }));
+        foreach (var alias in own) await RequireHereAsync(alias, roomId, ct);
+        await Task.WhenAll(others.Select(a => RequireHereAsync(a, roomId, ct)));
+    }
+
+    /// <summary>An alias whose server does not tell where it leads is not known to lead here.</summary>
+    private async Task RequireHereAsync(RoomAlias alias, string roomId, CancellationToken ct)
+    {
+        if ((await resolver.FindAsync(alias, ct))?.RoomId != roomId)
+            throw MatrixError.Custom(400, "M_BAD_ALIAS", $"Room alias {alias} does not point to this room").AsException();
     }
 
     private static void Known(JsonElement old, HashSet<RoomAlias> aliases)
