@@ -6,6 +6,7 @@ using Matrix.Primitives;
 using Matrix.Storage.OAuth;
 using Matrix.Storage.Sso;
 using Matrix.Web.Json;
+using Matrix.Web.RateLimits;
 using Matrix.Web.Routing;
 
 namespace Matrix.ClientApi.OAuth;
@@ -22,10 +23,10 @@ internal static class TokenEndpoints
 
     public static void MapTokens(this ClientRoutes routes)
     {
-        routes.Map("POST", Root + "register", Register).Anonymous().Named("oauth_register_client").BodyLimit(64 * 1024);
+        routes.Map("POST", Root + "register", Register).Anonymous().Named("oauth_register_client").BodyLimit(64 * 1024).RateLimited(RateLimitRules.OAuthClients);
         routes.Map("POST", Root + "token", Token).Anonymous().Named("oauth_token");
         routes.Map("POST", Root + "revoke", Revoke).Anonymous().Named("oauth_revoke");
-        routes.Map("POST", Root + "device_authorization", AuthorizeDevice).Anonymous().Named("oauth_device_authorization");
+        routes.Map("POST", Root + "device_authorization", AuthorizeDevice).Anonymous().Named("oauth_device_authorization").RateLimited(RateLimitRules.OAuthDevices);
     }
 
     private static Task<IResult> Register(JsonBody body, OAuthClients clients, OAuthAddresses addresses, HttpResponse response, CancellationToken ct) =>

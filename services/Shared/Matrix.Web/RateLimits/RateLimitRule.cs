@@ -32,6 +32,9 @@ public static class RateLimitRules
     public static readonly RateLimitRule LoginAccount = new("login.account", RateLimitSubject.User, l => l.LoginAccount);
     public static readonly RateLimitRule LoginFailedAttempts = new("login.failed_attempts", RateLimitSubject.User, l => l.LoginFailedAttempts);
     public static readonly RateLimitRule Registration = new("registration", RateLimitSubject.Address, l => l.Registration);
+    /// <summary>Applications register, and devices begin to sign in, without an account: each has a bucket of its own beside that of accounts.</summary>
+    public static readonly RateLimitRule OAuthClients = new("oauth.register", RateLimitSubject.Address, l => l.Registration);
+    public static readonly RateLimitRule OAuthDevices = new("oauth.device_authorization", RateLimitSubject.Address, l => l.Registration);
     public static readonly RateLimitRule RegistrationTokenValidity = new("registration_token_validity", RateLimitSubject.Address, l => l.RegistrationTokenValidity);
     public static readonly RateLimitRule JoinsLocal = new("joins.local", RateLimitSubject.User, l => l.JoinsLocal);
     public static readonly RateLimitRule JoinsPerRoom = new("joins_per_room", RateLimitSubject.Room, l => l.JoinsPerRoom);

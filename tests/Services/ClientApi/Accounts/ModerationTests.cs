@@ -162,6 +162,24 @@ public sealed class ModerationTests(ClientApiFixture api) : IClassFixture<Client
     }
 }
 
+public sealed class OneRegistrationFixture : ClientApiFixture
+{
+    protected override HomeserverConfig Configure(HomeserverConfig config) =>
+        base.Configure(config) with { RateLimitsEnabled = true, RateLimits = new() { Registration = new(0.01, 1) } };
+}
+
+public sealed class AnonymousLimitTests(OneRegistrationFixture api) : IClassFixture<OneRegistrationFixture>
+{
+    [Theory]
+    [InlineData("register")]
+    [InlineData("device_authorization")]
+    public async Task What_nobody_has_to_sign_in_for_is_limited_by_address(string path)
+    {
+        Assert.NotEqual(429, (await api.PostAsync(null, $"/_synapse/client/oauth/{path}", new { })).Status);
+        (await api.PostAsync(null, $"/_synapse/client/oauth/{path}", new { })).Require(429, "M_LIMIT_EXCEEDED");
+    }
+}
+
 public sealed class RateLimitFixture : ClientApiFixture
 {
     protected override HomeserverConfig Configure(HomeserverConfig config) => base.Configure(config) with
