@@ -165,10 +165,12 @@ public sealed class PersonalTests(SyncFixture fixture) : IClassFixture<SyncFixtu
         var room = await alice.CreateRoomAsync();
         await bob.JoinAsync(room);
         var (since, elsewhere) = ((await alice.SyncAsync(at: fixture.Two)).Next, (await stranger.SyncAsync(at: fixture.Two)).Next);
+        var here = (await alice.SyncAsync()).Next;
         await bob.SyncAsync(presence: "online");
         var told = await alice.SyncUntilAsync(since, a => a.Presence.Count > 0, fixture.Two);
         Assert.Equal(("m.presence", bob.Id, "online"), (told.Presence[0].Text("type"), told.Presence[0].Text("sender"), told.Presence[0].GetProperty("content").Text("presence")));
         Assert.Empty((await stranger.SyncAsync(elsewhere, at: fixture.Two)).Presence);
+        await alice.SyncUntilAsync(here, a => a.Presence.Count > 0);
         Assert.Contains((await alice.SyncAsync()).Presence, p => p.Text("sender") == bob.Id);
         // Who comes into the room later is told as well.
         await stranger.JoinAsync(room);
