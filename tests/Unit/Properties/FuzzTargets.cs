@@ -10,7 +10,8 @@ namespace Matrix.Unit.Properties;
 /// </summary>
 public class FuzzTargets(ITestOutputHelper output)
 {
-    private const int Rounds = 60_000, Graphs = 3_000;
+    // Together about a minute of one core.
+    private const int Rounds = 3_000_000, Graphs = 150_000;
 
     private static readonly string[] Pieces =
     [
