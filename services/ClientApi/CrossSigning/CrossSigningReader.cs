@@ -17,7 +17,7 @@ internal static class CrossSigningReader
         var keys = new List<NewCrossSigningKey>(3);
         foreach (var usage in new[] { "master", "self_signing", "user_signing" })
             if (request.ObjectOrNull(usage + "_key") is { } key) keys.Add(Key(key, usage, userId));
-        return keys;
+        return keys.Count > 0 ? keys : throw MatrixError.MissingParam("No keys are given.").AsException();
     }
 
     private static NewCrossSigningKey Key(JsonElement key, string usage, string userId)
