@@ -11,8 +11,6 @@ namespace Matrix.ClientApi.OAuth;
 internal sealed class SignUpPages(
     SignUps signUps, SignUpAccounts accounts, StagePages stages, PasswordLogin passwords, WebLogin web, OAuthAddresses addresses, Pages.Pages pages)
 {
-    private const string Confirmed = "confirmed";
-
     public async Task<IResult> ShowAsync(string? next, LoginClient client, Browser browser, CancellationToken ct)
     {
         signUps.RequireOpen();
@@ -30,7 +28,7 @@ internal sealed class SignUpPages(
             throw Over();
         }
         return signUps.StageOf(signUp) == stage && signUp.RegisteredUserId is null
-            ? await stages.ShowAsync(PageOf(stage), signUp.Session, PlaceOf(stage, client, browser), ct) : Onward();
+            ? await stages.ShowAsync(PageOf(stage), signUp.Session, PlaceOf(signUp, stage, client, browser), ct) : Onward();
     }
 
     public async Task<IResult> SubmitStageAsync(string stage, FormBody form, LoginClient client, Browser browser, CancellationToken ct)
@@ -40,7 +38,7 @@ internal sealed class SignUpPages(
         var signUp = await signUps.FindAsync(browser, ct) ?? throw Over();
         // A page that was left open in the middle of another sign-up, or is done with, proves nothing.
         if (signUps.StageOf(signUp) != stage || signUp.RegisteredUserId is not null || (form["session"] is { } named && named != signUp.Session.SessionId)) return Onward();
-        return await stages.SubmitAsync(PageOf(stage), signUp.Session, form, PlaceOf(stage, client, browser), ct);
+        return await stages.SubmitAsync(PageOf(stage), signUp.Session, form, PlaceOf(signUp, stage, client, browser), ct);
     }
 
     public async Task<IResult> SubmitAsync(FormBody form, LoginClient client, Browser browser, CancellationToken ct)
@@ -82,12 +80,14 @@ internal sealed class SignUpPages(
     {
         ["username"] = username ?? "",
         ["error"] = error,
+        ["step"] = signUps.ProgressOf(signUp)?.Step,
+        ["steps"] = signUps.ProgressOf(signUp)?.Steps,
         ["login_url"] = $"login?next={Uri.EscapeDataString(signUp.Next ?? OwnPaths.OrAccount(null))}",
         ["csrf"] = browser.FormToken(),
     }, status);
 
-    private StagePlace PlaceOf(string stage, LoginClient client, Browser browser) => new(
-        PathOf(stage), $"{OwnPaths.Root}signup/{stage}?{Confirmed}=1", browser.FormToken(), client.Address, Onward);
+    private StagePlace PlaceOf(SignUp signUp, string stage, LoginClient client, Browser browser) =>
+        new(PathOf(stage), $"{OwnPaths.Root}signup/{stage}?confirmed=1", browser.FormToken(), client.Address, Onward) { Progress = signUps.ProgressOf(signUp) };
 
     private IUiaPage PageOf(string stage) => stages.Find(stage) ?? throw new InvalidOperationException($"The stage {stage} has no page.");
 

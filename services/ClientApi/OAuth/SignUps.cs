@@ -61,6 +61,13 @@ internal sealed class SignUps(UiaSessionStore sessions, SignUpPolicy policy, Rat
         return signUp with { Next = next };
     }
 
+    /// <summary>Which page of how many it is that comes after the completed stages; null: there is only one.</summary>
+    public (int Step, int Steps)? ProgressOf(SignUp signUp)
+    {
+        var stages = policy.Stages.Where(s => s != DummyStage.Name).ToList();
+        return stages.Count == 0 ? null : (stages.Count(signUp.Session.Completed.Contains) + 1, stages.Count + 1);
+    }
+
     /// <summary>The stage whose turn it is, by what the configuration wants now; null: the account can be made. Making it is all that the dummy asks.</summary>
     public string? StageOf(SignUp signUp) => policy.Stages.FirstOrDefault(s => s != DummyStage.Name && !signUp.Session.Completed.Contains(s));
 }

@@ -31,6 +31,8 @@ internal sealed record UiaPageRequest(string Session, UserId? User, string Clien
     public required string ReturnPath { get; init; }
     /// <summary>For the field <c>csrf</c>.</summary>
     public required string FormToken { get; init; }
+    /// <summary>Which page of how many it is; null: nobody counts.</summary>
+    public (int Step, int Steps)? Progress { get; init; }
     /// <summary>JSON that the stage keeps for its page in the session; null: nothing.</summary>
     public string? Kept { get; init; }
     /// <summary>What was sent when there is something to complain of.</summary>
@@ -39,7 +41,10 @@ internal sealed record UiaPageRequest(string Session, UserId? User, string Clien
     /// <summary>What all templates of stages know, and more.</summary>
     public Dictionary<string, object?> Values(string? complaint, params ReadOnlySpan<(string Name, object? Value)> more)
     {
-        var values = new Dictionary<string, object?> { ["session"] = Session, ["csrf"] = FormToken, ["error"] = complaint };
+        var values = new Dictionary<string, object?>
+        {
+            ["session"] = Session, ["csrf"] = FormToken, ["error"] = complaint, ["step"] = Progress?.Step, ["steps"] = Progress?.Steps,
+        };
         foreach (var (name, value) in more) values[name] = value;
         return values;
     }

@@ -8,7 +8,11 @@ namespace Matrix.ClientApi.Uia;
 /// <param name="Path">Path and query of the page itself.</param>
 /// <param name="ReturnPath">As <see cref="UiaPageRequest.ReturnPath"/>.</param>
 /// <param name="Done">What the browser gets when the stage is completed.</param>
-internal sealed record StagePlace(string Path, string ReturnPath, string FormToken, string ClientAddress, Func<IResult> Done);
+internal sealed record StagePlace(string Path, string ReturnPath, string FormToken, string ClientAddress, Func<IResult> Done)
+{
+    /// <summary>As <see cref="UiaPageRequest.Progress"/>.</summary>
+    public (int Step, int Steps)? Progress { get; init; }
+}
 
 /// <summary>
 /// Stages in a browser: their pages, and what the forms send. Whoever calls has found the session and knows that it is the stage's turn. Nothing is
@@ -61,6 +65,7 @@ internal sealed class StagePages(IEnumerable<IUiaStage> stages, UiaSessionStore 
             Operation = user is null ? session.Operation : words.ElementAtOrDefault(1) ?? "",
             ReturnPath = place.ReturnPath,
             FormToken = place.FormToken,
+            Progress = place.Progress,
             Kept = session.Kept.GetValueOrDefault(page.Type),
         };
     }

@@ -36,6 +36,7 @@ public sealed class SignUpTests(SignUpFixture sso) : IClassFixture<SignUpFixture
         var token = await sso.NewTokenAsync();
         page = Turn(await walk.PassAsync(page, SignUpWalk.Token, ("token", token)));
         Assert.Contains("g-recaptcha", page.Body);
+        Assert.Contains("step 2 of 5", page.Body);
         page = Turn(await browser.SubmitAsync(page, $"{SignUpWalk.Root}/{SignUpWalk.Captcha}", ("g-recaptcha-response", "bad")));
         page = Turn(await walk.PassAsync(page, SignUpWalk.Captcha, ("g-recaptcha-response", "good")));
         Assert.Contains("name=\"accept\"", page.Body);
