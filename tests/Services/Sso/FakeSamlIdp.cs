@@ -35,21 +35,27 @@ internal sealed class FakeSamlIdp : IDisposable
     public FakeSamlIdp() => certificate = new CertificateRequest("CN=idp", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1)
         .CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
 
+    /// <summary>How requests come: <c>HTTP-Redirect</c> or <c>HTTP-POST</c>.</summary>
+    public string Binding { get; set; } = "HTTP-Redirect";
+    public bool WantsSignedRequests { get; set; }
+
     public string Metadata => $"""
-        <md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata" entityID="{EntityId}"><md:IDPSSODescriptor protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol">
+        <md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata" entityID="{EntityId}"><md:IDPSSODescriptor WantAuthnRequestsSigned="{(WantsSignedRequests ? "true" : "false")}" protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol">
         <md:KeyDescriptor use="signing"><ds:KeyInfo xmlns:ds="http://www.w3.org/2000/09/xmldsig#"><ds:X509Data><ds:X509Certificate>{Convert.ToBase64String(certificate.RawData)}</ds:X509Certificate></ds:X509Data></ds:KeyInfo></md:KeyDescriptor>
-        <md:SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect" Location="https://idp.test.example/sso"/></md:IDPSSODescriptor></md:EntityDescriptor>
+        <md:SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:{Binding}" Location="https://idp.test.example/sso"/></md:IDPSSODescriptor></md:EntityDescriptor>
         """;
 
-    /// <summary>Id of the request that our server sent the browser with.</summary>
-    public static string RequestIdOf(string location)
+    /// <summary>The request that our server sent the browser with.</summary>
+    public static XmlDocument RequestOf(string location)
     {
         var deflated = Convert.FromBase64String(FakeOidcProvider.QueryOf(location)["SAMLRequest"]);
         using var inflate = new DeflateStream(new MemoryStream(deflated), CompressionMode.Decompress);
-        var document = new XmlDocument();
+        var document = new XmlDocument { PreserveWhitespace = true };
         document.Load(inflate);
-        return document.DocumentElement!.GetAttribute("ID");
+        return document;
     }
+
+    public static string RequestIdOf(string location) => RequestOf(location).DocumentElement!.GetAttribute("ID");
 
     public XmlDocument Unsigned(SamlAnswer a)
     {

@@ -97,7 +97,6 @@ public sealed class SsoConfigTests : IDisposable
     [InlineData("cas_config: { enabled: true }", "cas_config.server_url")]
     [InlineData("saml2_config: { sp_config: {} }", "saml2_config.sp_config.metadata.remote")]
     [InlineData("saml2_config: { sp_config: { metadata: { local: [nothing.xml] } } }", "saml2_config.sp_config.metadata.local")]
-    [InlineData("saml2_config: { sp_config: { metadata: { remote: [{ url: 'https://idp' }] }, encryption_keypairs: [{ key_file: a, cert_file: b }] } }", "saml2_config.sp_config.encryption_keypairs")]
     [InlineData("user_consent: { version: 1.0, block_events_error: 'agree' }", "form_secret")]
     [InlineData("user_consent: { require_at_registration: true }", "user_consent.version")]
     [InlineData("user_consent: { version: 1.0, server_notice_content: { msgtype: m.text, body: x } }\nform_secret: x", "server_notices")]
