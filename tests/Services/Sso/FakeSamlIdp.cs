@@ -13,6 +13,9 @@ namespace Matrix.ServiceTests.Sso;
 internal sealed record SamlAnswer(string RequestId)
 {
     public string Uid { get; init; } = "sam";
+    /// <summary>Another name than uid: the user must choose his name himself.</summary>
+    public string UidAttribute { get; init; } = "uid";
+    public IReadOnlyList<string> Emails { get; init; } = [];
     public string? DisplayName { get; init; } = "Sam";
     public string Group { get; init; } = "staff";
     public string Issuer { get; init; } = FakeSamlIdp.EntityId;
@@ -66,7 +69,7 @@ internal sealed class FakeSamlIdp : IDisposable
             <samlp:Response xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" xmlns:saml="{Saml}" ID="{a.ResponseId}" Version="2.0" IssueInstant="{Time(default)}" Destination="{E(a.Recipient)}" InResponseTo="{a.RequestId}"><saml:Issuer>{E(a.Issuer)}</saml:Issuer><samlp:Status><samlp:StatusCode Value="{a.Status}"/></samlp:Status>
             <saml:Assertion ID="{a.AssertionId}" Version="2.0" IssueInstant="{Time(default)}"><saml:Issuer>{E(a.Issuer)}</saml:Issuer><saml:Subject><saml:NameID>{E(a.Uid)}</saml:NameID><saml:SubjectConfirmation Method="urn:oasis:names:tc:SAML:2.0:cm:bearer"><saml:SubjectConfirmationData NotOnOrAfter="{Time(a.ValidFor)}" Recipient="{E(a.Recipient)}" InResponseTo="{a.RequestId}"/></saml:SubjectConfirmation></saml:Subject>
             <saml:Conditions NotBefore="{Time(TimeSpan.FromMinutes(-10))}" NotOnOrAfter="{Time(a.ValidFor)}"><saml:AudienceRestriction><saml:Audience>{E(a.Audience)}</saml:Audience></saml:AudienceRestriction></saml:Conditions>
-            <saml:AttributeStatement><saml:Attribute Name="uid"><saml:AttributeValue>{E(a.Uid)}</saml:AttributeValue></saml:Attribute><saml:Attribute Name="urn:oid:2.16.840.1.113730.3.1.241"><saml:AttributeValue>{E(a.DisplayName ?? "")}</saml:AttributeValue></saml:Attribute><saml:Attribute Name="userGroup"><saml:AttributeValue>{E(a.Group)}</saml:AttributeValue></saml:Attribute></saml:AttributeStatement></saml:Assertion></samlp:Response>
+            <saml:AttributeStatement><saml:Attribute Name="{a.UidAttribute}"><saml:AttributeValue>{E(a.Uid)}</saml:AttributeValue></saml:Attribute><saml:Attribute Name="urn:oid:2.16.840.1.113730.3.1.241"><saml:AttributeValue>{E(a.DisplayName ?? "")}</saml:AttributeValue></saml:Attribute><saml:Attribute Name="userGroup"><saml:AttributeValue>{E(a.Group)}</saml:AttributeValue></saml:Attribute><saml:Attribute Name="mail">{string.Concat(a.Emails.Select(m => $"<saml:AttributeValue>{E(m)}</saml:AttributeValue>"))}</saml:Attribute></saml:AttributeStatement></saml:Assertion></samlp:Response>
             """);
         return document;
     }

@@ -58,7 +58,7 @@ public sealed class StrictTests(StrictFixture sso) : IClassFixture<StrictFixture
     {
         var name = sso.NewName();
         var browser = sso.NewBrowser();
-        var terms = (await ComeBackAsync(browser, "main", new { sub = name, preferred_username = name })).Require(302);
+        var terms = (await ComeBackAsync(browser, "main", new { sub = name, preferred_username = name, email = $"{name}@mail.example" })).Require(302);
         Assert.EndsWith("/new_user_consent", terms.Location);
         // Who goes on without agreeing comes back to the same page.
         Assert.EndsWith("/new_user_consent", (await browser.GetAsync("/_synapse/client/sso_register")).Require(303).Location);
@@ -68,6 +68,7 @@ public sealed class StrictTests(StrictFixture sso) : IClassFixture<StrictFixture
         var done = (await AgreeAsync(browser, terms)).Require(302);
         Assert.Equal($"@{name}:test.example", (await sso.LogInAsync(done.Location!)).RequireOk().Text("user_id"));
         Assert.Equal("1.0", await sso.Postgres.Source.CreateCommand($"select consent_version from users where user_id = '@{name}:test.example'").ExecuteScalarAsync());
+        Assert.Equal(1L, await sso.Postgres.Source.CreateCommand($"select count(*) from user_threepids where address = '{name}@mail.example'").ExecuteScalarAsync());
         // The second time there is nothing to ask.
         Assert.StartsWith(SsoFixture.Trusted, (await ComeBackAsync(sso.NewBrowser(), "main", new { sub = name })).Require(302).Location);
     }

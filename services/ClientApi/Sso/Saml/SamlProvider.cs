@@ -12,6 +12,8 @@ internal sealed class SamlProvider(SamlConfig settings, HomeserverConfig config,
 {
     public const string Name = "saml";
     private const int MaxCharacters = 256 * 1024;
+    /// <summary>Addresses of one user that are looked at.</summary>
+    private const int MaxEmails = 10;
     private readonly SamlIdpMetadata metadata = new(settings, http, clock);
     private readonly SamlRequests requests = new(settings, EntityIdOf(settings, config), ConsumerAddressOf(config), clock);
     private readonly SamlDecryption decryption = new(settings.EncryptionKeys);
@@ -80,7 +82,7 @@ internal sealed class SamlProvider(SamlConfig settings, HomeserverConfig config,
             Localpart = attempt => localpart is null ? null : attempt == 0 ? localpart : localpart + attempt.ToString(CultureInfo.InvariantCulture),
             ExistingLocalpart = settings.GrandfatheredAttribute is { } attribute && First(attribute) is { } old ? Map(old) : null,
             DisplayName = First("displayName"),
-            Email = First("email"),
+            Emails = [.. (assertion.Attributes.GetValueOrDefault("email") ?? []).Distinct().Take(MaxEmails)],
         };
     }
 
