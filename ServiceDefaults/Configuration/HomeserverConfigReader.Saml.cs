@@ -19,7 +19,10 @@ internal sealed partial class HomeserverConfigReader
         var signingKey = sp.Has("key_file") || sp.Has("cert_file") ? ReadSamlKey(sp, sp.Text("key_file_passphrase")) : null;
         if (signs && !sp.Has("key_file")) sp.Fault("key_file", "is missing, and with service.sp.authn_requests_signed requests are signed", "key_file: /path/to/saml.key");
         var metadata = sp.Section("metadata");
-        var mapping = section.Section("user_mapping_provider").Section("config");
+        var provider = section.Section("user_mapping_provider");
+        if (provider.Text("module") is { } module && module is not ("synapse.handlers.saml.DefaultSamlMappingProvider" or "synapse.handlers.saml_handler.DefaultSamlMappingProvider"))
+            provider.Fault("module", "is a module of Python, which this server does not run", "take the key out and describe the mapping under config");
+        var mapping = provider.Section("config");
         var urls = (metadata.Sections("remote") ?? []).Select(r => Needed(r, "url", "url: https://idp.example.com/metadata.xml")).ToList();
         var files = (metadata.Texts("local") ?? []).Select(FullPath).ToList();
         foreach (var file in files.Where(f => !File.Exists(f))) metadata.Fault("local", $"names a file that does not exist: {file}", "correct the path");

@@ -76,10 +76,13 @@ public sealed class SamlTests(SsoFixture sso) : IClassFixture<SsoFixture>
     public async Task An_assertion_for_another_time_place_or_request_is_refused()
     {
         await RefuseAsync(a => a with { ValidFor = TimeSpan.FromMinutes(-1) });
+        await RefuseAsync(a => a with { ValidFrom = TimeSpan.FromMinutes(1) });
+        await RefuseAsync(a => a with { SessionFor = TimeSpan.FromMinutes(-1) });
         await RefuseAsync(a => a with { Audience = "https://another.example/" });
         await RefuseAsync(a => a with { Recipient = "https://another.example/acs" });
         await RefuseAsync(a => a with { Issuer = "https://another.example/idp" });
         await RefuseAsync(a => a with { RequestId = "_another" });
+        await RefuseAsync(a => a with { RequestId = null });
         await RefuseAsync(a => a with { Status = "urn:oasis:names:tc:SAML:2.0:status:Responder" });
         await RefuseAsync(a => a with { Group = "guests" }, status: 403);
     }
@@ -155,6 +158,18 @@ public sealed class SamlTests(SsoFixture sso) : IClassFixture<SsoFixture>
         var begun = await BeginAsync();
         (await begun.PostAsync("!!!")).Require(401);
         (await begun.PostAsync(new string('A', 1_200_000))).Require(413);
+    }
+
+    [Fact]
+    public async Task Where_there_are_no_keys_an_encrypted_assertion_is_refused()
+    {
+        using var key = RSA.Create(2048);
+        await RefuseAsync(spoil: d =>
+        {
+            new SamlEncryption(key).Replace(FakeSamlIdp.AssertionOf(d));
+            sso.Saml.Sign(d.DocumentElement!);
+            return d.OuterXml;
+        });
     }
 
     [Fact]

@@ -15,6 +15,11 @@ public sealed class StrictFixture : SsoFixture
     protected override HomeserverConfig Adjust(HomeserverConfig config)
     {
         File.WriteAllText(Path.Combine(Folder, "sso_error.html"), "<style>b{color:red}</style><b>Ours: {{ error_description }}</b> at {{ server_name }}<script>{{ error }}</script>");
+        // As Synapse's own pages are made: blocks of the base, styles and scripts included.
+        File.WriteAllText(Path.Combine(Folder, "sso_login_idp_picker.html"),
+            "{% extends \"_base.html\" %}{% block header %}<style type=\"text/css\">{% include \"own.css\" without context %}</style>{% endblock %}{% block body %}<p>Ours</p><script>{% include 'own.js' %}</script>{% endblock %}");
+        File.WriteAllText(Path.Combine(Folder, "own.css"), "p{color:red}");
+        File.WriteAllText(Path.Combine(Folder, "own.js"), "go()");
         return config with
         {
             RateLimitsEnabled = true,
@@ -133,6 +138,17 @@ public sealed class StrictTests(StrictFixture sso) : IClassFixture<StrictFixture
         Assert.Contains($"style-src 'sha256-{hash}'", page.Header("Content-Security-Policy"));
         // A script that values are put into has no hash: it does not run.
         Assert.Contains("script-src 'none'", page.Header("Content-Security-Policy"));
+    }
+
+    [Fact]
+    public async Task A_page_may_include_its_style_and_script_and_fill_the_blocks_of_synapses_pages()
+    {
+        var page = (await sso.NewBrowser().GetAsync("/_synapse/client/pick_idp?redirectUrl=" + Uri.EscapeDataString(SsoFixture.Trusted))).Require(200);
+        Assert.Contains("<style type=\"text/css\">p{color:red}</style>", page.Body);
+        Assert.Contains("<p>Ours</p><script>go()</script>", page.Body);
+        Assert.DoesNotContain("<main", page.Body);
+        Assert.Contains($"'sha256-{Convert.ToBase64String(SHA256.HashData("p{color:red}"u8))}'", page.Header("Content-Security-Policy"));
+        Assert.Contains($"script-src 'sha256-{Convert.ToBase64String(SHA256.HashData("go()"u8))}'", page.Header("Content-Security-Policy"));
     }
 
     [Fact]
