@@ -68,7 +68,7 @@ internal sealed class UserRegistration(
             Refreshable = refreshable,
             UiaSession = outcome.Session,
             ConsentVersion = outcome.Results.ContainsKey(TermsStage.Name) ? config.Accounts.Consent?.Version : null,
-            Addresses = [.. ThreepidStage.AddressesOf(outcome)],
+            Addresses = [.. ThreepidStage.AddressesOf(outcome.Results)],
         }, ct);
         return LoginAnswer.Of(user, session, config);
 

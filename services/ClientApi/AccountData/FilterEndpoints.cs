@@ -37,9 +37,8 @@ internal static class FilterEndpoints
     private static async Task<IResult> Get(UserId userId, string filterId, Requester requester, FilterStore store, CancellationToken ct)
     {
         requester.RequireSelf(userId, "Cannot get filters for other users.");
-        if (!long.TryParse(filterId, NumberStyles.None, CultureInfo.InvariantCulture, out var id))
-            throw MatrixError.InvalidParam("Invalid filter_id").AsException();
-        return await store.GetAsync(userId.Value, id, ct) is { } filter
+        // One that we can never have given is as unknown as any other.
+        return long.TryParse(filterId, NumberStyles.None, CultureInfo.InvariantCulture, out var id) && await store.GetAsync(userId.Value, id, ct) is { } filter
             ? MatrixResults.Raw(filter) : throw MatrixError.NotFound("No such filter").AsException();
     }
 }

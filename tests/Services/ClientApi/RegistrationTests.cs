@@ -54,6 +54,17 @@ public sealed class RegistrationTests(ClientApiFixture api) : IClassFixture<Clie
     }
 
     [Fact]
+    public async Task A_session_that_is_finished_many_times_at_once_registers_one()
+    {
+        var session = (await api.PostAsync(null, Path, new { password = "p" })).Text("session");
+        var before = await api.ScalarAsync("select count(*) from users");
+        var answers = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => api.PostAsync(null, Path, new { password = "p", auth = new { type = "m.login.dummy", session } })));
+        Assert.Single(answers.Where(a => a.Status == 200).Select(a => a.Text("user_id")).Distinct());
+        Assert.All(answers.Where(a => a.Status != 200), a => a.Require(400, "M_USER_IN_USE"));
+        Assert.Equal((long)before! + 1, await api.ScalarAsync("select count(*) from users"));
+    }
+
+    [Fact]
     public async Task A_guest_becomes_a_user_with_his_own_token_only()
     {
         var (one, two) = ((await api.PostAsync(null, Path + "?kind=guest", "{}")).RequireOk(), (await api.PostAsync(null, Path + "?kind=guest", "{}")).RequireOk());

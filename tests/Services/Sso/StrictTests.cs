@@ -156,8 +156,9 @@ public sealed class StrictTests(StrictFixture sso) : IClassFixture<StrictFixture
     {
         var user = sso.NewName();
         var browser = sso.NewBrowser();
-        var page = await browser.GetAsync("/_synapse/client/signup");
-        await browser.SubmitAsync(page, "/_synapse/client/signup", ("username", user), ("password", "secret"), ("password_again", "secret"), ("terms", "true"));
+        var page = await OAuthApp.FollowAsync(browser, await browser.GetAsync("/_synapse/client/signup"));
+        page = await OAuthApp.FollowAsync(browser, await browser.SubmitAsync(page, "/_synapse/client/signup/m.login.terms", ("accept", "yes")));
+        await browser.SubmitAsync(page, "/_synapse/client/signup", ("username", user), ("password", "secret"), ("password_again", "secret"));
         Assert.Equal(1L, await CountAsync(user));
         // Logged in by now.
         for (var i = 0; i < 2; i++) (await browser.GetAsync("/_synapse/client/device?user_code=BBBBBBBB")).Require(200);
@@ -173,9 +174,10 @@ public sealed class StrictTests(StrictFixture sso) : IClassFixture<StrictFixture
     {
         var name = sso.NewName();
         var browser = sso.NewBrowser();
-        var page = (await browser.GetAsync("/_synapse/client/signup")).Require(200);
-        Assert.Contains("name=\"terms\"", page.Body);
-        (await browser.SubmitAsync(page, "/_synapse/client/signup", ("username", name), ("password", "secret"), ("password_again", "secret"))).Require(400);
+        var page = (await OAuthApp.FollowAsync(browser, await browser.GetAsync("/_synapse/client/signup"))).Require(200);
+        Assert.Contains("name=\"accept\"", page.Body);
+        Assert.Contains("role=\"alert\"", (await browser.SubmitAsync(page, "/_synapse/client/signup/m.login.terms")).Require(200).Body);
+        (await browser.SubmitAsync(page, "/_synapse/client/signup", ("username", name), ("password", "secret"), ("password_again", "secret"))).Require(303);
         Assert.Equal(0L, await CountAsync(name));
         var app = await OAuthApp.RegisterAsync(sso);
         (await sso.NewBrowser().GetAsync(app.Authorize("Z", ("prompt", "create")))).Require(303);
