@@ -54,7 +54,9 @@ internal sealed class UserRegistration(
             if (!await registration.IsOpenAsync(new UserId(done), ct)) throw MatrixError.UserInUse().AsException();
             return await AnswerAsync(new UserId(done));
         }
-        var hash = first.StringOrNull("password_hash") ?? await hasher.HashAsync(request.RequiredString("password"), ct);
+        // Synapse: a password in this request is the one that is meant, else the one that the session began with.
+        var hash = (request.StringOrNull("password") is null ? first.StringOrNull("password_hash") : null)
+            ?? await hasher.HashAsync(request.RequiredString("password"), ct);
         if (guest is { } upgraded)
         {
             await registration.UpgradeGuestAsync(upgraded, hash, ct);

@@ -18,8 +18,8 @@ internal static class FilterEndpoints
 
     public static void MapFilters(this ClientRoutes routes)
     {
-        routes.Post(ClientVersions.R0V3Unstable, "/user/{userId}/filter", Post).AllowGuests().Named("define_filter").BodyLimit(MaxFilter);
-        routes.Get(ClientVersions.R0V3Unstable, "/user/{userId}/filter/{filterId}", Get).AllowGuests().Named("get_filter");
+        routes.Post(ClientVersions.R0V3Unstable, "/user/{userId}/filter", Post).Named("define_filter").BodyLimit(MaxFilter);
+        routes.Get(ClientVersions.R0V3Unstable, "/user/{userId}/filter/{filterId}", Get).Named("get_filter");
     }
 
     private static async Task<IResult> Post(UserId userId, Requester requester, JsonBody body, FilterStore store, CancellationToken ct)

@@ -31,6 +31,18 @@ internal sealed class Room(string id, long nid, long receiptsPosition, TypingUse
     /// <summary>Position of the newest event that counts as activity; null: not known.</summary>
     public long? Bump { get; set; }
 
+    /// <summary>Who is typing, of those who are in the room.</summary>
+    public IEnumerable<string> TypingNow(long nowMs) => Typing.Now(nowMs).Where(user => Cache is not { } cache || (cache.Members.TryGetValue(user, out var member) && member.Membership == Membership.Join));
+
+    /// <summary>Somebody has left since while he was typing, of which there is no row.</summary>
+    public bool HasTypistLeft(long after)
+    {
+        if (Typing.IsEmpty || Cache is not { } cache) return false;
+        for (var i = cache.Window.Count - 1; i >= 0 && cache.Window[i].Event is var e && e.Position > after; i--)
+            if (e.IsMember && e.Membership != Membership.Join && Typing.Knows(e.StateKey!)) return true;
+        return false;
+    }
+
     /// <summary>Requests of readers who are not in the room; <see cref="PeekSignal"/> wakes them.</summary>
     public int Peekers { get; set; }
     /// <summary>Own lock.</summary>
@@ -153,11 +165,8 @@ internal sealed class TypingUsers
         return false;
     }
 
-    public bool Anybody(long nowMs)
-    {
-        foreach (var at in until.Values) if (at > nowMs) return true;
-        return false;
-    }
+    /// <summary>The user is typing, or was a moment ago.</summary>
+    public bool Knows(string userId) => until.ContainsKey(userId);
 
     public IEnumerable<string> Now(long nowMs)
     {

@@ -104,7 +104,7 @@ public class ServiceDefaultsTests
     public async Task What_the_gateway_lets_through_is_not_too_long_for_a_service_behind_it()
     {
         await using var service = await TestService.StartAsync(map: app => app.MapGet("/sync", c => c.Response.WriteAsync("hello")));
-        using var request = new HttpRequestMessage(HttpMethod.Get, "/sync?filter=" + new string('f', 60_000)) { Version = HttpVersion.Version20 };
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/sync?filter=" + new string('f', 60_000)) { Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
         for (var i = 0; i < 15; i++)
         {
             request.Headers.Add($"X-Long-{i}", new string('h', 4_000));

@@ -114,6 +114,14 @@ public sealed class AccountDataTests(ClientApiFixture api) : IClassFixture<Clien
     }
 
     [Fact]
+    public async Task Nobody_ignores_himself()
+    {
+        var user = await api.RegisterUserAsync();
+        (await api.PutAsync(user, Global(user, "m.ignored_user_list"), new { ignored_users = new Dictionary<string, object> { ["@x:y"] = new { }, [user.Id] = new { } } })).Require(400, "M_INVALID_PARAM");
+        (await api.PutAsync(user, Global(user, "m.ignored_user_list"), """{"ignored_users":7}""")).RequireOk();
+    }
+
+    [Fact]
     public async Task The_same_filter_has_one_id_and_belongs_to_its_user()
     {
         var (user, other) = (await api.RegisterUserAsync(), await api.RegisterUserAsync());

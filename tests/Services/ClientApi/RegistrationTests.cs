@@ -39,6 +39,27 @@ public sealed class RegistrationTests(ClientApiFixture api) : IClassFixture<Clie
     }
 
     [Fact]
+    public async Task A_password_that_comes_with_the_proof_is_the_one_that_counts()
+    {
+        var name = api.NewName();
+        var session = (await api.PostAsync(null, Path, new { username = name, password = "mistyped" })).Text("session");
+        var user = (await api.PostAsync(null, Path, new { username = name, password = "corrected", auth = new { type = "m.login.dummy", session } })).RequireOk();
+        await api.LogInAsync(user.Text("user_id"), "corrected");
+        var asked = new TestUser(user.Text("user_id"), user.Text("access_token"), "", "corrected");
+        object Proof(string of) => new { type = "m.login.password", user = asked.Id, password = "corrected", session = of };
+        session = (await api.PostAsync(asked, "/_matrix/client/v3/account/password", new { new_password = "mistyped" })).Text("session");
+        (await api.PostAsync(asked, "/_matrix/client/v3/account/password", new { new_password = "other", auth = Proof(session) })).RequireOk();
+        await api.LogInAsync(asked.Id, "other");
+    }
+
+    [Theory]
+    [InlineData("deactivate", """{"erase":1}""")]
+    [InlineData("deactivate", """{"id_server":1}""")]
+    [InlineData("password", """{"new_password":"p","logout_devices":1}""")]
+    public async Task Nobody_proves_anything_for_a_request_that_is_wrong(string what, string body) =>
+        (await api.PostAsync(await api.RegisterUserAsync(), "/_matrix/client/v3/account/" + what, body)).Require(400, "M_BAD_JSON");
+
+    [Fact]
     public async Task A_session_that_has_registered_somebody_answers_with_him_again()
     {
         var session = (await api.PostAsync(null, Path, new { password = "p" })).Text("session");
