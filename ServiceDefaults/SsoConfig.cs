@@ -123,4 +123,9 @@ public sealed record SamlConfig
     /// <summary>Accounts from before identities were kept are found by this attribute; null: not at all.</summary>
     public string? GrandfatheredAttribute { get; init; } = "uid";
     public IReadOnlyList<AttributeRequirement> Requirements { get; init; } = [];
+    /// <summary>Assertions may be encrypted for any of these (<c>encryption_keypairs</c>).</summary>
+    public IReadOnlyList<SamlKey> EncryptionKeys { get; init; } = [];
+    /// <summary>Signs our requests where <see cref="SignRequests"/> says so, or the identity provider wants it; null: there is none.</summary>
+    public SamlKey? SigningKey { get; init; }
+    public bool SignRequests { get; init; }
 }

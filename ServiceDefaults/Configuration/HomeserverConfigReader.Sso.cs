@@ -203,37 +203,6 @@ internal sealed partial class HomeserverConfigReader
         return config;
     }
 
-    private SamlConfig? ReadSaml()
-    {
-        var section = root.Section("saml2_config");
-        if (!section.Exists || !section.Boolean("enabled", true)) return null;
-        if (section.Has("config_path")) section.Fault("config_path", "is a program of Python, which this server does not run", "write its content under sp_config");
-        var sp = section.Section("sp_config");
-        if (sp.Has("encryption_keypairs"))
-            sp.Fault("encryption_keypairs", "asks for encrypted assertions, which this server does not read", "remove it, and let the provider sign assertions without encrypting them: they travel over TLS");
-        var metadata = sp.Section("metadata");
-        var mapping = section.Section("user_mapping_provider").Section("config");
-        var urls = (metadata.Sections("remote") ?? []).Select(r => Needed(r, "url", "url: https://idp.example.com/metadata.xml")).ToList();
-        var files = (metadata.Texts("local") ?? []).Select(FullPath).ToList();
-        foreach (var file in files.Where(f => !File.Exists(f))) metadata.Fault("local", $"names a file that does not exist: {file}", "correct the path");
-        if (urls.Count + files.Count == 0) metadata.Fault("remote", "is missing, and so is local", "remote: [{ url: https://idp.example.com/metadata.xml }]");
-        return new()
-        {
-            Label = ReadLabel(section, "SAML"),
-            EntityId = sp.Text("entityid"),
-            MetadataFiles = files,
-            MetadataUrls = urls,
-            IdpEntityId = section.Text("idp_entityid"),
-            AllowUnsolicited = sp.Section("service").Section("sp").Boolean("allow_unsolicited", false),
-            AcceptedTimeDifference = TimeSpan.FromSeconds(sp.WholeNumber("accepted_time_diff", 0, 0, 3600)),
-            SessionLifetime = section.Duration("saml_session_lifetime", TimeSpan.FromMinutes(15), "15m"),
-            MxidSourceAttribute = mapping.Text("mxid_source_attribute") ?? section.Text("mxid_source_attribute") ?? "uid",
-            DotReplace = OneOf(mapping.Has("mxid_mapping") ? mapping : section, "mxid_mapping", "hexencode", ["hexencode", "dotreplace"]) == "dotreplace",
-            GrandfatheredAttribute = section.Text("grandfathered_mxid_source_attribute") ?? "uid",
-            Requirements = ReadRequirements(section),
-        };
-    }
-
     private static Dictionary<string, string> ReadMap(ConfigSection section) => section.Keys.ToDictionary(k => k, k => section.Text(k) ?? "", StringComparer.Ordinal);
 
     private static string Needed(ConfigSection section, string key, string example)

@@ -16,11 +16,15 @@ namespace Matrix.ServiceDefaults.Hosting;
 internal sealed record ListenerFeature(bool IsInternal, bool TrustsForwarded);
 
 /// <summary>One socket to listen on.</summary>
-internal sealed record Binding(IPAddress Address, int Port, bool Tls, bool IsInternal, bool TrustsForwarded = false);
+/// <param name="Multiplexed">HTTP/2 without TLS, and nothing else: for the gateway, which keeps the requests that wait on few connections.</param>
+internal sealed record Binding(IPAddress Address, int Port, bool Tls, bool IsInternal, bool TrustsForwarded = false, bool Multiplexed = false);
 
 /// <summary>What this process listens on, and the Kestrel that does it.</summary>
 internal sealed class Listeners
 {
+    /// <summary>Its requests wait for minutes. A connection each would cost the two ends some 16 kB a poll (docs/performance.md).</summary>
+    private const string PollService = "sync";
+
     private readonly List<(ListenOptions Options, Binding Binding)> _bound = [];
     private readonly IReadOnlyList<Binding> _bindings;
     private readonly string? _advertisedHost;
@@ -49,7 +53,7 @@ internal sealed class Listeners
         }
         else
         {
-            bindings.Add(new(bind, PortOf(environment, "ARMADA_HTTP_PORT"), Tls: false, IsInternal: false, TrustsForwarded: true));
+            bindings.Add(new(bind, PortOf(environment, "ARMADA_HTTP_PORT"), Tls: false, IsInternal: false, TrustsForwarded: true, Multiplexed: service == PollService));
         }
 
         bindings.Add(new(bind, PortOf(environment, "ARMADA_INTERNAL_PORT"), Tls: false, IsInternal: true));
@@ -114,6 +118,13 @@ internal sealed class Listeners
             kestrel.Limits.MaxRequestBufferSize = 1 << 20;
             kestrel.Limits.MaxRequestHeadersTotalSize = 64 << 10;
             kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(30);
+            if (_bindings.Any(b => b.Multiplexed))
+            {
+                // What the gateway has let through as a line and headers comes here as headers alone, with those that the gateway adds.
+                kestrel.Limits.Http2.MaxRequestHeaderFieldSize = 64 << 10;
+                kestrel.Limits.MaxRequestHeadersTotalSize = 192 << 10;
+            }
+
             kestrel.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(120);
             if (_certificate is not null)
             {
@@ -134,14 +145,19 @@ internal sealed class Listeners
         var inside = _bound.Find(b => b.Binding.IsInternal);
         // A test server binds nothing; the addresses then say so rather than fail.
         addresses.Set(
-            traffic.Options is null ? "http://localhost" : InstanceAddresses.AddressOf(traffic.Options, _advertisedHost, traffic.Binding.Tls),
-            inside.Options is null ? "http://localhost" : InstanceAddresses.AddressOf(inside.Options, _advertisedHost, tls: false));
+            traffic.Options is null ? "http://localhost" : InstanceAddresses.AddressOf(traffic.Options, _advertisedHost, traffic.Binding),
+            inside.Options is null ? "http://localhost" : InstanceAddresses.AddressOf(inside.Options, _advertisedHost, inside.Binding));
     }
 
     private void Set(ListenOptions options, Binding binding)
     {
         _bound.Add((options, binding));
-        options.Protocols = binding.Tls ? HttpProtocols.Http1AndHttp2 : HttpProtocols.Http1;
+        options.Protocols = binding switch
+        {
+            { Multiplexed: true } => HttpProtocols.Http2,
+            { Tls: true } => HttpProtocols.Http1AndHttp2,
+            _ => HttpProtocols.Http1,
+        };
         var feature = new ListenerFeature(binding.IsInternal, binding.TrustsForwarded);
         options.Use(next => connection =>
         {

@@ -27,6 +27,8 @@ internal static class Filters
         "e" or "escape" => (v, _) => v is Html ? v : new Html(HtmlEncoder.Default.Encode(TemplateValue.Text(v))),
         // Synapse: what is before the @ of an address.
         "localpart_from_email" => (v, _) => TemplateValue.Text(v) is var s && s.IndexOf('@', StringComparison.Ordinal) is >= 0 and var at ? s[..at] : s,
+        // Synapse: of an icon or avatar, by width, height and method. The address is for pages of this server.
+        "mxc_to_http" => (v, a) => Thumbnail(TemplateValue.Text(v), a),
         _ => null,
     };
 
@@ -57,6 +59,10 @@ internal static class Filters
     private static object? At(IReadOnlyList<object?> arguments, int i) => i < arguments.Count ? arguments[i] : null;
 
     private static bool IsTrue(IReadOnlyList<object?> arguments, int i) => TemplateValue.IsTrue(At(arguments, i));
+
+    private static string Thumbnail(string mxc, IReadOnlyList<object?> a) => !mxc.StartsWith("mxc://", StringComparison.Ordinal) ? ""
+        : $"/_matrix/media/v3/thumbnail/{string.Join('/', mxc[6..].Split('#')[0].Split('/').Select(Uri.EscapeDataString))}"
+            + $"?width={TemplateValue.Text(At(a, 0))}&height={TemplateValue.Text(At(a, 1))}&method={TemplateValue.Text(At(a, 2) ?? "crop")}";
 
     private static string Capitalize(string s) => s.Length == 0 ? s : char.ToUpperInvariant(s[0]) + s[1..].ToLowerInvariant();
 

@@ -1,4 +1,5 @@
 using Matrix.Replication;
+using Matrix.ServiceDefaults;
 
 namespace Matrix.Gateway.Fleet;
 
@@ -14,6 +15,8 @@ internal enum BackendHealth
 /// <summary>An instance as this gateway sees it.</summary>
 internal sealed class Backend(ServiceInstance instance)
 {
+    private const string Multiplexed = InstanceAddresses.MultiplexedScheme + "://";
+
     private volatile BackendHealth health;
     private volatile TaskCompletionSource poke = NewSignal();
     private volatile TaskCompletionSource used = NewSignal();
@@ -21,7 +24,9 @@ internal sealed class Backend(ServiceInstance instance)
     public ServiceInstance Instance { get; } = instance;
     public string Name => Instance.Name;
     /// <summary>Scheme and authority, no slash at the end.</summary>
-    public string Origin { get; } = instance.Address.TrimEnd('/');
+    public string Origin { get; } = OriginOf(instance.Address.TrimEnd('/'));
+    /// <summary>Takes HTTP/2 only: many requests share a connection.</summary>
+    public bool IsMultiplexed { get; } = instance.Address.StartsWith(Multiplexed, StringComparison.Ordinal);
     public BackendHealth Health { get => health; set => health = value; }
 
     /// <summary>Completes when a request could not reach the instance: look at once.</summary>
@@ -46,6 +51,8 @@ internal sealed class Backend(ServiceInstance instance)
     {
         if (used.Task.IsCompleted) used = NewSignal();
     }
+
+    private static string OriginOf(string address) => address.StartsWith(Multiplexed, StringComparison.Ordinal) ? "http://" + address[Multiplexed.Length..] : address;
 
     private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 }

@@ -1,3 +1,4 @@
+using System.Net;
 using Matrix.Gateway.Fleet;
 using Matrix.Gateway.Routing;
 using Matrix.Gateway.Routing.Affinity;
@@ -11,13 +12,15 @@ namespace Matrix.Gateway.Proxy;
 internal sealed partial class GatewayProxy(
     FleetState fleet, IHttpForwarder forwarder, HttpMessageInvoker client, GatewayMetrics metrics, GatewayOptions options, TimeProvider time, ILogger<GatewayProxy> log)
 {
-    private static readonly ForwarderRequestConfig Forwarding = new()
+    private static readonly ForwarderRequestConfig OneEach = new()
     {
-        Version = System.Net.HttpVersion.Version11,
+        Version = HttpVersion.Version11,
         VersionPolicy = HttpVersionPolicy.RequestVersionExact,
         // Long polls may ask for minutes of silence.
         ActivityTimeout = TimeSpan.FromMinutes(10),
     };
+
+    private static readonly ForwarderRequestConfig Shared = OneEach with { Version = HttpVersion.Version20 };
 
     private long seen;
 
@@ -89,7 +92,7 @@ internal sealed partial class GatewayProxy(
                 return;
             }
             backend.MarkUsed();
-            var error = await forwarder.SendAsync(context, backend.Origin, client, Forwarding, RawTargetTransformer.Instance, CancellationToken.None);
+            var error = await forwarder.SendAsync(context, backend.Origin, client, backend.IsMultiplexed ? Shared : OneEach, RawTargetTransformer.Instance, CancellationToken.None);
             if (error == ForwarderError.None || context.RequestAborted.IsCancellationRequested || context.Response.HasStarted) return;
             var cause = context.Features.Get<IForwarderErrorFeature>()?.Exception;
             if (RetryRules.BodyFault(cause) is { } fault)

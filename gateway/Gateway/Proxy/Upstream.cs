@@ -18,6 +18,11 @@ internal static class Upstream
         // Below the 130 s after which Kestrel hangs up.
         PooledConnectionIdleTimeout = TimeSpan.FromSeconds(60),
         MaxResponseHeadersLength = 256,
+        EnableMultipleHttp2Connections = true,
+        // A machine that is gone says nothing: its polls, which wait in silence anyway, are asked for elsewhere after this.
+        KeepAlivePingDelay = TimeSpan.FromSeconds(10),
+        KeepAlivePingTimeout = TimeSpan.FromSeconds(10),
+        KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests,
         ActivityHeadersPropagator = new ReverseProxyPropagator(DistributedContextPropagator.Current),
     }));
 

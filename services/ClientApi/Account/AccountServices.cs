@@ -69,6 +69,7 @@ internal static class AccountServices
         services.AddSingleton<IUiaStage, RecaptchaStage>();
         services.AddSingleton<IUiaStage, EmailStage>();
         services.AddSingleton<IUiaStage, PhoneStage>();
+        services.AddSingleton<StagePages>();
         services.AddSingleton<FallbackPages>();
         services.AddSingleton<PasswordResets>();
         services.TryAddSingleton<ThreepidSessionStore>();

@@ -17,6 +17,9 @@ internal static class CallingCodes
 
     private static readonly Dictionary<string, string> Codes = Table.Split(' ').ToDictionary(e => e[..2], e => e[2..], StringComparer.OrdinalIgnoreCase);
 
+    /// <summary>One of the countries with whose prefix a number begins, digits alone; null: there is none.</summary>
+    public static string? CountryOf(string number) => Codes.Where(c => number.StartsWith(c.Value, StringComparison.Ordinal)).MaxBy(c => c.Value.Length).Key;
+
     /// <summary>Null: there is no such country.</summary>
     public static string? Of(string country) => Codes.GetValueOrDefault(country);
 }

@@ -25,18 +25,21 @@ internal static class PasswordEndpoints
     {
         var request = body.AsObject();
         if (request.StringOrNull("new_password") is { } wanted) rules.Check(wanted);
+        var logOut = request.BoolOrNull("logout_devices");
         if (requester is null)
             return await resets.ResetAsync(request, client.Text, c => RememberAsync(request, hasher, c), first => HashAsync(first, request, hasher, ct), ct);
         var outcome = await reauthentication.CheckAsync(requester, "change_password", request, ct, c => RememberAsync(request, hasher, c));
         if (outcome.Challenge is { } challenge) return challenge;
         var hash = await HashAsync(outcome.Remembered, request, hasher, ct);
-        var logOutOthers = request.BoolOrNull("logout_devices") ?? outcome.Remembered.BoolOrNull("logout_devices") ?? true;
+        var logOutOthers = logOut ?? outcome.Remembered.BoolOrNull("logout_devices") ?? true;
         await publisher.PublishAllAsync(await accounts.SetPasswordAsync(requester.UserId.Value, hash, requester.DeviceId, logOutOthers, ct));
         return MatrixResults.Empty;
     }
 
+    /// <summary>Synapse: a password in this request is the one that is meant, else the one that the session began with.</summary>
     private static async Task<string> HashAsync(JsonElement first, JsonElement request, PasswordHasher hasher, CancellationToken ct) =>
-        first.StringOrNull("password_hash") ?? await hasher.HashAsync(request.RequiredString("new_password"), ct);
+        (request.StringOrNull("new_password") is null ? first.StringOrNull("password_hash") : null)
+            ?? await hasher.HashAsync(request.RequiredString("new_password"), ct);
 
     private static async ValueTask<byte[]> RememberAsync(JsonElement request, PasswordHasher hasher, CancellationToken ct)
     {
@@ -52,10 +55,13 @@ internal static class PasswordEndpoints
         JsonBody body, Requester requester, Reauthentication reauthentication, Deactivation deactivation, CancellationToken ct)
     {
         var request = body.AsObjectOrEmpty();
-        var outcome = await reauthentication.CheckAsync(requester, "deactivate", request, ct);
+        var (eraseNow, serverNow) = (request.BoolOrNull("erase"), request.StringOrNull("id_server"));
+        // Synapse: application services end the accounts of their users with nothing but their token.
+        var outcome = requester.AppServiceId is null ? await reauthentication.CheckAsync(requester, "deactivate", request, ct) : default;
         if (outcome.Challenge is { } challenge) return challenge;
-        var erase = request.BoolOrNull("erase") ?? outcome.Remembered.BoolOrNull("erase") ?? false;
-        var identityServer = request.StringOrNull("id_server") ?? outcome.Remembered.StringOrNull("id_server");
+        var first = outcome.Remembered.ValueKind == JsonValueKind.Object ? outcome.Remembered : request;
+        var erase = eraseNow ?? first.BoolOrNull("erase") ?? false;
+        var identityServer = serverNow ?? first.StringOrNull("id_server");
         var unbound = await deactivation.DeactivateAsync(requester.UserId, erase, ct, identityServer);
         return MatrixResults.Object(w => w.WriteString("id_server_unbind_result"u8, unbound ? "success"u8 : "no-support"u8));
     }

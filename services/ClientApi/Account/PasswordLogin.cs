@@ -1,9 +1,10 @@
-using Matrix.Web.RateLimits;
+using System.Buffers;
 using System.Text.Json;
 using Matrix.Primitives;
 using Matrix.ServiceDefaults;
 using Matrix.Storage.Accounts;
 using Matrix.Web.Json;
+using Matrix.Web.RateLimits;
 
 namespace Matrix.ClientApi.Account;
 
@@ -78,5 +79,25 @@ internal sealed class PasswordLogin(AccountStore accounts, ThreepidStore address
     {
         if (!user.StartsWith('@')) user = $"@{user}:{config.ServerName}";
         return UserId.TryParse(user, null, out var id) ? id : null;
+    }
+
+    /// <summary>What a form sends, as a client would have sent it: a name, a user id or a mail address, and the password.</summary>
+    public static JsonElement Submission(string name, string password)
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        using (var w = new Utf8JsonWriter(buffer, MatrixResults.WriterOptions))
+        {
+            w.WriteStartObject();
+            w.WriteStartObject("identifier"u8);
+            var isEmail = name.IndexOf('@', StringComparison.Ordinal) > 0;
+            w.WriteString("type"u8, isEmail ? "m.id.thirdparty" : "m.id.user");
+            if (isEmail) w.WriteString("medium"u8, "email");
+            w.WriteString(isEmail ? "address"u8 : "user"u8, name);
+            w.WriteEndObject();
+            w.WriteString("password"u8, password);
+            w.WriteEndObject();
+        }
+        using var document = JsonDocument.Parse(buffer.WrittenMemory);
+        return document.RootElement.Clone();
     }
 }

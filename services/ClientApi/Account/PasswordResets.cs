@@ -23,7 +23,7 @@ internal sealed class PasswordResets(InteractiveAuth uia, ThreepidStore addresse
         if (!config.Accounts.Passwords.ReauthEnabled) throw MatrixError.Forbidden("Passwords are not used on this server").AsException();
         var outcome = await uia.CheckAsync(request, new UiaDemand { Operation = Operation, Flows = Flows, ClientAddress = clientAddress, Remember = remember }, ct);
         if (outcome.Challenge is { } challenge) return challenge;
-        var proved = ThreepidStage.AddressesOf(outcome).First();
+        var proved = ThreepidStage.AddressesOf(outcome.Results).First();
         var owner = await addresses.OwnerAsync(proved.Medium, proved.Address, ct)
             ?? throw MatrixError.Custom(404, "M_THREEPID_NOT_FOUND", "The address belongs to no account").AsException();
         if (await accounts.FindForLoginAsync(owner, owner, ct) is not { Deactivated: false } account) throw MatrixError.UserDeactivated().AsException();

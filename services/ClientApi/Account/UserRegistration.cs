@@ -54,7 +54,9 @@ internal sealed class UserRegistration(
             if (!await registration.IsOpenAsync(new UserId(done), ct)) throw MatrixError.UserInUse().AsException();
             return await AnswerAsync(new UserId(done));
         }
-        var hash = first.StringOrNull("password_hash") ?? await hasher.HashAsync(request.RequiredString("password"), ct);
+        // Synapse: a password in this request is the one that is meant, else the one that the session began with.
+        var hash = (request.StringOrNull("password") is null ? first.StringOrNull("password_hash") : null)
+            ?? await hasher.HashAsync(request.RequiredString("password"), ct);
         if (guest is { } upgraded)
         {
             await registration.UpgradeGuestAsync(upgraded, hash, ct);
@@ -68,7 +70,7 @@ internal sealed class UserRegistration(
             Refreshable = refreshable,
             UiaSession = outcome.Session,
             ConsentVersion = outcome.Results.ContainsKey(TermsStage.Name) ? config.Accounts.Consent?.Version : null,
-            Addresses = [.. ThreepidStage.AddressesOf(outcome)],
+            Addresses = [.. ThreepidStage.AddressesOf(outcome.Results)],
         }, ct);
         return LoginAnswer.Of(user, session, config);
 

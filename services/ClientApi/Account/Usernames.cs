@@ -24,10 +24,11 @@ internal static class Usernames
     /// <summary>As above for the users of application services, who may be called almost anything.</summary>
     public static UserId ValidateForAppService(string username, HomeserverConfig config)
     {
-        var user = UserId.Of(username.ToLowerInvariant(), config.ServerName);
+        var user = UserId.Of(username, config.ServerName);
+        // Synapse: capitals stay, because a namespace may have some and the bridge goes on to speak for just that user.
         foreach (var c in user.Localpart)
-            if (!char.IsAsciiLetterLower(c) && !char.IsAsciiDigit(c) && c is not ('.' or '_' or '=' or '-' or '/' or '+'))
-                throw Invalid("User ID can only contain characters a-z, 0-9, or '=_-./+'");
+            if (!char.IsAsciiLetterOrDigit(c) && c is not ('.' or '_' or '=' or '-' or '/' or '+'))
+                throw Invalid("User ID can only contain characters a-z, A-Z, 0-9, or '=_-./+'");
         return user.Localpart.Length > 0 ? OfLength(user) : throw Invalid("User ID cannot be empty");
     }
 

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Matrix.ClientApi.PushRules;
 using Matrix.Primitives;
 using Matrix.Storage.AccountData;
@@ -15,13 +16,13 @@ internal static class AccountDataEndpoints
 
     public static void MapAccountData(this ClientRoutes routes)
     {
-        routes.Get(ClientVersions.R0V3Unstable, Global, GetGlobal).AllowGuests().Named("get_account_data");
-        routes.Put(ClientVersions.R0V3Unstable, Global, PutGlobal).AllowGuests().Named("set_account_data");
-        routes.Get(ClientVersions.R0V3Unstable, OfRoom, GetOfRoom).AllowGuests().Named("get_room_account_data");
-        routes.Put(ClientVersions.R0V3Unstable, OfRoom, PutOfRoom).AllowGuests().Named("set_room_account_data");
+        routes.Get(ClientVersions.R0V3Unstable, Global, GetGlobal).Named("get_account_data");
+        routes.Put(ClientVersions.R0V3Unstable, Global, PutGlobal).Named("set_account_data");
+        routes.Get(ClientVersions.R0V3Unstable, OfRoom, GetOfRoom).Named("get_room_account_data");
+        routes.Put(ClientVersions.R0V3Unstable, OfRoom, PutOfRoom).Named("set_room_account_data");
         // MSC3391, not in the specification yet.
-        routes.Delete(ClientVersions.Unstable, "/org.matrix.msc3391" + Global, DeleteGlobal).AllowGuests().Named("delete_account_data");
-        routes.Delete(ClientVersions.Unstable, "/org.matrix.msc3391" + OfRoom, DeleteOfRoom).AllowGuests().Named("delete_room_account_data");
+        routes.Delete(ClientVersions.Unstable, "/org.matrix.msc3391" + Global, DeleteGlobal).Named("delete_account_data");
+        routes.Delete(ClientVersions.Unstable, "/org.matrix.msc3391" + OfRoom, DeleteOfRoom).Named("delete_room_account_data");
     }
 
     private static async Task<IResult> GetGlobal(
@@ -36,8 +37,12 @@ internal static class AccountDataEndpoints
         UserId userId, string type, Requester requester, JsonBody body, AccountDataWriter writer, CancellationToken ct)
     {
         requester.RequireSelf(userId, "Cannot add account data for other users.");
-        body.AsObject();
+        var content = body.AsObject();
         RequireSettable(type);
+        // Synapse: who ignores himself would see none of his own messages.
+        if (type == IgnoredUsers.Type && content.TryGetProperty("ignored_users"u8, out var ignored) && ignored.ValueKind == JsonValueKind.Object
+            && ignored.TryGetProperty(userId.Value, out _))
+            throw MatrixError.InvalidParam("You cannot ignore yourself").AsException();
         await writer.SetAsync(userId.Value, "", type, body.Bytes, ct);
         return MatrixResults.Empty;
     }

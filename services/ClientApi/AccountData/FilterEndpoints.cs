@@ -18,8 +18,8 @@ internal static class FilterEndpoints
 
     public static void MapFilters(this ClientRoutes routes)
     {
-        routes.Post(ClientVersions.R0V3Unstable, "/user/{userId}/filter", Post).AllowGuests().Named("define_filter").BodyLimit(MaxFilter);
-        routes.Get(ClientVersions.R0V3Unstable, "/user/{userId}/filter/{filterId}", Get).AllowGuests().Named("get_filter");
+        routes.Post(ClientVersions.R0V3Unstable, "/user/{userId}/filter", Post).Named("define_filter").BodyLimit(MaxFilter);
+        routes.Get(ClientVersions.R0V3Unstable, "/user/{userId}/filter/{filterId}", Get).Named("get_filter");
     }
 
     private static async Task<IResult> Post(UserId userId, Requester requester, JsonBody body, FilterStore store, CancellationToken ct)
@@ -37,9 +37,8 @@ internal static class FilterEndpoints
     private static async Task<IResult> Get(UserId userId, string filterId, Requester requester, FilterStore store, CancellationToken ct)
     {
         requester.RequireSelf(userId, "Cannot get filters for other users.");
-        if (!long.TryParse(filterId, NumberStyles.None, CultureInfo.InvariantCulture, out var id))
-            throw MatrixError.InvalidParam("Invalid filter_id").AsException();
-        return await store.GetAsync(userId.Value, id, ct) is { } filter
+        // One that we can never have given is as unknown as any other.
+        return long.TryParse(filterId, NumberStyles.None, CultureInfo.InvariantCulture, out var id) && await store.GetAsync(userId.Value, id, ct) is { } filter
             ? MatrixResults.Raw(filter) : throw MatrixError.NotFound("No such filter").AsException();
     }
 }

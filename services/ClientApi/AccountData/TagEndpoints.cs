@@ -20,9 +20,9 @@ internal static class TagEndpoints
 
     public static void MapTags(this ClientRoutes routes)
     {
-        routes.Get(ClientVersions.R0V3Unstable, All, GetAll).AllowGuests().Named("get_room_tags");
-        routes.Put(ClientVersions.R0V3Unstable, One, Put).AllowGuests().Named("set_room_tag");
-        routes.Delete(ClientVersions.R0V3Unstable, One, Delete).AllowGuests().Named("delete_room_tag");
+        routes.Get(ClientVersions.R0V3Unstable, All, GetAll).Named("get_room_tags");
+        routes.Put(ClientVersions.R0V3Unstable, One, Put).Named("set_room_tag");
+        routes.Delete(ClientVersions.R0V3Unstable, One, Delete).Named("delete_room_tag");
     }
 
     private static async Task<IResult> GetAll(UserId userId, RoomId roomId, Requester requester, AccountDataStore store, CancellationToken ct)

@@ -20,9 +20,9 @@ internal static class DeviceEndpoints
 
     public static void MapDevices(this ClientRoutes routes)
     {
-        routes.Get(ClientVersions.R0V3Unstable, "/devices", List).Named("get_devices");
-        routes.Get(ClientVersions.R0V3Unstable, "/devices/{deviceId}", Get).Named("get_device");
-        routes.Put(ClientVersions.R0V3Unstable, "/devices/{deviceId}", Put).Named("set_device");
+        routes.Get(ClientVersions.R0V3Unstable, "/devices", List).AllowGuests().Named("get_devices");
+        routes.Get(ClientVersions.R0V3Unstable, "/devices/{deviceId}", Get).AllowGuests().Named("get_device");
+        routes.Put(ClientVersions.R0V3Unstable, "/devices/{deviceId}", Put).AllowGuests().Named("set_device");
         routes.Delete(ClientVersions.R0V3Unstable, "/devices/{deviceId}", Delete).Named("delete_device");
         routes.Post(ClientVersions.R0V3Unstable, "/delete_devices", DeleteMany).Named("delete_devices");
     }
@@ -63,7 +63,7 @@ internal static class DeviceEndpoints
     {
         var request = body.AsObjectOrEmpty();
         var name = request.StringOrNull("display_name");
-        if (name is { Length: > MaxDisplayName })
+        if (name is { Length: > MaxDisplayName } && name.EnumerateRunes().Count() > MaxDisplayName)
             throw MatrixError.InvalidParam("Device display name is too long (max 100)").AsException();
         if (await devices.FindAsync(requester.UserId.Value, deviceId, ct) is null)
         {
@@ -92,9 +92,12 @@ internal static class DeviceEndpoints
     private static async Task<IResult> DeleteMany(JsonBody body, Requester requester, Reauthentication reauthentication, Sessions sessions, CancellationToken ct)
     {
         var request = body.AsObject();
+        // Who goes on with a session may send nothing but auth; what is wrong is told before anybody proves anything.
+        var goesOn = requester.AppServiceId is null && request.TryGetProperty("auth"u8, out _) && !request.TryGetProperty("devices"u8, out _);
+        var ids = goesOn ? null : DevicesOf(request);
         var outcome = requester.AppServiceId is null ? await reauthentication.CheckAsync(requester, "delete_devices", request, ct) : default;
         if (outcome.Challenge is { } challenge) return challenge;
-        var ids = DevicesOf(requester.AppServiceId is not null || request.TryGetProperty("devices"u8, out _) ? request : outcome.Remembered);
+        ids ??= DevicesOf(outcome.Remembered);
         await sessions.LogOutAsync(requester.UserId, ids, ct);
         return MatrixResults.Empty;
     }

@@ -19,6 +19,9 @@ internal static class OAuthService
         services.AddSingleton<SignUpPolicy>();
         services.AddSingleton<WebLogin>();
         services.AddSingleton<LoginPages>();
+        services.AddSingleton<SignUps>();
+        services.AddSingleton<SignUpAccounts>();
+        services.AddSingleton<SignUpPages>();
         services.AddSingleton<OwnLogin>();
         services.AddSingleton<IUiaStage, OAuthStage>();
         services.AddSingleton<IUiaStage, UnstableOAuthStage>();
@@ -30,6 +33,7 @@ internal static class OAuthService
         routes.MapTokens();
         routes.MapAuthorize();
         routes.MapLoginPages();
+        routes.MapSignUp();
         routes.MapOwnLogin();
         routes.MapDevicePages();
         routes.MapAccountPages();

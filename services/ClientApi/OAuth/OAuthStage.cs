@@ -34,7 +34,7 @@ internal class OAuthStage(OAuthAddresses addresses) : IUiaPage
         return new(new Found(PageOf(request.Session)));
     }
 
-    public ValueTask<UiaVerdict> SubmitAsync(UiaPageRequest request, FormBody form, CancellationToken ct) => new(NotAgreed);
+    public ValueTask<UiaVerdict?> SubmitAsync(UiaPageRequest request, FormBody form, CancellationToken ct) => new(NotAgreed);
 
     private static MatrixError NotAgreed => MatrixError.Forbidden("Agree on the page of your account first.");
 

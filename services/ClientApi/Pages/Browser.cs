@@ -11,12 +11,13 @@ namespace Matrix.ClientApi.Pages;
 /// </summary>
 internal sealed class Browser(HttpContext context, HomeserverConfig config)
 {
-    /// <summary>Where our cookies go: everything that browsers visit is below.</summary>
+    /// <summary>Where our cookies go: everything that browsers visit is below, but the pages of stages, which are among the paths of the API.</summary>
     private const string CookiePath = "/_synapse/client";
     private const string FormCookie = "armada_form";
     private const string FlowCookie = "armada_sso";
     private const string WebCookie = "armada_session";
     private const string RegistrationCookie = "username_mapping_session";
+    private const string SignUpCookie = "armada_signup";
 
     public static ValueTask<Browser> BindAsync(HttpContext context) =>
         ValueTask.FromResult(new Browser(context, context.RequestServices.GetRequiredService<HomeserverConfig>()));
@@ -32,6 +33,11 @@ internal sealed class Browser(HttpContext context, HomeserverConfig config)
     public string? Registration => Cookie(RegistrationCookie);
     public void SetRegistration(string secret, TimeSpan lifetime) => Set(RegistrationCookie, secret, lifetime, SameSiteMode.Lax);
     public void ClearRegistration() => Clear(RegistrationCookie);
+
+    /// <summary>Id of the sign-up that this browser has begun; null: none.</summary>
+    public string? SignUp => Cookie(SignUpCookie);
+    public void SetSignUp(string id, TimeSpan lifetime) => Set(SignUpCookie, id, lifetime, SameSiteMode.Lax);
+    public void ClearSignUp() => Clear(SignUpCookie);
 
     /// <summary>
     /// Binds a login to this browser: a secret that it alone has. Providers send browsers back from elsewhere, some with a form, so the cookie comes
@@ -60,7 +66,7 @@ internal sealed class Browser(HttpContext context, HomeserverConfig config)
         if (secret is null)
         {
             secret = PendingStepStore.NewSecret();
-            Set(FormCookie, secret, null, SameSiteMode.Lax);
+            Set(FormCookie, secret, null, SameSiteMode.Lax, "/");
         }
         return TokenOf(secret);
     }
@@ -72,8 +78,24 @@ internal sealed class Browser(HttpContext context, HomeserverConfig config)
     public void RequireOwnForm(FormBody form)
     {
         string? origin = context.Request.Headers.Origin;
+        RequireOwnForm(form, origin, origin is not null && origin != OwnOrigin());
+    }
+
+    /// <summary>
+    /// As above for pages that clients open under whatever name they know this server by, behind a proxy that may hide the scheme: the host is compared with
+    /// that of the request.
+    /// </summary>
+    public void RequireOwnFormAnywhere(FormBody form)
+    {
+        string? origin = context.Request.Headers.Origin;
+        var fromElsewhere = origin is not null && (!Uri.TryCreate(origin, UriKind.Absolute, out var url) || (url.Authority != context.Request.Host.Value && origin != OwnOrigin()));
+        RequireOwnForm(form, origin, fromElsewhere);
+    }
+
+    private void RequireOwnForm(FormBody form, string? origin, bool fromElsewhere)
+    {
         string? site = context.Request.Headers["Sec-Fetch-Site"];
-        var fromElsewhere = (origin is not null && origin != OwnOrigin()) || (site is not null && site is not "same-origin");
+        fromElsewhere |= site is not null && site is not "same-origin";
         var proves = Cookie(FormCookie) is { } secret && form["csrf"] is { } token && FixedTimeEquals(token, TokenOf(secret));
         if (fromElsewhere || (!proves && (origin is null || form["csrf"] is not null)))
             throw new PageException(403, "csrf", "This form did not come from a page of this server. Go back, load the page again and repeat.");

@@ -25,15 +25,15 @@ internal sealed partial class PageTemplates(HomeserverConfig config)
     public PageTemplate Read(string path) => pages.GetOrAdd(path, file =>
     {
         var beside = Path.GetDirectoryName(file)!;
-        var template = Template.Parse(File.ReadAllText(file), file, name =>
-            name.AsSpan().IndexOfAny('/', '\\') < 0 && Path.Combine(beside, name) is var own && File.Exists(own) ? File.ReadAllText(own) : Text(name));
-        return new(template, PolicyOf(template));
+        string? Load(string name) => name.AsSpan().IndexOfAny('/', '\\') < 0 && Path.Combine(beside, name) is var own && File.Exists(own) ? File.ReadAllText(own) : Text(name);
+        var template = Template.Parse(File.ReadAllText(file), file, Load);
+        return new(template, PolicyOf(template, Load));
     });
 
     private PageTemplate Load(string name)
     {
         var template = Template.Parse(Text(name) ?? throw new InvalidOperationException($"There is no page {name}."), name, Text);
-        return new(template, PolicyOf(template));
+        return new(template, PolicyOf(template, Text));
     }
 
     private string? Text(string name)
@@ -47,10 +47,10 @@ internal sealed partial class PageTemplates(HomeserverConfig config)
     }
 
     /// <summary>Hashes are taken of what the templates say, never of what values put into them: an injected script has none.</summary>
-    private static string PolicyOf(Template template)
+    private static string PolicyOf(Template template, Func<string, string?> load)
     {
-        var styles = Hashes(template, Style());
-        var scripts = Hashes(template, Script());
+        var styles = Hashes(template, Style(), load);
+        var scripts = Hashes(template, Script(), load);
         // A captcha is somebody else's script in somebody else's frame.
         if (template.Sources.Any(s => s.Contains(Captcha, StringComparison.Ordinal)))
             return $"default-src 'none'; style-src 'unsafe-inline'; script-src https://www.recaptcha.net https://www.gstatic.com https://www.google.com; "
@@ -58,12 +58,17 @@ internal sealed partial class PageTemplates(HomeserverConfig config)
         return $"default-src 'none'; style-src {styles}; script-src {scripts}; img-src 'self' https: data:; base-uri 'none'; frame-ancestors 'none'";
     }
 
-    private static string Hashes(Template template, Regex element)
+    /// <remarks>Synapse's templates include their styles and scripts.</remarks>
+    private static string Hashes(Template template, Regex element, Func<string, string?> load)
     {
-        var hashes = template.Sources.SelectMany(s => element.Matches(s)).Select(m => m.Groups[1].Value).Where(t => !t.Contains("{{", StringComparison.Ordinal))
+        string Included(Match m) => Template.Parse(load(m.Groups[1].Value) ?? "", m.Groups[1].Value, load).Render(new Dictionary<string, object?>());
+        var hashes = template.Sources.SelectMany(s => element.Matches(s)).Select(m => Include().Replace(m.Groups[1].Value, Included)).Where(t => !t.Contains("{{", StringComparison.Ordinal))
             .Select(t => $"'sha256-{Convert.ToBase64String(SHA256.HashData(Encoding.UTF8.GetBytes(t.ReplaceLineEndings("\n"))))}'").Distinct().ToList();
         return hashes.Count == 0 ? "'none'" : string.Join(' ', hashes);
     }
+
+    [GeneratedRegex("""\{%-?\s*include\s+["']([^"']+)["'][^%]*%\}""")]
+    private static partial Regex Include();
 
     [GeneratedRegex("<style[^>]*>(.*?)</style>", RegexOptions.Singleline | RegexOptions.IgnoreCase)]
     private static partial Regex Style();

@@ -21,8 +21,8 @@ internal static class PresenceEndpoints
 
     public static void MapPresence(this ClientRoutes routes)
     {
-        routes.Get(ClientVersions.ApiV1R0V3Unstable, Path, Get).AllowGuests().Named("get_presence");
-        routes.Put(ClientVersions.ApiV1R0V3Unstable, Path, Put).AllowGuests().Named("set_presence").RateLimited(RateLimitRules.Presence);
+        routes.Get(ClientVersions.ApiV1R0V3Unstable, Path, Get).Named("get_presence");
+        routes.Put(ClientVersions.ApiV1R0V3Unstable, Path, Put).Named("set_presence").RateLimited(RateLimitRules.Presence);
     }
 
     private static async Task<IResult> Get(

@@ -27,8 +27,11 @@ internal static class PushRuleReader
         var actions = body.ArrayOrNull("actions") ?? throw MatrixError.MissingParam("Missing 'actions' parameter").AsException();
         foreach (var action in actions.EnumerateArray())
             if (action.ValueKind == JsonValueKind.String && action.GetString() is not ("notify" or "dont_notify" or "coalesce"))
-                throw MatrixError.BadJson("Unrecognised action").AsException();
-        return PushActions.Parse(Encoding.UTF8.GetBytes(actions.GetRawText())) ?? throw MatrixError.BadJson("Unrecognised action").AsException();
+                throw UnrecognisedAction();
+        return PushActions.Parse(Encoding.UTF8.GetBytes(actions.GetRawText())) ?? throw UnrecognisedAction();
+
+        // Synapse: M_UNKNOWN for what the schema allows and the text does not.
+        static MatrixException UnrecognisedAction() => MatrixError.Unknown(400, "Unrecognised action").AsException();
     }
 
     /// <summary>The rule as a client wants it, enabled.</summary>
@@ -50,7 +53,7 @@ internal static class PushRuleReader
             switch (kind)
             {
                 case PushRuleKind.Override or PushRuleKind.Underride: WriteConditions(w, body); break;
-                case PushRuleKind.Content: w.WriteString("pattern"u8, body.RequiredString("pattern")); break;
+                case PushRuleKind.Content: w.WriteString("pattern"u8, body.StringOrNull("pattern") ?? throw MatrixError.Unknown(400, "Content rule missing 'pattern'").AsException()); break;
             }
             w.WriteEndObject();
             w.WriteEndArray();
@@ -59,9 +62,10 @@ internal static class PushRuleReader
         return PushRuleSet.Parse(buffer.WrittenSpan)?.Find(kind, ruleId) ?? throw MatrixError.BadJson("The rule is not valid.").AsException();
     }
 
+    /// <remarks>A rule without conditions always matches; Synapse wants the empty list.</remarks>
     private static void WriteConditions(Utf8JsonWriter w, JsonElement body)
     {
-        var conditions = body.ArrayOrNull("conditions") ?? throw MatrixError.MissingParam("Missing 'conditions' parameter").AsException();
+        if (body.ArrayOrNull("conditions") is not { } conditions) return;
         if (conditions.GetArrayLength() > MaxConditions) throw MatrixError.InvalidParam("Too many conditions").AsException();
         w.WriteStartArray("conditions"u8);
         foreach (var condition in conditions.EnumerateArray())

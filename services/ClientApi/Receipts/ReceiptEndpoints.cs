@@ -20,8 +20,8 @@ internal static class ReceiptEndpoints
 
     public static void MapReceipts(this ClientRoutes routes)
     {
-        routes.Post(ClientVersions.R0V3Unstable, "/rooms/{roomId}/receipt/{receiptType}/{eventId}", PostReceipt).AllowGuests().Named("post_receipt");
-        routes.Post(ClientVersions.R0V3Unstable, "/rooms/{roomId}/read_markers", PostMarkers).AllowGuests().Named("set_read_markers");
+        routes.Post(ClientVersions.R0V3Unstable, "/rooms/{roomId}/receipt/{receiptType}/{eventId}", PostReceipt).Named("post_receipt");
+        routes.Post(ClientVersions.R0V3Unstable, "/rooms/{roomId}/read_markers", PostMarkers).Named("set_read_markers");
     }
 
     private static async Task<IResult> PostReceipt(

@@ -19,7 +19,7 @@ internal static class RelationEndpoints
         routes.Get(v, "/rooms/{roomId}/relations/{eventId}", GetChildren).AllowGuests().Named("get_relations");
         routes.Get(v, "/rooms/{roomId}/relations/{eventId}/{relType}", GetChildren).AllowGuests().Named("get_relations_of_type");
         routes.Get(v, "/rooms/{roomId}/relations/{eventId}/{relType}/{eventType}", GetChildren).AllowGuests().Named("get_relations_of_event_type");
-        routes.Get(ClientVersions.V1, "/rooms/{roomId}/threads", GetThreads).AllowGuests().Named("get_threads");
+        routes.Get(ClientVersions.V1, "/rooms/{roomId}/threads", GetThreads).Named("get_threads");
     }
 
     private static async Task<IResult> GetChildren(

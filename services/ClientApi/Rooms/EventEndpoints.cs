@@ -19,8 +19,8 @@ internal static class EventEndpoints
         routes.Get(v, "/rooms/{roomId}/event/{eventId}", GetEvent).AllowGuests().Named("get_event");
         routes.Get(v, "/events/{eventId}", GetEventAlone).AllowGuests().Named("get_one_event");
         routes.Get(v, "/rooms/{roomId}/context/{eventId}", GetContext).AllowGuests().Named("get_event_context");
-        routes.Post(v, "/rooms/{roomId}/forget", Forget).AllowGuests().Named("forget_room");
-        routes.Put(v, "/rooms/{roomId}/forget/{txnId}", Forget).AllowGuests().Named("forget_room_with_transaction");
+        routes.Post(v, "/rooms/{roomId}/forget", Forget).Named("forget_room");
+        routes.Put(v, "/rooms/{roomId}/forget/{txnId}", Forget).Named("forget_room_with_transaction");
         routes.Get(ClientVersions.R0V3, "/rooms/{roomId}/aliases", GetAliases).Named("get_room_aliases");
     }
 

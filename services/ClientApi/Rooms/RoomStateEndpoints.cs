@@ -20,7 +20,7 @@ internal static class RoomStateEndpoints
         const ClientVersions v = ClientVersions.ApiV1R0V3Unstable;
         routes.Get(v, "/rooms/{roomId}/state", GetState).AllowGuests().Named("get_room_state");
         routes.Get(v, "/rooms/{roomId}/members", GetMembers).AllowGuests().Named("get_members");
-        routes.Get(v, "/rooms/{roomId}/joined_members", GetJoinedMembers).AllowGuests().Named("get_joined_members");
+        routes.Get(v, "/rooms/{roomId}/joined_members", GetJoinedMembers).Named("get_joined_members");
         routes.Get(v, "/joined_rooms", GetJoinedRooms).AllowGuests().Named("get_joined_rooms");
     }
 

@@ -11,7 +11,7 @@ namespace Matrix.ClientApi.Rooms;
 internal static class TimestampEndpoints
 {
     public static void MapTimestampToEvent(this ClientRoutes routes) =>
-        routes.Get(ClientVersions.V1, "/rooms/{roomId}/timestamp_to_event", Get).AllowGuests().Named("get_event_by_timestamp");
+        routes.Get(ClientVersions.V1, "/rooms/{roomId}/timestamp_to_event", Get).Named("get_event_by_timestamp");
 
     private static async Task<IResult> Get(
         string roomId, long? ts, string? dir, Requester requester, RoomAccess access, ClosestEvents times, CancellationToken ct)

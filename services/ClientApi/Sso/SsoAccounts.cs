@@ -58,14 +58,14 @@ internal sealed class SsoAccounts(
     public async Task<UserId> RegisterAsync(string localpart, SsoIdentity identity, string? consentVersion, CancellationToken ct)
     {
         var user = await RequireFreeAsync(localpart, ct);
-        // The provider vouches for the address.
-        var email = identity.Email is { } given ? Threepids.Canonical(Threepids.Email, given) : null;
+        var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
         await registration.RegisterAsync(new RegistrationOrder(user, null)
         {
             DisplayName = identity.DisplayName,
             ExternalId = identity.Id,
             ConsentVersion = consentVersion,
-            Addresses = email is null ? [] : [new ProvedAddress(Threepids.Email, email, clock.GetUtcNow().ToUnixTimeMilliseconds())],
+            // The provider vouches for them.
+            Addresses = [.. identity.Emails.Select(e => Threepids.Canonical(Threepids.Email, e)).OfType<string>().Distinct().Select(e => new ProvedAddress(Threepids.Email, e, now))],
         }, ct);
         return user;
     }

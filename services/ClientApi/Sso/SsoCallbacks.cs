@@ -3,9 +3,23 @@ using Matrix.ClientApi.Sso.Oidc;
 
 namespace Matrix.ClientApi.Sso;
 
-/// <summary>Browsers that come back from a provider: faults of providers go to the log, the user sees a page.</summary>
+/// <summary>Browsers that go to a provider and come back: faults of providers go to the log, the user sees a page.</summary>
 internal sealed partial class SsoCallbacks(SsoLogin login, SsoSteps steps, SsoProviders providers, Pages.Pages pages, ILogger<SsoCallbacks> log)
 {
+    /// <summary>Where to send the browser.</summary>
+    public async Task<string> BeginAsync(ISsoProvider provider, SsoTarget target, Browser browser, IQueryCollection parameters, CancellationToken ct)
+    {
+        try
+        {
+            return await provider.BeginAsync(target, browser, parameters, ct);
+        }
+        catch (ProviderException e)
+        {
+            LogNotBegun(log, provider.Id, e.Message);
+            throw new PageException(502, "provider_error", $"{provider.Label.Name} cannot be reached at the moment.");
+        }
+    }
+
     public Task<IResult> RunAsync(string provider, Func<SsoLogin, Task<IResult>> handler) => pages.GuardAsync(async () =>
     {
         try
@@ -35,4 +49,6 @@ internal sealed partial class SsoCallbacks(SsoLogin login, SsoSteps steps, SsoPr
 
     [LoggerMessage(4030, LogLevel.Warning, "Login at {Provider} refused: {Reason}")]
     private static partial void LogRefused(ILogger log, string provider, string reason);
+    [LoggerMessage(4045, LogLevel.Warning, "Login at {Provider} cannot begin: {Reason}")]
+    private static partial void LogNotBegun(ILogger log, string provider, string reason);
 }

@@ -30,7 +30,7 @@ internal static class SsoEndpoints
 
     private static Task<IResult> Redirect(
         string? redirectUrl, string? action, [FromQuery(Name = "org.matrix.msc3824.action")] string? oldAction, HttpRequest request, Browser browser, SsoProviders providers,
-        OwnLogin own, SsoPages pages, Pages.Pages guard, CancellationToken ct) => guard.GuardAsync(async () =>
+        OwnLogin own, SsoPages pages, SsoCallbacks callbacks, Pages.Pages guard, CancellationToken ct) => guard.GuardAsync(async () =>
         {
             action ??= oldAction;
             // Who says what he wants knows our login pages; others have asked for a password themselves, and want to go elsewhere.
@@ -38,43 +38,45 @@ internal static class SsoEndpoints
             RequireAny(providers);
             var address = ClientAddresses.Require(redirectUrl);
             return providers.All is [var only]
-                ? await SendAsync(only, new(SsoGoal.Client, address), request, browser, ct)
+                ? await SendAsync(callbacks, only, new(SsoGoal.Client, address), request, browser, ct)
                 : new Found($"{pages.Address("pick_idp")}?redirectUrl={Uri.EscapeDataString(address)}");
         });
 
     private static Task<IResult> RedirectTo(
-        string idpId, string? redirectUrl, HttpRequest request, Browser browser, SsoProviders providers, Pages.Pages guard, CancellationToken ct) => guard.GuardAsync(async () =>
+        string idpId, string? redirectUrl, HttpRequest request, Browser browser, SsoProviders providers, SsoCallbacks callbacks, Pages.Pages guard, CancellationToken ct) => guard.GuardAsync(async () =>
         {
             RequireAny(providers);
             var address = ClientAddresses.Require(redirectUrl);
-            return await SendAsync(Find(providers, idpId), new(SsoGoal.Client, address), request, browser, ct);
+            return await SendAsync(callbacks, Find(providers, idpId), new(SsoGoal.Client, address), request, browser, ct);
         });
 
-    private static Task<IResult> CasRedirect(string? redirectUrl, HttpRequest request, Browser browser, SsoProviders providers, Pages.Pages guard, CancellationToken ct) =>
+    private static Task<IResult> CasRedirect(
+        string? redirectUrl, HttpRequest request, Browser browser, SsoProviders providers, SsoCallbacks callbacks, Pages.Pages guard, CancellationToken ct) =>
         guard.GuardAsync(async () =>
         {
             if (providers.Find(CasProvider.Name) is not { } cas) throw MatrixError.Unrecognized().AsException();
-            return await SendAsync(cas, new(SsoGoal.Client, ClientAddresses.Require(redirectUrl)), request, browser, ct);
+            return await SendAsync(callbacks, cas, new(SsoGoal.Client, ClientAddresses.Require(redirectUrl)), request, browser, ct);
         });
 
     private static Task<IResult> CasTicket(
-        string? ticket, string? redirectUrl, string? session, string? state, Browser browser, SsoProviders providers, SsoCallbacks callbacks, CancellationToken ct) =>
+        string? ticket, string? redirectUrl, string? state, Browser browser, SsoProviders providers, SsoCallbacks callbacks, CancellationToken ct) =>
         callbacks.RunAsync(CasProvider.Name, async login =>
         {
             if (providers.Find(CasProvider.Name) is not CasProvider cas) throw MatrixError.Unrecognized().AsException();
-            var (identity, target) = await cas.ReadAsync(ticket, redirectUrl, session, state, browser, ct);
+            var (identity, target) = await cas.ReadAsync(ticket, redirectUrl, state, browser, ct);
             return await login.CompleteAsync(cas, identity, target, browser, ct, mustConfirm: !browser.HasFlow);
         });
 
     /// <summary>The page where a user with several providers chooses; the same address takes the choice.</summary>
     private static Task<IResult> PickIdp(
-        string? redirectUrl, string? idp, HttpRequest request, Browser browser, SsoProviders providers, SsoPages pages, Pages.Pages guard, CancellationToken ct) => guard.GuardAsync(async () =>
+        string? redirectUrl, string? idp, HttpRequest request, Browser browser, SsoProviders providers, SsoPages pages, SsoCallbacks callbacks, Pages.Pages guard,
+        CancellationToken ct) => guard.GuardAsync(async () =>
         {
             RequireAny(providers);
             var address = ClientAddresses.Require(redirectUrl);
             return idp is null
                 ? pages.Picker(providers.All, address)
-                : await SendAsync(Find(providers, idp), new(SsoGoal.Client, address), request, browser, ct);
+                : await SendAsync(callbacks, Find(providers, idp), new(SsoGoal.Client, address), request, browser, ct);
         });
 
     private static Task<IResult> OidcCallback(
@@ -87,26 +89,18 @@ internal static class SsoEndpoints
 
     /// <summary>Spec: client-server-api/#sso-during-user-interactive-authentication: the user is told what he confirms before he is sent on.</summary>
     private static Task<IResult> UiaFallback(
-        string? session, HttpRequest request, Browser browser, SsoUiaResults uia, SsoPages pages, Pages.Pages guard, CancellationToken ct) => guard.GuardAsync(async () =>
+        string? session, HttpRequest request, Browser browser, SsoUiaResults uia, SsoPages pages, SsoCallbacks callbacks, Pages.Pages guard, CancellationToken ct) => guard.GuardAsync(async () =>
         {
             if (session is null) throw new PageException(400, "M_MISSING_PARAM", "The session is missing.");
             var (user, operation) = await uia.FindAsync(session, ct);
             if (await uia.ProviderOfAsync(user, ct) is not { } provider)
                 throw new PageException(400, "M_UNRECOGNIZED", "Your account is not connected to any provider.");
-            return pages.UiaConfirm(provider, UiaOperations.Describe(operation), await provider.BeginAsync(new(SsoGoal.Uia, session), browser, request.Query, ct));
+            return pages.UiaConfirm(provider, UiaOperations.Describe(operation), await callbacks.BeginAsync(provider, new(SsoGoal.Uia, session), browser, request.Query, ct));
         });
 
-    private static async Task<IResult> SendAsync(ISsoProvider provider, SsoTarget target, HttpRequest request, Browser browser, CancellationToken ct)
-    {
-        try
-        {
-            return new Found(await provider.BeginAsync(target, browser, request.Query, ct));
-        }
-        catch (ProviderException)
-        {
-            throw new PageException(502, "provider_error", $"{provider.Label.Name} cannot be reached at the moment.");
-        }
-    }
+    private static async Task<IResult> SendAsync(
+        SsoCallbacks callbacks, ISsoProvider provider, SsoTarget target, HttpRequest request, Browser browser, CancellationToken ct) =>
+        new Found(await callbacks.BeginAsync(provider, target, browser, request.Query, ct));
 
     private static void RequireAny(SsoProviders providers)
     {

@@ -1,3 +1,4 @@
+using Matrix.ClientApi.Account;
 using Matrix.ClientApi.Pages;
 using Matrix.Primitives;
 using Matrix.ServiceDefaults;
@@ -29,11 +30,13 @@ internal sealed class SsoLogin(
             await profiles.UpdateAsync(made, identity, ct);
             return await FinishAsync(made, identity.Id.AuthProvider, identity.Session, target, browser, isNew: true, ct, mustConfirm);
         }
+        var emails = identity.Emails.Where(e => Threepids.Canonical(Threepids.Email, e) is not null).ToList();
         var secret = await steps.CreateAsync(new RegistrationStep(identity.Id.AuthProvider, identity.Id.Id, target.Goal, target.Value)
         {
             Localpart = identity.Localpart(0),
             DisplayName = identity.DisplayName,
-            Email = identity.Email,
+            Emails = emails,
+            UseEmails = emails,
             Picture = identity.Picture,
             Session = identity.Session,
             Username = identity.ConfirmLocalpart ? null : identity.Localpart(0) is { Length: > 0 } given ? given : null,

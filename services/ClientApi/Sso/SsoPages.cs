@@ -53,8 +53,13 @@ internal sealed class SsoPages(Pages.Pages pages, ProfileReader profiles, Homese
             ["user_attributes"] = new Dictionary<string, object?>
             {
                 ["display_name"] = step.DisplayName,
-                ["emails"] = step.Email is null ? new List<object?>() : [step.Email],
+                ["emails"] = step.Emails.ToList<object?>(),
+                ["avatar_url"] = step.Picture,
                 ["localpart"] = username ?? step.Localpart ?? "",
+            },
+            ["chosen"] = new Dictionary<string, object?>
+            {
+                ["display_name"] = step.UseDisplayName, ["avatar"] = step.UseAvatar, ["emails"] = step.UseEmails.ToList<object?>(),
             },
             ["error"] = error,
             ["csrf"] = browser.FormToken(),

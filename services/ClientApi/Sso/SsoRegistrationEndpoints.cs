@@ -38,6 +38,12 @@ internal static class SsoRegistrationEndpoints
             browser.RequireOwnForm(form);
             var (secret, step) = await FindAsync(browser, steps, ct);
             var username = form["username"] ?? "";
+            step = step with
+            {
+                UseDisplayName = form["use_display_name"] == "true",
+                UseAvatar = form["use_avatar"] == "true",
+                UseEmails = [.. step.Emails.Intersect(form.Values("use_email"))],
+            };
             try
             {
                 await accounts.RequireFreeAsync(username, ct);
@@ -46,7 +52,7 @@ internal static class SsoRegistrationEndpoints
             {
                 return show.AccountDetails(Provider(providers, step), step, username, e.Error.Message, browser);
             }
-            step = step with { Username = username, UseDisplayName = form["use_display_name"] == "true", UseEmail = step.Email is { } email && form["use_email"] == email };
+            step = step with { Username = username };
             await steps.UpdateAsync(secret, step, ct);
             return await registrations.GoOnAsync(secret, step, browser, ct);
         });

@@ -16,8 +16,8 @@ internal sealed class SsoRegistrations(SsoSteps steps, SsoAccounts accounts, Sso
         var identity = new SsoIdentity(new ExternalId(step.Provider, step.ExternalId))
         {
             DisplayName = step.UseDisplayName ? step.DisplayName : null,
-            Email = step.UseEmail ? step.Email : null,
-            Picture = step.Picture,
+            Emails = step.UseEmails,
+            Picture = step.UseAvatar ? step.Picture : null,
         };
         UserId user;
         try

@@ -19,15 +19,22 @@ internal sealed class SsoSteps(PendingStepStore store)
         store.CreateAsync(Login, JsonSerializer.SerializeToUtf8Bytes(step, SsoJson.Default.SsoStep), lifetime ?? LoginTime, ct);
 
     /// <summary>
-    /// Takes the step of a state that a browser brings back. A state that is unknown, used or expired, or that another browser began, is refused; the
+    /// The step of a state that a browser brings back. A state that is unknown, used or expired, or that another browser began, is refused; the
     /// latter stays for the browser that it belongs to.
     /// </summary>
-    public async Task<SsoStep> TakeAsync(string? state, Browser browser, CancellationToken ct)
+    public async Task<SsoStep> RequireAsync(string? state, Browser browser, CancellationToken ct)
     {
         var step = state is null ? null : Read(await store.FindAsync(Login, state, ct), SsoJson.Default.SsoStep);
         if (step is null) throw new PageException(400, "invalid_session", "This login has expired or was never begun here. Begin it again from your Matrix client.");
         if (!browser.BeganFlow(step.Browser))
             throw new PageException(400, "missing_session", "This browser did not begin this login. Allow cookies for this server and begin again from your Matrix client.");
+        return step;
+    }
+
+    /// <summary>As <see cref="RequireAsync"/>, and nobody gets the step again.</summary>
+    public async Task<SsoStep> TakeAsync(string? state, Browser browser, CancellationToken ct)
+    {
+        await RequireAsync(state, browser, ct);
         return Read(await store.UseAsync(Login, state!, ct), SsoJson.Default.SsoStep)
             ?? throw new PageException(400, "invalid_session", "This login was finished before.");
     }

@@ -27,7 +27,7 @@ internal sealed record SsoIdentity(ExternalId Id)
     public string? ExistingLocalpart { get; init; }
     public bool ConfirmLocalpart { get; init; }
     public string? DisplayName { get; init; }
-    public string? Email { get; init; }
+    public IReadOnlyList<string> Emails { get; init; } = [];
     /// <summary>Address of a picture of the user; null: none.</summary>
     public string? Picture { get; init; }
     /// <summary>Name of the session at the provider, for its logout; null: none.</summary>
@@ -65,13 +65,15 @@ internal sealed record RegistrationStep(string Provider, string ExternalId, SsoG
 {
     public string? Localpart { get; init; }
     public string? DisplayName { get; init; }
-    public string? Email { get; init; }
+    public IReadOnlyList<string> Emails { get; init; } = [];
     public string? Picture { get; init; }
     public string? Session { get; init; }
     /// <summary>What the user has chosen; null: nothing yet.</summary>
     public string? Username { get; init; }
     public bool UseDisplayName { get; init; } = true;
-    public bool UseEmail { get; init; } = true;
+    public bool UseAvatar { get; init; } = true;
+    /// <summary>Some of <see cref="Emails"/>.</summary>
+    public IReadOnlyList<string> UseEmails { get; init; } = [];
     /// <summary>Version of the terms that the user has agreed to; null: none.</summary>
     public string? AcceptedVersion { get; init; }
 

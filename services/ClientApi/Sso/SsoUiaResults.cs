@@ -1,4 +1,5 @@
 using Matrix.ClientApi.Pages;
+using Matrix.ClientApi.Uia;
 using Matrix.Primitives;
 using Matrix.Storage.Accounts;
 using Matrix.Storage.Sso;
@@ -22,6 +23,8 @@ internal sealed class SsoUiaResults(UiaSessionStore sessions, ExternalIdStore li
         var found = await sessions.FindAsync(session, ct);
         if (found?.Operation.Split(' ', 2) is not [['@', ..] user, var operation])
             throw new PageException(400, "M_UNKNOWN", "This confirmation has expired. Begin it again from your Matrix client.");
+        if (!found.Completed.Contains(SsoStage.Name) && !UiaOrder.IsNext(found, SsoStage.Name))
+            throw new PageException(401, UiaOrder.Broken.Code, "It is not the turn of this step. Go back to your client and go on there.");
         return (new UserId(user), operation);
     }
 

@@ -26,20 +26,24 @@ internal sealed class MsisdnDelegate(HomeserverConfig config) : IDisposable
     /// <summary>Asks for a text message; what the delegate answers, which has <c>sid</c>.</summary>
     public async Task<JsonElement> RequestAsync(string country, string number, string secret, long attempt, string? nextLink, CancellationToken ct)
     {
-        var body = new ArrayBufferWriter<byte>();
-        using (var w = new Utf8JsonWriter(body))
+        var answer = await PostAsync("/_matrix/identity/api/v1/validate/msisdn/requestToken", w =>
         {
-            w.WriteStartObject();
             w.WriteString("country", country);
             w.WriteString("phone_number", number);
             w.WriteString("client_secret", secret);
             w.WriteNumber("send_attempt", attempt);
             if (nextLink is not null) w.WriteString("next_link", nextLink);
-            w.WriteEndObject();
-        }
-        var answer = await SendAsync(HttpMethod.Post, "/_matrix/identity/api/v1/validate/msisdn/requestToken", body.WrittenMemory, ct);
+        }, ct);
         return answer is { } found && found.StringOrNull("sid") is not null ? found : throw MatrixError.Unknown(400, "The telephone number could not be verified.").AsException();
     }
+
+    /// <summary>Passes the code of a message on; <see cref="FindValidatedAsync"/> says whether it was right.</summary>
+    public Task SubmitAsync(string sid, string secret, string code, CancellationToken ct) => PostAsync("/_matrix/identity/api/v1/validate/msisdn/submitToken", w =>
+    {
+        w.WriteString("sid", sid);
+        w.WriteString("client_secret", secret);
+        w.WriteString("token", code);
+    }, ct);
 
     /// <summary>Null: nothing is proved.</summary>
     public async Task<ProvedAddress?> FindValidatedAsync(string sid, string secret, CancellationToken ct)
@@ -49,6 +53,18 @@ internal sealed class MsisdnDelegate(HomeserverConfig config) : IDisposable
         if (await SendAsync(HttpMethod.Get, target, null, ct) is not { } answer || answer.StringOrNull("medium") != Threepids.Phone) return null;
         return answer.StringOrNull("address") is { } number && Threepids.Canonical(Threepids.Phone, number) is { } canonical && answer.IntOrNull("validated_at") is { } at
             ? new ProvedAddress(Threepids.Phone, canonical, at) : null;
+    }
+
+    private async Task<JsonElement?> PostAsync(string target, Action<Utf8JsonWriter> members, CancellationToken ct)
+    {
+        var body = new ArrayBufferWriter<byte>();
+        using (var w = new Utf8JsonWriter(body))
+        {
+            w.WriteStartObject();
+            members(w);
+            w.WriteEndObject();
+        }
+        return await SendAsync(HttpMethod.Post, target, body.WrittenMemory, ct);
     }
 
     /// <summary>Null: an answer that is no success.</summary>

@@ -36,39 +36,59 @@ internal sealed class RequestTokens(
 {
     public async Task<IResult> ByMailAsync(string purpose, JsonElement request, CancellationToken ct)
     {
-        if (!mailer.IsEnabled) throw Unsupported("This homeserver does not send mail.");
-        if (purpose == ProofPurpose.Register && !config.EnableRegistration) throw MatrixError.Forbidden("Registration has been disabled").AsException();
+        Require(Threepids.Email, purpose);
         var secret = ThreepidProofs.SecretOf(request);
         var attempt = AttemptOf(request);
         var next = ThreepidRules.CheckNextLink(request.StringOrNull("next_link"));
-        var email = request.RequiredString("email");
-        var address = purpose == ProofPurpose.Reset
-            ? Threepids.Canonical(Threepids.Email, email) ?? throw MatrixError.InvalidParam("Unable to parse the address").AsException()
-            : rules.Check(Threepids.Email, email);
-        await limiter.RequireAsync(RateLimitRules.ThirdPartyValidation, null, address, ct);
-        if (await IsRefusedAsync(purpose, Threepids.Email, address, ct)) return Sid(ThreepidProofs.NewId());
-        return Sid(await proofs.BeginAsync(new ThreepidRequest(Threepids.Email, address, secret, purpose, attempt, next), ct));
+        return Sid(await MailAsync(purpose, request.RequiredString("email"), secret, attempt, next, ct));
     }
 
     public async Task<IResult> ByPhoneAsync(string purpose, JsonElement request, CancellationToken ct)
     {
-        if (!phones.IsEnabled) throw Unsupported("Telephone numbers are not supported by this homeserver.");
-        if (purpose == ProofPurpose.Register && (!config.EnableRegistration || config.Accounts.DisableMsisdnRegistration))
-            throw MatrixError.Forbidden("Registration has been disabled").AsException();
+        Require(Threepids.Phone, purpose);
         var secret = ThreepidProofs.SecretOf(request);
         var attempt = AttemptOf(request);
         var next = ThreepidRules.CheckNextLink(request.StringOrNull("next_link"));
-        var (country, number) = (request.RequiredString("country"), request.RequiredString("phone_number"));
+        var (sid, submit) = await TextAsync(purpose, request.RequiredString("country"), request.RequiredString("phone_number"), secret, attempt, next, ct);
+        return MatrixResults.Object(w =>
+        {
+            w.WriteString("sid"u8, sid);
+            if (submit is not null) w.WriteString("submit_url"u8, submit);
+        });
+    }
+
+    /// <summary>Whether addresses of this kind can be proved here at all; M_THREEPID_MEDIUM_NOT_SUPPORTED, M_FORBIDDEN.</summary>
+    public void Require(string medium, string purpose)
+    {
+        if (medium == Threepids.Email ? !mailer.IsEnabled : !phones.IsEnabled)
+            throw MatrixError.Custom(400, "M_THREEPID_MEDIUM_NOT_SUPPORTED",
+                medium == Threepids.Email ? "This homeserver does not send mail." : "Telephone numbers are not supported by this homeserver.").AsException();
+        if (purpose == ProofPurpose.Register && (!config.EnableRegistration || (medium == Threepids.Phone && config.Accounts.DisableMsisdnRegistration)))
+            throw MatrixError.Forbidden("Registration has been disabled").AsException();
+    }
+
+    /// <summary>Sends a mail; the id of the proof.</summary>
+    /// <param name="attempt">One that was answered before sends nothing.</param>
+    public async Task<string> MailAsync(string purpose, string email, string secret, long attempt, string? next, CancellationToken ct)
+    {
+        var address = purpose == ProofPurpose.Reset
+            ? Threepids.Canonical(Threepids.Email, email) ?? throw MatrixError.InvalidParam("Unable to parse the address").AsException()
+            : rules.Check(Threepids.Email, email);
+        await limiter.RequireAsync(RateLimitRules.ThirdPartyValidation, null, address, ct);
+        if (await IsRefusedAsync(purpose, Threepids.Email, address, ct)) return ThreepidProofs.NewId();
+        return await proofs.BeginAsync(new ThreepidRequest(Threepids.Email, address, secret, purpose, attempt, next), ct);
+    }
+
+    /// <summary>Sends a text message; the id of the proof, and where the delegate wants its code (null: it does not say).</summary>
+    public async Task<(string Sid, string? SubmitUrl)> TextAsync(
+        string purpose, string country, string number, string secret, long attempt, string? next, CancellationToken ct)
+    {
         var canonical = Threepids.Msisdn(country, number) ?? throw MatrixError.InvalidParam("Unable to parse phone number").AsException();
         if (purpose != ProofPurpose.Reset) rules.Check(Threepids.Phone, canonical);
         await limiter.RequireAsync(RateLimitRules.ThirdPartyValidation, null, canonical, ct);
-        if (await IsRefusedAsync(purpose, Threepids.Phone, canonical, ct)) return Sid(ThreepidProofs.NewId());
+        if (await IsRefusedAsync(purpose, Threepids.Phone, canonical, ct)) return (ThreepidProofs.NewId(), null);
         var answer = await phones.RequestAsync(country, number, secret, attempt, next, ct);
-        return MatrixResults.Object(w =>
-        {
-            w.WriteString("sid"u8, answer.StringOrNull("sid"));
-            if (answer.StringOrNull("submit_url") is { } submit) w.WriteString("submit_url"u8, submit);
-        });
+        return (answer.StringOrNull("sid")!, answer.StringOrNull("submit_url"));
     }
 
     /// <summary>True: the client is told that all is well, and nothing is sent to prove it (request_token_inhibit_3pid_errors).</summary>
@@ -83,8 +103,6 @@ internal sealed class RequestTokens(
         if (known && medium == Threepids.Email) await proofs.TellInUseAsync(address, ct);
         return true;
     }
-
-    private static MatrixException Unsupported(string message) => MatrixError.Custom(400, "M_THREEPID_MEDIUM_NOT_SUPPORTED", message).AsException();
 
     private static long AttemptOf(JsonElement request) =>
         request.IntOrNull("send_attempt") ?? throw MatrixError.MissingParam("Missing 'send_attempt' parameter").AsException();

@@ -68,7 +68,9 @@ internal static class ThreepidEndpoints
     private static async Task<IResult> Bind(JsonBody body, Requester requester, IdentityServers servers, HomeserverConfig config, CancellationToken ct)
     {
         RequireLookup(config);
-        await BindAsync(requester, body.AsObject(), servers, ct);
+        var request = body.AsObject();
+        request.RequiredString("id_access_token");
+        await BindAsync(requester, request, servers, ct);
         return MatrixResults.Empty;
     }
 

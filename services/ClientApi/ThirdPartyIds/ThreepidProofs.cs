@@ -30,6 +30,9 @@ internal sealed class ThreepidProofs(
 
     public static string NewId() => RandomNumberGenerator.GetString(Letters, 16);
 
+    /// <summary>For a proof that we begin in the place of a client: 254 bits.</summary>
+    public static string NewSecret() => RandomNumberGenerator.GetString(Letters, 43);
+
     /// <summary>Spec: openapi/client-server/definitions/request_token.yaml: 0-9 a-z A-Z . = _ -, at most 255.</summary>
     public static string SecretOf(JsonElement request)
     {
@@ -64,18 +67,24 @@ internal sealed class ThreepidProofs(
     {
         // Synapse: its paths; a reset is confirmed on a page, since programs that read mail open links.
         var path = request.Purpose == ProofPurpose.Reset ? "_synapse/client/password_reset" : $"_matrix/client/unstable/{request.Purpose}";
-        return $"{config.PublicBaseUrl ?? $"https://{config.ServerName}/"}{path}/email/submit_token?token={token}&client_secret={Uri.EscapeDataString(request.ClientSecret)}&sid={sid}";
+        return $"{AddressOf($"/{path}/email/submit_token")}?token={token}&client_secret={Uri.EscapeDataString(request.ClientSecret)}&sid={sid}";
     }
+
+    /// <summary>The whole address of a path of ours.</summary>
+    public string AddressOf(string path) => (config.PublicBaseUrl ?? $"https://{config.ServerName}/").TrimEnd('/') + path;
 
     public Task<(bool Proved, string? NextLink)> SubmitAsync(string purpose, string sid, string secret, string token, CancellationToken ct) =>
         sessions.SubmitAsync(sid, secret, purpose, AccessTokenStore.Hash(token), Now, ct);
 
     /// <summary>The address that a client's credentials prove; null: none. By mail, else by text message.</summary>
-    public async Task<ProvedAddress?> FindAsync(JsonElement credentials, string medium, string[] purposes, CancellationToken ct)
-    {
-        var (sid, secret) = (credentials.RequiredString("sid"), SecretOf(credentials));
-        return medium == Threepids.Phone ? await phones.FindValidatedAsync(sid, secret, ct) : await sessions.FindValidatedAsync(sid, secret, purposes, Now, ct);
-    }
+    public Task<ProvedAddress?> FindAsync(JsonElement credentials, string medium, string[] purposes, CancellationToken ct) =>
+        FindAsync(credentials.RequiredString("sid"), SecretOf(credentials), medium, purposes, ct);
+
+    public Task<ProvedAddress?> FindAsync(string sid, string secret, string medium, string[] purposes, CancellationToken ct) =>
+        medium == Threepids.Phone ? phones.FindValidatedAsync(sid, secret, ct) : sessions.FindValidatedAsync(sid, secret, purposes, Now, ct);
+
+    /// <summary>The code of a text message; whether it was right is asked with <c>FindAsync</c>.</summary>
+    public Task SubmitCodeAsync(string sid, string secret, string code, CancellationToken ct) => phones.SubmitAsync(sid, secret, code, ct);
 
     /// <summary>As above for whoever does not say which medium it was.</summary>
     public async Task<ProvedAddress?> FindAnyAsync(JsonElement credentials, string purpose, CancellationToken ct) =>

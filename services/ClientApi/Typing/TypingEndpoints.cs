@@ -15,7 +15,7 @@ internal static class TypingEndpoints
     private const long MaxTimeoutMs = 120_000;
 
     public static void MapTyping(this ClientRoutes routes) =>
-        routes.Put(ClientVersions.ApiV1R0V3Unstable, "/rooms/{roomId}/typing/{userId}", Put).AllowGuests().Named("set_typing");
+        routes.Put(ClientVersions.ApiV1R0V3Unstable, "/rooms/{roomId}/typing/{userId}", Put).Named("set_typing");
 
     private static async Task<IResult> Put(
         RoomId roomId, UserId userId, JsonBody body, Requester requester, RoomReader rooms, IStreamPublisher publisher, TimeProvider clock, CancellationToken ct)

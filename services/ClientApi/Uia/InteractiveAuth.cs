@@ -41,9 +41,8 @@ internal readonly record struct UiaOutcome(IResult? Challenge, string? Session, 
 /// User-interactive authentication as a state machine over stages. Sessions are in the database, so that any instance continues them; a request
 /// that proves everything at once makes none. Spec: client-server-api/#user-interactive-authentication-api
 /// </summary>
-internal sealed class InteractiveAuth(UiaSessionStore sessions, IEnumerable<IUiaStage> stages, TimeProvider clock)
+internal sealed class InteractiveAuth(UiaSessionStore sessions, IEnumerable<IUiaStage> stages)
 {
-    private static readonly TimeSpan Lifetime = TimeSpan.FromHours(48);
     private readonly Dictionary<string, IUiaStage> stages = stages.ToDictionary(s => s.Type, StringComparer.Ordinal);
 
     /// <param name="keepSession">True: the caller removes the finished session together with what it writes.</param>
@@ -54,7 +53,7 @@ internal sealed class InteractiveAuth(UiaSessionStore sessions, IEnumerable<IUia
         if (auth.StringOrNull("session") is not { Length: > 0 } id)
         {
             if (type is null) return await BeginAsync(demand, [], UiaOutcome.NoResults, null, ct);
-            var verdict = await CheckStageAsync(type, new UiaProof(auth, demand.User, null, demand.ClientAddress) { Operation = demand.Operation }, ct);
+            var verdict = await CheckStageAsync(type, [], auth, demand, null, ct);
             string[] proved = verdict.Fault is null ? [type] : [];
             var results = verdict.Result is { } result ? new Dictionary<string, string>(StringComparer.Ordinal) { [type] = result } : UiaOutcome.NoResults;
             return IsComplete(demand, proved)
@@ -74,7 +73,7 @@ internal sealed class InteractiveAuth(UiaSessionStore sessions, IEnumerable<IUia
         // Without a type the client asks how far it is: a stage may have been completed elsewhere, such as in a browser.
         if (type is not null && !session.Completed.Contains(type))
         {
-            var verdict = await CheckStageAsync(type, new UiaProof(auth, demand.User, id, demand.ClientAddress) { Operation = demand.Operation }, ct);
+            var verdict = await CheckStageAsync(type, session.Completed, auth, demand, id, ct);
             fault = verdict.Fault;
             if (fault is null)
             {
@@ -90,23 +89,31 @@ internal sealed class InteractiveAuth(UiaSessionStore sessions, IEnumerable<IUia
     }
 
     /// <remarks>Synapse: a stage of no flow may be proved as well; it completes nothing.</remarks>
-    private ValueTask<UiaVerdict> CheckStageAsync(string type, UiaProof proof, CancellationToken ct) =>
-        stages.TryGetValue(type, out var stage) ? stage.CheckAsync(proof, ct) : new(MatrixError.Unrecognized("Unknown authentication stage."));
+    private ValueTask<UiaVerdict> CheckStageAsync(
+        string type, IReadOnlyList<string> completed, JsonElement auth, UiaDemand demand, string? session, CancellationToken ct)
+    {
+        if (!stages.TryGetValue(type, out var stage)) return new(MatrixError.Unrecognized("Unknown authentication stage."));
+        var flows = Stages(demand);
+        return UiaOrder.IsNext(flows, completed, type) || !UiaOrder.IsKnown(flows, type)
+            ? stage.CheckAsync(new UiaProof(auth, demand.User, session, demand.ClientAddress) { Operation = demand.Operation }, ct) : new(UiaOrder.Broken);
+    }
 
-    private static bool IsComplete(UiaDemand demand, IReadOnlyList<string> completed) =>
-        demand.Flows.Any(f => f.Stages.All(completed.Contains));
+    private static bool IsComplete(UiaDemand demand, IReadOnlyList<string> completed) => UiaOrder.IsComplete(Stages(demand), completed);
+
+    private static IReadOnlyList<IReadOnlyList<string>> Stages(UiaDemand demand) => [.. demand.Flows.Select(f => f.Stages)];
 
     private static string Operation(UiaDemand demand) => demand.User is { } user ? $"{user.Value} {demand.Operation}" : demand.Operation;
 
     private async Task<UiaOutcome> BeginAsync(
         UiaDemand demand, string[] proved, IReadOnlyDictionary<string, string> results, MatrixError? fault, CancellationToken ct)
     {
-        var id = RandomNumberGenerator.GetString("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", 24);
-        var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
-        var session = new UiaSession(id, Operation(demand), proved, await demand.Remember(ct), results);
-        await sessions.CreateAsync(session, now, now - (long)Lifetime.TotalMilliseconds, ct);
-        return Challenge(demand, id, proved, fault);
+        var session = new UiaSession(NewId(), Operation(demand), proved, await demand.Remember(ct), results) { Flows = Stages(demand) };
+        await sessions.CreateAsync(session, ct);
+        return Challenge(demand, session.SessionId, proved, fault);
     }
+
+    /// <summary>For a session: 136 bits.</summary>
+    public static string NewId() => RandomNumberGenerator.GetString("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", 24);
 
     private UiaOutcome Challenge(UiaDemand demand, string id, IReadOnlyList<string> completed, MatrixError? fault)
     {

@@ -28,11 +28,11 @@ internal sealed partial class RecaptchaStage(HomeserverConfig config, Pages.Page
         return true;
     }
 
-    public ValueTask<IResult> ShowAsync(UiaPageRequest request, string? complaint, CancellationToken ct) => new(pages.Show("recaptcha.html",
-        new Dictionary<string, object?> { ["session"] = request.Session, ["sitekey"] = captcha.PublicKey ?? "", ["error"] = complaint }));
+    public ValueTask<IResult> ShowAsync(UiaPageRequest request, string? complaint, CancellationToken ct) => 
+        new(pages.Show("recaptcha.html", request.Values(complaint, ("sitekey", captcha.PublicKey ?? ""))));
 
-    public ValueTask<UiaVerdict> SubmitAsync(UiaPageRequest request, FormBody form, CancellationToken ct) =>
-        VerifyAsync(form["g-recaptcha-response"], request.ClientAddress, ct);
+    public async ValueTask<UiaVerdict?> SubmitAsync(UiaPageRequest request, FormBody form, CancellationToken ct) =>
+        await VerifyAsync(form["g-recaptcha-response"], request.ClientAddress, ct);
 
     private async ValueTask<UiaVerdict> VerifyAsync(string? response, string clientAddress, CancellationToken ct)
     {

@@ -22,9 +22,9 @@ internal sealed class RegistrationTokenStage(RegistrationTokenStore tokens, Page
     }
 
     public ValueTask<IResult> ShowAsync(UiaPageRequest request, string? complaint, CancellationToken ct) =>
-        new(pages.Show("registration_token.html", new Dictionary<string, object?> { ["session"] = request.Session, ["error"] = complaint }));
+        new(pages.Show("registration_token.html", request.Values(complaint)));
 
-    public async ValueTask<UiaVerdict> SubmitAsync(UiaPageRequest request, FormBody form, CancellationToken ct) =>
+    public async ValueTask<UiaVerdict?> SubmitAsync(UiaPageRequest request, FormBody form, CancellationToken ct) =>
         form["token"] is { Length: > 0 } token ? await UseAsync(request.Session, token.Trim(), ct) : MatrixError.MissingParam("Enter the token that you were given.");
 
     private async ValueTask<UiaVerdict> UseAsync(string session, string token, CancellationToken ct) =>

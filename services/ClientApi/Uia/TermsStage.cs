@@ -30,13 +30,10 @@ internal sealed class TermsStage(HomeserverConfig config, Pages.Pages pages) : I
     }
 
     public ValueTask<IResult> ShowAsync(UiaPageRequest request, string? complaint, CancellationToken ct) => new(config.Accounts.Consent is { } consent
-        ? pages.Show("terms.html", new Dictionary<string, object?>
-        {
-            ["session"] = request.Session, ["policy_name"] = consent.PolicyName, ["terms_url"] = Address(config, consent), ["error"] = complaint,
-        })
+        ? pages.Show("terms.html", request.Values(complaint, ("policy_name", consent.PolicyName), ("terms_url", Address(config, consent))))
         : pages.Error(404, "M_UNRECOGNIZED", "This server has no policy to agree to."));
 
-    public ValueTask<UiaVerdict> SubmitAsync(UiaPageRequest request, FormBody form, CancellationToken ct) =>
+    public ValueTask<UiaVerdict?> SubmitAsync(UiaPageRequest request, FormBody form, CancellationToken ct) =>
         new(form["accept"] is not null ? UiaVerdict.Proved : MatrixError.Forbidden("To go on you have to agree."));
 
     private static string Address(HomeserverConfig config, ConsentConfig consent) => $"{config.PublicBaseUrl}_matrix/consent?v={Uri.EscapeDataString(consent.Version)}";

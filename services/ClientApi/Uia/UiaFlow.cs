@@ -1,11 +1,30 @@
 using System.Text.Json;
-using Matrix.ClientApi.Pages;
 using Matrix.Primitives;
+using Matrix.Storage.Accounts;
 
 namespace Matrix.ClientApi.Uia;
 
-/// <summary>Stages that complete an authentication when all of them are done.</summary>
+/// <summary>Stages that complete an authentication when all of them are done, in this order.</summary>
 internal sealed record UiaFlow(params string[] Stages);
+
+/// <summary>Which stage may come when. Spec: client-server-api/#user-interactive-authentication-api ("must be completed in order")</summary>
+internal static class UiaOrder
+{
+    public static readonly MatrixError Broken = MatrixError.Forbidden("This is not the next stage of any flow: stages are completed in their order.");
+
+    /// <summary>Whether a stage continues one of the flows after what is completed; what is of no flow counts for nothing there.</summary>
+    public static bool IsNext(IReadOnlyList<IReadOnlyList<string>> flows, IReadOnlyList<string> completed, string stage)
+    {
+        var done = completed.Where(s => IsKnown(flows, s)).ToList();
+        return flows.Any(f => f.Count > done.Count && f[done.Count] == stage && f.Take(done.Count).SequenceEqual(done));
+    }
+
+    public static bool IsNext(UiaSession session, string stage) => session.Flows is not { } flows || IsNext(flows, session.Completed, stage);
+
+    public static bool IsKnown(IReadOnlyList<IReadOnlyList<string>> flows, string stage) => flows.Any(f => f.Contains(stage));
+
+    public static bool IsComplete(IReadOnlyList<IReadOnlyList<string>> flows, IReadOnlyList<string> completed) => flows.Any(f => f.All(completed.Contains));
+}
 
 /// <summary>What a client brings to a stage.</summary>
 /// <param name="Auth">The <c>auth</c> of the request.</param>
@@ -24,7 +43,8 @@ internal sealed record UiaProof(JsonElement Auth, UserId? User, string? Session,
 internal readonly record struct UiaVerdict(MatrixError? Fault, string? Result = null)
 {
     public static UiaVerdict Proved => default;
-    public static implicit operator UiaVerdict(MatrixError fault) => new(fault);
+    /// <remarks>A null that comes here by way of a conditional expression must not become a proof.</remarks>
+    public static implicit operator UiaVerdict(MatrixError fault) => new(fault ?? throw new ArgumentNullException(nameof(fault)));
 }
 
 /// <summary>
@@ -43,19 +63,3 @@ internal interface IUiaStage
     /// <summary>Whether this user can prove himself with it before he changes his account.</summary>
     ValueTask<bool> IsReauthOfAsync(UserId user, CancellationToken ct) => new(false);
 }
-
-/// <summary>
-/// A stage with a page for browsers, <c>/auth/TYPE/fallback/web</c>, for clients that do not know it. Spec: client-server-api/#fallback
-/// </summary>
-internal interface IUiaPage : IUiaStage
-{
-    /// <summary>The page, or a redirect to where the proof is given.</summary>
-    /// <param name="complaint">What was wrong with the last attempt; null: this is the first.</param>
-    ValueTask<IResult> ShowAsync(UiaPageRequest request, string? complaint, CancellationToken ct);
-
-    /// <summary>What the form of the page sent: a proof as a client would have given it.</summary>
-    ValueTask<UiaVerdict> SubmitAsync(UiaPageRequest request, FormBody form, CancellationToken ct);
-}
-
-/// <param name="User">Who is authenticated; null at registration.</param>
-internal sealed record UiaPageRequest(string Session, UserId? User, string ClientAddress);

@@ -78,7 +78,7 @@ internal static class ProfileFields
         if (value.ValueKind == JsonValueKind.Null) return null;
         if (value.ValueKind != JsonValueKind.String) throw MatrixError.BadJson($"'{key}' must be a string").AsException();
         var text = value.GetString()!;
-        if (text.Length > limit) throw MatrixError.InvalidParam($"'{key}' is too long (max {limit})").AsException();
+        if (text.Length > limit && text.EnumerateRunes().Count() > limit) throw MatrixError.InvalidParam($"'{key}' is too long (max {limit})").AsException();
         return text.Length == 0 ? null : text;
     }
 

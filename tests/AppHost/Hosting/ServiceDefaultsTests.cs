@@ -21,10 +21,18 @@ public class ServiceDefaultsTests
     [InlineData("/x/../_internal/rpc")]
     public async Task Internal_paths_do_not_exist_on_the_port_for_traffic(string path)
     {
-        await using var service = await TestService.StartAsync(map: app => app.MapGet("/_internal/rpc", c => c.Response.WriteAsync("secret")));
+        await using var service = await TestService.StartAsync("clientapi", map: app => app.MapGet("/_internal/rpc", c => c.Response.WriteAsync("secret")));
         var response = await RawGetAsync(service.Traffic.BaseAddress!, path);
         Assert.StartsWith("HTTP/1.1 404", response, StringComparison.Ordinal);
         Assert.Contains("M_UNRECOGNIZED", response, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Nor_on_a_port_that_many_requests_share()
+    {
+        await using var service = await TestService.StartAsync("sync", map: app => app.MapGet("/_internal/rpc", c => c.Response.WriteAsync("secret")));
+        using var response = await service.Traffic.GetAsync("/_internal/rpc");
+        Assert.Equal(HttpStatusCode.NotFound, response.StatusCode);
     }
 
     [Fact]
@@ -87,8 +95,23 @@ public class ServiceDefaultsTests
         await using var service = await TestService.StartAsync(environment: [("ARMADA_ADVERTISE_HOST", "localhost")]);
         var addresses = service.App.Services.GetRequiredService<InstanceAddresses>();
         Assert.True(addresses.Bound.IsCompletedSuccessfully);
-        Assert.StartsWith("http://localhost:", addresses.Traffic, StringComparison.Ordinal);
+        Assert.StartsWith("h2c://localhost:", addresses.Traffic, StringComparison.Ordinal);
+        Assert.StartsWith("http://localhost:", addresses.Internal, StringComparison.Ordinal);
         Assert.NotEqual(addresses.Traffic, addresses.Internal);
+    }
+
+    [Fact]
+    public async Task What_the_gateway_lets_through_is_not_too_long_for_a_service_behind_it()
+    {
+        await using var service = await TestService.StartAsync(map: app => app.MapGet("/sync", c => c.Response.WriteAsync("hello")));
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/sync?filter=" + new string('f', 60_000)) { Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
+        for (var i = 0; i < 15; i++)
+        {
+            request.Headers.Add($"X-Long-{i}", new string('h', 4_000));
+        }
+
+        using var response = await service.Traffic.SendAsync(request);
+        Assert.Equal("hello", await response.Content.ReadAsStringAsync());
     }
 
     [Fact]

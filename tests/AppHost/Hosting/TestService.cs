@@ -1,3 +1,4 @@
+using System.Net;
 using Matrix.ServiceDefaults;
 using Matrix.ServiceDefaults.Configuration;
 using Microsoft.AspNetCore.Builder;
@@ -15,7 +16,13 @@ internal sealed class TestService : IAsyncDisposable
         App = app;
         _folder = folder;
         var addresses = app.Services.GetRequiredService<InstanceAddresses>();
-        Traffic = new() { BaseAddress = new(addresses.Traffic) };
+        var multiplexed = addresses.Traffic.StartsWith(InstanceAddresses.MultiplexedScheme, StringComparison.Ordinal);
+        Traffic = new()
+        {
+            BaseAddress = new UriBuilder(addresses.Traffic) { Scheme = "http" }.Uri,
+            DefaultRequestVersion = multiplexed ? HttpVersion.Version20 : HttpVersion.Version11,
+            DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact,
+        };
         Internal = new() { BaseAddress = new(addresses.Internal) };
     }
 

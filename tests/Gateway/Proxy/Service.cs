@@ -1,9 +1,11 @@
 using System.Collections.Concurrent;
+using System.Net;
 using Matrix.Replication;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Logging;
 
 namespace Matrix.Gateway.Tests.Proxy;
@@ -16,21 +18,29 @@ internal sealed class Service : IAsyncDisposable
     private static long starts;
     private readonly WebApplication app;
 
-    private Service(WebApplication app, string name, string service, string group)
+    private Service(WebApplication app, string name, string service, string group, bool multiplexed)
     {
         this.app = app;
-        var address = app.Urls.Single();
-        Instance = new(name, service, group, address, address, Interlocked.Increment(ref starts));
+        var (traffic, inside) = (app.Urls.First(), app.Urls.Last());
+        if (multiplexed) traffic = traffic.Replace("http:", "h2c:", StringComparison.Ordinal);
+        Instance = new(name, service, group, traffic, inside, Interlocked.Increment(ref starts));
     }
 
     public ServiceInstance Instance { get; }
     public ConcurrentQueue<Received> Requests { get; } = [];
 
     /// <param name="answer">After the request was read; null: 200 with the instance's name.</param>
-    public static async Task<Service> StartAsync(string name, string service, string? group = null, Func<HttpContext, Task>? answer = null, int port = 0)
+    /// <param name="multiplexed">HTTP/2 alone, as Sync; the checks have a listener of their own.</param>
+    public static async Task<Service> StartAsync(
+        string name, string service, string? group = null, Func<HttpContext, Task>? answer = null, int port = 0, bool multiplexed = false)
     {
         var builder = WebApplication.CreateEmptyBuilder(new());
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(k => k.Limits.MaxRequestBodySize = null).UseUrls($"http://127.0.0.1:{port}");
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        {
+            kestrel.Limits.MaxRequestBodySize = null;
+            kestrel.Listen(IPAddress.Loopback, port, o => o.Protocols = multiplexed ? HttpProtocols.Http2 : HttpProtocols.Http1);
+            if (multiplexed) kestrel.Listen(IPAddress.Loopback, 0, o => o.Protocols = HttpProtocols.Http1);
+        });
         var app = builder.Build();
         Service? self = null;
         app.Run(async context =>
@@ -43,7 +53,7 @@ internal sealed class Service : IAsyncDisposable
             else await context.Response.WriteAsync(name);
         });
         await app.StartAsync();
-        return self = new(app, name, service, group ?? service);
+        return self = new(app, name, service, group ?? service, multiplexed);
     }
 
     public async ValueTask DisposeAsync()

@@ -25,7 +25,7 @@ public class ClientApiFixture : IAsyncLifetime
     private ServiceHost? host;
     private int counter;
 
-    private ServiceHost Host => host ?? throw TestServers.Missing("ARMADA_TEST_PG is not set");
+    internal ServiceHost Host => host ?? throw TestServers.Missing("ARMADA_TEST_PG is not set");
     public HttpClient Http => Host.Http;
     public Database Database => postgres.Database;
     public IServiceProvider Services => Host.Services;

@@ -56,6 +56,23 @@ public sealed class DeviceTests(ClientApiFixture api) : IClassFixture<ClientApiF
     }
 
     [Fact]
+    public async Task A_name_is_measured_in_characters()
+    {
+        var user = await api.RegisterUserAsync();
+        var name = string.Concat(Enumerable.Repeat("\U0001F600", 100));
+        (await api.PutAsync(user, $"{Devices}/{user.DeviceId}", new { display_name = name })).RequireOk();
+        Assert.Equal(name, (await api.GetAsync(user, $"{Devices}/{user.DeviceId}")).RequireOk().Text("display_name"));
+        (await api.PutAsync(user, $"{Devices}/{user.DeviceId}", new { display_name = name + "x" })).Require(400, "M_INVALID_PARAM");
+    }
+
+    [Theory]
+    [InlineData("{}", "M_MISSING_PARAM")]
+    [InlineData("""{"devices":"A"}""", "M_BAD_JSON")]
+    [InlineData("""{"devices":[1]}""", "M_BAD_JSON")]
+    public async Task Nobody_proves_anything_for_a_request_that_is_wrong(string body, string code) =>
+        (await api.PostAsync(await api.RegisterUserAsync(), "/_matrix/client/v3/delete_devices", body)).Require(400, code);
+
+    [Fact]
     public async Task A_session_of_one_user_serves_no_other()
     {
         var (user, other) = (await api.RegisterUserAsync(), await api.RegisterUserAsync());

@@ -77,11 +77,17 @@ public sealed class PushRuleTests(ClientApiFixture api) : IClassFixture<ClientAp
     [InlineData("/device/override/x", """{"actions":[],"conditions":[]}""", 400)]
     [InlineData("/global/nothing/x", """{"actions":[],"conditions":[]}""", 400)]
     [InlineData("/global/override/a%2Fb", """{"actions":[],"conditions":[]}""", 400)]
-    [InlineData("/global/override/x", """{"actions":[]}""", 400)]
     [InlineData("/global/override/x", """{"conditions":[]}""", 400)]
+    [InlineData("/global/override/x", """{"actions":[],"conditions":{}}""", 400)]
+    [InlineData("/global/override/x", """{"actions":[{"x":1}],"conditions":[]}""", 400)]
     [InlineData("/global/override/x", """{"actions":["explode"],"conditions":[]}""", 400)]
     [InlineData("/global/override/x", """{"actions":"notify","conditions":[]}""", 400)]
-    [InlineData("/global/override/x", """{"actions":[],"conditions":[{"kind":"event_match"}]}""", 400)]
+    [InlineData("/global/override/x", """{"actions":[],"conditions":[{}]}""", 400)]
+    [InlineData("/global/override/x", """{"actions":[],"conditions":[{"kind":5}]}""", 400)]
+    [InlineData("/global/override/x", """{"actions":[],"conditions":[{"kind":"event_match","key":5,"pattern":"x"}]}""", 400)]
+    [InlineData("/global/override/x", """{"actions":[],"conditions":[{"kind":"event_match","key":"type","pattern":["x"]}]}""", 400)]
+    [InlineData("/global/override/x", """{"actions":[],"conditions":[{"kind":"room_member_count","is":2}]}""", 400)]
+    [InlineData("/global/override/x", """{"actions":[],"conditions":[{"kind":"event_property_is","key":"type","value":{"a":1}}]}""", 400)]
     [InlineData("/global/override/x", """{"actions":[],"conditions":["x"]}""", 400)]
     [InlineData("/global/content/x", """{"actions":[]}""", 400)]
     [InlineData("/global/override/x/enabled", """{"enabled":"yes"}""", 400)]
@@ -92,6 +98,27 @@ public sealed class PushRuleTests(ClientApiFixture api) : IClassFixture<ClientAp
         var user = await api.RegisterUserAsync();
         Assert.Equal(status, (await api.PutAsync(user, Rules + path, body)).Status);
     }
+
+    [Theory]
+    [InlineData("override", """{"actions":[]}""", "[]")]
+    [InlineData("underride", """{"actions":["notify"]}""", "[]")]
+    [InlineData("override", """{"actions":[],"conditions":[{"kind":"event_match"}]}""", """[{"kind":"event_match"}]""")]
+    [InlineData("override", """{"actions":[],"conditions":[{"kind":"event_property_is","key":"type"}]}""", """[{"key":"type","kind":"event_property_is"}]""")]
+    [InlineData("override", """{"actions":[],"conditions":[{"kind":"room_member_count","is":"many"}]}""", """[{"is":"many","kind":"room_member_count"}]""")]
+    [InlineData("underride", """{"actions":[],"conditions":[{"kind":"org.example","x":{"y":[1]},"value":null}]}""", """[{"kind":"org.example","value":null,"x":{"y":[1]}}]""")]
+    public async Task A_rule_may_have_no_conditions_or_some_that_never_hold(string kind, string body, string conditions)
+    {
+        var user = await api.RegisterUserAsync();
+        (await api.PutAsync(user, $"{Rules}/global/{kind}/x", body)).RequireOk();
+        Assert.Equal(conditions, (await api.GetAsync(user, $"{Rules}/global/{kind}/x")).RequireOk().Body.GetProperty("conditions").GetRawText());
+    }
+
+    [Theory]
+    [InlineData("override", """{"actions":["explode"]}""")]
+    [InlineData("room", """{"actions":[{"value":true}]}""")]
+    [InlineData("content", """{"actions":[]}""")]
+    public async Task What_the_schema_allows_and_the_text_does_not_is_unknown(string kind, string body) =>
+        (await api.PutAsync(await api.RegisterUserAsync(), $"{Rules}/global/{kind}/x", body)).Require(400, "M_UNKNOWN");
 
     [Theory]
     [InlineData("GET", "", 404)]

@@ -39,6 +39,27 @@ public sealed class RegistrationTests(ClientApiFixture api) : IClassFixture<Clie
     }
 
     [Fact]
+    public async Task A_password_that_comes_with_the_proof_is_the_one_that_counts()
+    {
+        var name = api.NewName();
+        var session = (await api.PostAsync(null, Path, new { username = name, password = "mistyped" })).Text("session");
+        var user = (await api.PostAsync(null, Path, new { username = name, password = "corrected", auth = new { type = "m.login.dummy", session } })).RequireOk();
+        await api.LogInAsync(user.Text("user_id"), "corrected");
+        var asked = new TestUser(user.Text("user_id"), user.Text("access_token"), "", "corrected");
+        object Proof(string of) => new { type = "m.login.password", user = asked.Id, password = "corrected", session = of };
+        session = (await api.PostAsync(asked, "/_matrix/client/v3/account/password", new { new_password = "mistyped" })).Text("session");
+        (await api.PostAsync(asked, "/_matrix/client/v3/account/password", new { new_password = "other", auth = Proof(session) })).RequireOk();
+        await api.LogInAsync(asked.Id, "other");
+    }
+
+    [Theory]
+    [InlineData("deactivate", """{"erase":1}""")]
+    [InlineData("deactivate", """{"id_server":1}""")]
+    [InlineData("password", """{"new_password":"p","logout_devices":1}""")]
+    public async Task Nobody_proves_anything_for_a_request_that_is_wrong(string what, string body) =>
+        (await api.PostAsync(await api.RegisterUserAsync(), "/_matrix/client/v3/account/" + what, body)).Require(400, "M_BAD_JSON");
+
+    [Fact]
     public async Task A_session_that_has_registered_somebody_answers_with_him_again()
     {
         var session = (await api.PostAsync(null, Path, new { password = "p" })).Text("session");
@@ -51,6 +72,17 @@ public sealed class RegistrationTests(ClientApiFixture api) : IClassFixture<Clie
         (await api.PostAsync(user, "/_matrix/client/v3/account/deactivate",
             new { auth = new { type = "m.login.password", identifier = new { type = "m.id.user", user = user.Id }, password = "p" } })).RequireOk();
         (await api.PostAsync(null, Path, body)).Require(400, "M_USER_IN_USE");
+    }
+
+    [Fact]
+    public async Task A_session_that_is_finished_many_times_at_once_registers_one()
+    {
+        var session = (await api.PostAsync(null, Path, new { password = "p" })).Text("session");
+        var before = await api.ScalarAsync("select count(*) from users");
+        var answers = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => api.PostAsync(null, Path, new { password = "p", auth = new { type = "m.login.dummy", session } })));
+        Assert.Single(answers.Where(a => a.Status == 200).Select(a => a.Text("user_id")).Distinct());
+        Assert.All(answers.Where(a => a.Status != 200), a => a.Require(400, "M_USER_IN_USE"));
+        Assert.Equal((long)before! + 1, await api.ScalarAsync("select count(*) from users"));
     }
 
     [Fact]

@@ -50,6 +50,15 @@ public sealed class ProfileTests(PersisterFixture fixture) : IClassFixture<Persi
     }
 
     [Fact]
+    public async Task A_display_name_is_measured_in_characters()
+    {
+        var alice = await fixture.NewUserAsync();
+        var name = string.Concat(Enumerable.Repeat("\U0001F600", 256));
+        (await alice.PutAsync(PathOf(alice, "displayname"), new { displayname = name })).Ok();
+        (await alice.PutAsync(PathOf(alice, "displayname"), new { displayname = name + "x" })).Is(400, "M_INVALID_PARAM");
+    }
+
+    [Fact]
     public async Task Wrong_requests_are_refused()
     {
         var alice = await fixture.NewUserAsync();

@@ -10,9 +10,16 @@ using System.Xml;
 namespace Matrix.ServiceTests.Sso;
 
 /// <summary>What a response says; the defaults are those of a good one.</summary>
-internal sealed record SamlAnswer(string RequestId)
+/// <param name="RequestId">Null: it answers none.</param>
+internal sealed record SamlAnswer(string? RequestId)
 {
+    public TimeSpan ValidFrom { get; init; } = TimeSpan.FromMinutes(-10);
+    /// <summary>Of the session at the identity provider; null: it does not say.</summary>
+    public TimeSpan? SessionFor { get; init; }
     public string Uid { get; init; } = "sam";
+    /// <summary>Another name than uid: the user must choose his name himself.</summary>
+    public string UidAttribute { get; init; } = "uid";
+    public IReadOnlyList<string> Emails { get; init; } = [];
     public string? DisplayName { get; init; } = "Sam";
     public string Group { get; init; } = "staff";
     public string Issuer { get; init; } = FakeSamlIdp.EntityId;
@@ -35,32 +42,40 @@ internal sealed class FakeSamlIdp : IDisposable
     public FakeSamlIdp() => certificate = new CertificateRequest("CN=idp", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1)
         .CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
 
+    /// <summary>How requests come: <c>HTTP-Redirect</c> or <c>HTTP-POST</c>.</summary>
+    public string Binding { get; set; } = "HTTP-Redirect";
+    public bool WantsSignedRequests { get; set; }
+
     public string Metadata => $"""
-        <md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata" entityID="{EntityId}"><md:IDPSSODescriptor protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol">
+        <md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata" entityID="{EntityId}"><md:IDPSSODescriptor WantAuthnRequestsSigned="{(WantsSignedRequests ? "true" : "false")}" protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol">
         <md:KeyDescriptor use="signing"><ds:KeyInfo xmlns:ds="http://www.w3.org/2000/09/xmldsig#"><ds:X509Data><ds:X509Certificate>{Convert.ToBase64String(certificate.RawData)}</ds:X509Certificate></ds:X509Data></ds:KeyInfo></md:KeyDescriptor>
-        <md:SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect" Location="https://idp.test.example/sso"/></md:IDPSSODescriptor></md:EntityDescriptor>
+        <md:SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:{Binding}" Location="https://idp.test.example/sso"/></md:IDPSSODescriptor></md:EntityDescriptor>
         """;
 
-    /// <summary>Id of the request that our server sent the browser with.</summary>
-    public static string RequestIdOf(string location)
+    /// <summary>The request that our server sent the browser with.</summary>
+    public static XmlDocument RequestOf(string location)
     {
         var deflated = Convert.FromBase64String(FakeOidcProvider.QueryOf(location)["SAMLRequest"]);
         using var inflate = new DeflateStream(new MemoryStream(deflated), CompressionMode.Decompress);
-        var document = new XmlDocument();
+        var document = new XmlDocument { PreserveWhitespace = true };
         document.Load(inflate);
-        return document.DocumentElement!.GetAttribute("ID");
+        return document;
     }
+
+    public static string RequestIdOf(string location) => RequestOf(location).DocumentElement!.GetAttribute("ID");
 
     public XmlDocument Unsigned(SamlAnswer a)
     {
         string Time(TimeSpan offset) => DateTimeOffset.UtcNow.Add(offset).ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture);
         string E(string s) => SecurityElement.Escape(s);
+        var answers = a.RequestId is null ? "" : $" InResponseTo=\"{a.RequestId}\"";
+        var session = a.SessionFor is { } end ? $"<saml:AuthnStatement AuthnInstant=\"{Time(default)}\" SessionNotOnOrAfter=\"{Time(end)}\"/>" : "";
         var document = new XmlDocument { PreserveWhitespace = true };
         document.LoadXml($"""
-            <samlp:Response xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" xmlns:saml="{Saml}" ID="{a.ResponseId}" Version="2.0" IssueInstant="{Time(default)}" Destination="{E(a.Recipient)}" InResponseTo="{a.RequestId}"><saml:Issuer>{E(a.Issuer)}</saml:Issuer><samlp:Status><samlp:StatusCode Value="{a.Status}"/></samlp:Status>
-            <saml:Assertion ID="{a.AssertionId}" Version="2.0" IssueInstant="{Time(default)}"><saml:Issuer>{E(a.Issuer)}</saml:Issuer><saml:Subject><saml:NameID>{E(a.Uid)}</saml:NameID><saml:SubjectConfirmation Method="urn:oasis:names:tc:SAML:2.0:cm:bearer"><saml:SubjectConfirmationData NotOnOrAfter="{Time(a.ValidFor)}" Recipient="{E(a.Recipient)}" InResponseTo="{a.RequestId}"/></saml:SubjectConfirmation></saml:Subject>
-            <saml:Conditions NotBefore="{Time(TimeSpan.FromMinutes(-10))}" NotOnOrAfter="{Time(a.ValidFor)}"><saml:AudienceRestriction><saml:Audience>{E(a.Audience)}</saml:Audience></saml:AudienceRestriction></saml:Conditions>
-            <saml:AttributeStatement><saml:Attribute Name="uid"><saml:AttributeValue>{E(a.Uid)}</saml:AttributeValue></saml:Attribute><saml:Attribute Name="urn:oid:2.16.840.1.113730.3.1.241"><saml:AttributeValue>{E(a.DisplayName ?? "")}</saml:AttributeValue></saml:Attribute><saml:Attribute Name="userGroup"><saml:AttributeValue>{E(a.Group)}</saml:AttributeValue></saml:Attribute></saml:AttributeStatement></saml:Assertion></samlp:Response>
+            <samlp:Response xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" xmlns:saml="{Saml}" ID="{a.ResponseId}" Version="2.0" IssueInstant="{Time(default)}" Destination="{E(a.Recipient)}"{answers}><saml:Issuer>{E(a.Issuer)}</saml:Issuer><samlp:Status><samlp:StatusCode Value="{a.Status}"/></samlp:Status>
+            <saml:Assertion ID="{a.AssertionId}" Version="2.0" IssueInstant="{Time(default)}"><saml:Issuer>{E(a.Issuer)}</saml:Issuer><saml:Subject><saml:NameID>{E(a.Uid)}</saml:NameID><saml:SubjectConfirmation Method="urn:oasis:names:tc:SAML:2.0:cm:bearer"><saml:SubjectConfirmationData NotOnOrAfter="{Time(a.ValidFor)}" Recipient="{E(a.Recipient)}"{answers}/></saml:SubjectConfirmation></saml:Subject>
+            <saml:Conditions NotBefore="{Time(a.ValidFrom)}" NotOnOrAfter="{Time(a.ValidFor)}"><saml:AudienceRestriction><saml:Audience>{E(a.Audience)}</saml:Audience></saml:AudienceRestriction></saml:Conditions>{session}
+            <saml:AttributeStatement><saml:Attribute Name="{a.UidAttribute}"><saml:AttributeValue>{E(a.Uid)}</saml:AttributeValue></saml:Attribute><saml:Attribute Name="urn:oid:2.16.840.1.113730.3.1.241"><saml:AttributeValue>{E(a.DisplayName ?? "")}</saml:AttributeValue></saml:Attribute><saml:Attribute Name="userGroup"><saml:AttributeValue>{E(a.Group)}</saml:AttributeValue></saml:Attribute><saml:Attribute Name="mail">{string.Concat(a.Emails.Select(m => $"<saml:AttributeValue>{E(m)}</saml:AttributeValue>"))}</saml:Attribute></saml:AttributeStatement></saml:Assertion></samlp:Response>
             """);
         return document;
     }

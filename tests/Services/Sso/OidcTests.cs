@@ -113,6 +113,21 @@ public sealed class OidcTests(SsoFixture sso) : IClassFixture<SsoFixture>
         (await browser.GetAsync(back)).Require(400);
     }
 
+    /// <summary>Who has got hold of a code brings it into a login of his own.</summary>
+    [Theory]
+    [InlineData("main")]
+    [InlineData("bare")]
+    public async Task A_code_of_another_login_is_worth_nothing(string provider)
+    {
+        var gone = (await sso.NewBrowser().GetAsync(Redirect(provider))).Require(302);
+        var stolen = FakeOidcProvider.QueryOf(sso.Oidc.Approve(gone.Location!, Claims(sso.NewName("victim"))))["code"];
+        var browser = sso.NewBrowser();
+        var state = FakeOidcProvider.QueryOf((await browser.GetAsync(Redirect(provider))).Require(302).Location!)["state"];
+        var exchanges = sso.Oidc.Exchanges;
+        (await browser.GetAsync($"/_synapse/client/oidc/callback?code={stolen}&state={state}")).Require(401);
+        Assert.Equal(exchanges + 1, sso.Oidc.Exchanges);
+    }
+
     [Fact]
     public async Task A_login_that_takes_too_long_has_expired()
     {
@@ -203,7 +218,9 @@ public sealed class OidcTests(SsoFixture sso) : IClassFixture<SsoFixture>
     [InlineData("")]
     public async Task No_browser_is_sent_to_what_is_no_client(string address)
     {
-        foreach (var path in (string[])[Redirect("main", address), "/_synapse/client/pick_idp?redirectUrl=" + Uri.EscapeDataString(address)])
+        foreach (var path in (string[])[Redirect("main", address), "/_synapse/client/pick_idp?redirectUrl=" + Uri.EscapeDataString(address),
+            "/_matrix/client/r0/login/cas/redirect?redirectUrl=" + Uri.EscapeDataString(address),
+            $"/_matrix/client/r0/login/cas/ticket?ticket={sso.NewTicketOf(sso.NewName())}&redirectUrl={Uri.EscapeDataString(address)}"])
             (await sso.NewBrowser().GetAsync(path)).Require(400);
     }
 

@@ -60,7 +60,7 @@ public sealed class PictureTests(PictureFixture sso) : IClassFixture<PictureFixt
         if (idp == "chooser")
         {
             var page = (await browser.GetAsync(back.Require(302).Location!)).Require(200);
-            back = await browser.SubmitAsync(page, "/_synapse/client/pick_username/account_details", ("username", name));
+            back = await browser.SubmitAsync(page, "/_synapse/client/pick_username/account_details", ("username", name), ("use_avatar", "true"));
         }
         return (await sso.LogInAsync(back.Require(302).Location!)).RequireOk();
     }

@@ -6,24 +6,7 @@ namespace Matrix.ServiceTests.Sso;
 
 public sealed class SamlTests(SsoFixture sso) : IClassFixture<SsoFixture>
 {
-    private const string Consumer = "/_synapse/client/saml2/authn_response";
-
-    private sealed record Begun(TestBrowser Browser, string RequestId, string RelayState);
-
-    private async Task<Begun> BeginAsync()
-    {
-        var browser = sso.NewBrowser();
-        var gone = (await browser.GetAsync("/_matrix/client/v3/login/sso/redirect/saml?redirectUrl=" + Uri.EscapeDataString(SsoFixture.Trusted))).Require(302);
-        Assert.StartsWith("https://idp.test.example/sso?SAMLRequest=", gone.Location);
-        return new(browser, FakeSamlIdp.RequestIdOf(gone.Location!), FakeOidcProvider.QueryOf(gone.Location!)["RelayState"]);
-    }
-
-    /// <summary>As the identity provider's page posts it: from another site.</summary>
-    private static Task<Visit> PostAsync(Begun begun, string response)
-    {
-        begun.Browser.Origin = "https://idp.test.example";
-        return begun.Browser.PostAsync(Consumer, ("SAMLResponse", response), ("RelayState", begun.RelayState));
-    }
+    private Task<SamlVisit> BeginAsync() => SamlVisit.BeginAsync(sso);
 
     private async Task RefuseAsync(Func<SamlAnswer, SamlAnswer>? change = null, Func<XmlDocument, string>? spoil = null, int status = 401)
     {
@@ -33,7 +16,7 @@ public sealed class SamlTests(SsoFixture sso) : IClassFixture<SsoFixture>
         string response;
         if (spoil is null) response = sso.Saml.Answer(answer);
         else response = FakeSamlIdp.Encode(spoil(sso.Saml.Unsigned(answer)));
-        var page = (await PostAsync(begun, response)).Require(status);
+        var page = (await begun.PostAsync(response)).Require(status);
         Assert.DoesNotContain("loginToken", page.Body);
     }
 
@@ -44,9 +27,9 @@ public sealed class SamlTests(SsoFixture sso) : IClassFixture<SsoFixture>
         var name = sso.NewName("Saml ");
         var response = sso.Saml.Answer(new(begun.RequestId) { Uid = name });
         begun.Browser.Host = sso.Second;
-        var back = (await PostAsync(begun, response)).Require(302);
+        var back = (await begun.PostAsync(response)).Require(302);
         Assert.Equal($"@{name.ToLowerInvariant().Replace(" ", "=20", StringComparison.Ordinal)}:test.example", (await sso.LogInAsync(back.Location!)).RequireOk().Text("user_id"));
-        (await PostAsync(begun, response)).Require(400);
+        (await begun.PostAsync(response)).Require(400);
     }
 
     [Fact]
@@ -55,7 +38,7 @@ public sealed class SamlTests(SsoFixture sso) : IClassFixture<SsoFixture>
         var begun = await BeginAsync();
         var document = sso.Saml.Unsigned(new(begun.RequestId) { Uid = sso.NewName() });
         sso.Saml.Sign(document.DocumentElement!);
-        (await PostAsync(begun, FakeSamlIdp.Encode(document.OuterXml))).Require(302);
+        (await begun.PostAsync(FakeSamlIdp.Encode(document.OuterXml))).Require(302);
     }
 
     [Fact]
@@ -63,9 +46,9 @@ public sealed class SamlTests(SsoFixture sso) : IClassFixture<SsoFixture>
     {
         var begun = await BeginAsync();
         var response = sso.Saml.Answer(new(begun.RequestId) { Uid = sso.NewName() });
-        (await PostAsync(begun with { Browser = sso.NewBrowser() }, response)).Require(400);
-        (await PostAsync(begun with { RelayState = "forged" }, response)).Require(400);
-        (await PostAsync(begun, response)).Require(302);
+        (await (begun with { Browser = sso.NewBrowser() }).PostAsync(response)).Require(400);
+        (await (begun with { RelayState = "forged" }).PostAsync(response)).Require(400);
+        (await begun.PostAsync(response)).Require(302);
     }
 
     [Fact]
@@ -74,8 +57,8 @@ public sealed class SamlTests(SsoFixture sso) : IClassFixture<SsoFixture>
         var first = await BeginAsync();
         var second = await BeginAsync();
         var id = "_assertion" + Guid.NewGuid().ToString("N");
-        (await PostAsync(first, sso.Saml.Answer(new(first.RequestId) { Uid = sso.NewName(), AssertionId = id }))).Require(302);
-        (await PostAsync(second, sso.Saml.Answer(new(second.RequestId) { Uid = sso.NewName(), AssertionId = id }))).Require(401);
+        (await first.PostAsync(sso.Saml.Answer(new(first.RequestId) { Uid = sso.NewName(), AssertionId = id }))).Require(302);
+        (await second.PostAsync(sso.Saml.Answer(new(second.RequestId) { Uid = sso.NewName(), AssertionId = id }))).Require(401);
     }
 
     [Fact]
@@ -93,10 +76,13 @@ public sealed class SamlTests(SsoFixture sso) : IClassFixture<SsoFixture>
     public async Task An_assertion_for_another_time_place_or_request_is_refused()
     {
         await RefuseAsync(a => a with { ValidFor = TimeSpan.FromMinutes(-1) });
+        await RefuseAsync(a => a with { ValidFrom = TimeSpan.FromMinutes(1) });
+        await RefuseAsync(a => a with { SessionFor = TimeSpan.FromMinutes(-1) });
         await RefuseAsync(a => a with { Audience = "https://another.example/" });
         await RefuseAsync(a => a with { Recipient = "https://another.example/acs" });
         await RefuseAsync(a => a with { Issuer = "https://another.example/idp" });
         await RefuseAsync(a => a with { RequestId = "_another" });
+        await RefuseAsync(a => a with { RequestId = null });
         await RefuseAsync(a => a with { Status = "urn:oasis:names:tc:SAML:2.0:status:Responder" });
         await RefuseAsync(a => a with { Group = "guests" }, status: 403);
     }
@@ -170,8 +156,20 @@ public sealed class SamlTests(SsoFixture sso) : IClassFixture<SsoFixture>
         await RefuseAsync(spoil: d => d.OuterXml.Replace("<samlp:Status>", string.Concat(Enumerable.Repeat("<a>", 100)) + string.Concat(Enumerable.Repeat("</a>", 100)) + "<samlp:Status>", StringComparison.Ordinal));
         await RefuseAsync(spoil: _ => "no XML");
         var begun = await BeginAsync();
-        (await PostAsync(begun, "!!!")).Require(401);
-        (await PostAsync(begun, new string('A', 1_200_000))).Require(413);
+        (await begun.PostAsync("!!!")).Require(401);
+        (await begun.PostAsync(new string('A', 1_200_000))).Require(413);
+    }
+
+    [Fact]
+    public async Task Where_there_are_no_keys_an_encrypted_assertion_is_refused()
+    {
+        using var key = RSA.Create(2048);
+        await RefuseAsync(spoil: d =>
+        {
+            new SamlEncryption(key).Replace(FakeSamlIdp.AssertionOf(d));
+            sso.Saml.Sign(d.DocumentElement!);
+            return d.OuterXml;
+        });
     }
 
     [Fact]
@@ -183,7 +181,7 @@ public sealed class SamlTests(SsoFixture sso) : IClassFixture<SsoFixture>
         sso.Saml.Sign(FakeSamlIdp.AssertionOf(document));
         // The canonical form has no comments: the signature stays good.
         var xml = document.OuterXml.Replace(name + ".evil", name + "<!---->.evil", StringComparison.Ordinal);
-        var back = (await PostAsync(begun, FakeSamlIdp.Encode(xml))).Require(302);
+        var back = (await begun.PostAsync(FakeSamlIdp.Encode(xml))).Require(302);
         Assert.Equal($"@{name}.evil:test.example", (await sso.LogInAsync(back.Location!)).RequireOk().Text("user_id"));
     }
 
@@ -194,6 +192,6 @@ public sealed class SamlTests(SsoFixture sso) : IClassFixture<SsoFixture>
         var document = new XmlDocument();
         document.LoadXml(metadata.Body);
         Assert.Contains(SsoFixture.PublicBase + "_synapse/client/saml2/authn_response", document.OuterXml);
-        (await sso.NewBrowser().GetAsync(Consumer)).Require(400);
+        (await sso.NewBrowser().GetAsync(SamlVisit.Consumer)).Require(400);
     }
 }

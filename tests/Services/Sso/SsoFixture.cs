@@ -92,6 +92,8 @@ public class SsoFixture : IAsyncLifetime
                 Oidc.Config("existing") with { AllowExistingUsers = true, Requirements = [new("groups", ["admin", "staff"])] },
                 Oidc.Config("info") with { AlwaysUserInfo = true, ClientAuthMethod = "client_secret_basic" },
                 Oidc.Config("strict") with { SkipVerification = false },
+                // Without PKCE the nonce is what binds a code to its login.
+                Oidc.Config("bare") with { PkceMethod = "never" },
                 Oidc.Config("other") with { ClientId = FakeOidcProvider.ClientId },
             ],
             Cas = new()

@@ -15,6 +15,11 @@ public sealed class StrictFixture : SsoFixture
     protected override HomeserverConfig Adjust(HomeserverConfig config)
     {
         File.WriteAllText(Path.Combine(Folder, "sso_error.html"), "<style>b{color:red}</style><b>Ours: {{ error_description }}</b> at {{ server_name }}<script>{{ error }}</script>");
+        // As Synapse's own pages are made: blocks of the base, styles and scripts included.
+        File.WriteAllText(Path.Combine(Folder, "sso_login_idp_picker.html"),
+            "{% extends \"_base.html\" %}{% block header %}<style type=\"text/css\">{% include \"own.css\" without context %}</style>{% endblock %}{% block body %}<p>Ours</p><script>{% include 'own.js' %}</script>{% endblock %}");
+        File.WriteAllText(Path.Combine(Folder, "own.css"), "p{color:red}");
+        File.WriteAllText(Path.Combine(Folder, "own.js"), "go()");
         return config with
         {
             RateLimitsEnabled = true,
@@ -58,7 +63,7 @@ public sealed class StrictTests(StrictFixture sso) : IClassFixture<StrictFixture
     {
         var name = sso.NewName();
         var browser = sso.NewBrowser();
-        var terms = (await ComeBackAsync(browser, "main", new { sub = name, preferred_username = name })).Require(302);
+        var terms = (await ComeBackAsync(browser, "main", new { sub = name, preferred_username = name, email = $"{name}@mail.example" })).Require(302);
         Assert.EndsWith("/new_user_consent", terms.Location);
         // Who goes on without agreeing comes back to the same page.
         Assert.EndsWith("/new_user_consent", (await browser.GetAsync("/_synapse/client/sso_register")).Require(303).Location);
@@ -68,6 +73,7 @@ public sealed class StrictTests(StrictFixture sso) : IClassFixture<StrictFixture
         var done = (await AgreeAsync(browser, terms)).Require(302);
         Assert.Equal($"@{name}:test.example", (await sso.LogInAsync(done.Location!)).RequireOk().Text("user_id"));
         Assert.Equal("1.0", await sso.Postgres.Source.CreateCommand($"select consent_version from users where user_id = '@{name}:test.example'").ExecuteScalarAsync());
+        Assert.Equal(1L, await sso.Postgres.Source.CreateCommand($"select count(*) from user_threepids where address = '{name}@mail.example'").ExecuteScalarAsync());
         // The second time there is nothing to ask.
         Assert.StartsWith(SsoFixture.Trusted, (await ComeBackAsync(sso.NewBrowser(), "main", new { sub = name })).Require(302).Location);
     }
@@ -135,12 +141,24 @@ public sealed class StrictTests(StrictFixture sso) : IClassFixture<StrictFixture
     }
 
     [Fact]
+    public async Task A_page_may_include_its_style_and_script_and_fill_the_blocks_of_synapses_pages()
+    {
+        var page = (await sso.NewBrowser().GetAsync("/_synapse/client/pick_idp?redirectUrl=" + Uri.EscapeDataString(SsoFixture.Trusted))).Require(200);
+        Assert.Contains("<style type=\"text/css\">p{color:red}</style>", page.Body);
+        Assert.Contains("<p>Ours</p><script>go()</script>", page.Body);
+        Assert.DoesNotContain("<main", page.Body);
+        Assert.Contains($"'sha256-{Convert.ToBase64String(SHA256.HashData("p{color:red}"u8))}'", page.Header("Content-Security-Policy"));
+        Assert.Contains($"script-src 'sha256-{Convert.ToBase64String(SHA256.HashData("go()"u8))}'", page.Header("Content-Security-Policy"));
+    }
+
+    [Fact]
     public async Task Passwords_and_codes_are_not_guessed_at_our_pages()
     {
         var user = sso.NewName();
         var browser = sso.NewBrowser();
-        var page = await browser.GetAsync("/_synapse/client/signup");
-        await browser.SubmitAsync(page, "/_synapse/client/signup", ("username", user), ("password", "secret"), ("password_again", "secret"), ("terms", "true"));
+        var page = await OAuthApp.FollowAsync(browser, await browser.GetAsync("/_synapse/client/signup"));
+        page = await OAuthApp.FollowAsync(browser, await browser.SubmitAsync(page, "/_synapse/client/signup/m.login.terms", ("accept", "yes")));
+        await browser.SubmitAsync(page, "/_synapse/client/signup", ("username", user), ("password", "secret"), ("password_again", "secret"));
         Assert.Equal(1L, await CountAsync(user));
         // Logged in by now.
         for (var i = 0; i < 2; i++) (await browser.GetAsync("/_synapse/client/device?user_code=BBBBBBBB")).Require(200);
@@ -156,9 +174,10 @@ public sealed class StrictTests(StrictFixture sso) : IClassFixture<StrictFixture
     {
         var name = sso.NewName();
         var browser = sso.NewBrowser();
-        var page = (await browser.GetAsync("/_synapse/client/signup")).Require(200);
-        Assert.Contains("name=\"terms\"", page.Body);
-        (await browser.SubmitAsync(page, "/_synapse/client/signup", ("username", name), ("password", "secret"), ("password_again", "secret"))).Require(400);
+        var page = (await OAuthApp.FollowAsync(browser, await browser.GetAsync("/_synapse/client/signup"))).Require(200);
+        Assert.Contains("name=\"accept\"", page.Body);
+        Assert.Contains("role=\"alert\"", (await browser.SubmitAsync(page, "/_synapse/client/signup/m.login.terms")).Require(200).Body);
+        (await browser.SubmitAsync(page, "/_synapse/client/signup", ("username", name), ("password", "secret"), ("password_again", "secret"))).Require(303);
         Assert.Equal(0L, await CountAsync(name));
         var app = await OAuthApp.RegisterAsync(sso);
         (await sso.NewBrowser().GetAsync(app.Authorize("Z", ("prompt", "create")))).Require(303);

@@ -27,6 +27,8 @@ public sealed class TemplateTests
     [InlineData("a {#- a comment -#} b", "ab")]
     [InlineData("{{ user.name is defined }} {{ user.missing is not defined }}", "True True")]
     [InlineData("{{ user.email.replace('.', '_') }}", "ann_b@mail_example")]
+    [InlineData("{{ 'mxc://a.b:1/c#d' | mxc_to_http(24, 32) }}", "/_matrix/media/v3/thumbnail/a.b%3A1/c?width=24&height=32&method=crop")]
+    [InlineData("{{ user.name | mxc_to_http(24, 24, 'scale') }}", "")]
     [InlineData("{{ user.n > 5 }} {{ user.n == 7 }} {{ user.name != 'Ann' }}", "True True False")]
     public void The_templates_of_synapses_settings_mean_what_they_mean_there(string template, string expected) => Assert.Equal(expected, Template.Parse(template).Render(
         Values("""{"user":{"name":"Ann","email":"ann.b@mail.example","admin":false,"groups":["one","two"],"first":"A","last":"B","n":7}}"""), encode: false));

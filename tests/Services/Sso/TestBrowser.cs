@@ -11,7 +11,7 @@ internal sealed partial class TestBrowser(ServiceHost host)
 
     /// <summary>The instance that the next request goes to.</summary>
     public ServiceHost Host { get; set; } = host;
-    public IReadOnlyDictionary<string, string> Cookies => cookies;
+    public Dictionary<string, string> Cookies => cookies;
     public string? Origin { get; set; } = SsoFixture.PublicBase.TrimEnd('/');
 
     public Task<Visit> GetAsync(string address) => SendAsync(new HttpRequestMessage(HttpMethod.Get, PathOf(address)));

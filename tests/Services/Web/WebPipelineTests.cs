@@ -125,6 +125,26 @@ public sealed class WebPipelineTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_can_be_got_can_be_asked_for_without_its_body()
+    {
+        Assert.Equal((200, ""), await SendAsync("HEAD /_matrix/client/v3/who", "Authorization: Bearer good\r\n"));
+        Assert.Equal((401, ""), await SendAsync("HEAD /_matrix/client/v3/who"));
+        Assert.Equal((405, ""), await SendAsync("HEAD /_matrix/client/v3/body"));
+        Assert.Equal((404, ""), await SendAsync("HEAD /_matrix/client/v3/nothing"));
+    }
+
+    [Fact]
+    public async Task Nobody_in_between_keeps_an_answer()
+    {
+        using var http = new HttpClient();
+        foreach (var path in new[] { "who", "who?access_token=good", "nothing" })
+        {
+            using var answer = await http.GetAsync(new Uri($"http://127.0.0.1:{port}/_matrix/client/v3/{path}"));
+            Assert.True(answer.Headers.CacheControl is { NoStore: true, NoCache: true, MustRevalidate: true }, path);
+        }
+    }
+
+    [Fact]
     public async Task A_fault_of_ours_tells_no_detail()
     {
         var (status, body) = await SendAsync("GET /_matrix/client/v3/fail");

@@ -59,6 +59,7 @@ public sealed class SsoConfigTests : IDisposable
                     allow_unsolicited: true
               saml_session_lifetime: 5m
               user_mapping_provider:
+                module: synapse.handlers.saml.DefaultSamlMappingProvider
                 config:
                   mxid_source_attribute: displayName
                   mxid_mapping: dotreplace
@@ -97,7 +98,8 @@ public sealed class SsoConfigTests : IDisposable
     [InlineData("cas_config: { enabled: true }", "cas_config.server_url")]
     [InlineData("saml2_config: { sp_config: {} }", "saml2_config.sp_config.metadata.remote")]
     [InlineData("saml2_config: { sp_config: { metadata: { local: [nothing.xml] } } }", "saml2_config.sp_config.metadata.local")]
-    [InlineData("saml2_config: { sp_config: { metadata: { remote: [{ url: 'https://idp' }] }, encryption_keypairs: [{ key_file: a, cert_file: b }] } }", "saml2_config.sp_config.encryption_keypairs")]
+    [InlineData("saml2_config: { sp_config: { metadata: { remote: [{ url: 'https://idp' }] } }, user_mapping_provider: { module: my.Module } }", "saml2_config.user_mapping_provider.module")]
+    [InlineData("saml2_config: { config_path: sp_conf.py }", "saml2_config.config_path")]
     [InlineData("user_consent: { version: 1.0, block_events_error: 'agree' }", "form_secret")]
     [InlineData("user_consent: { require_at_registration: true }", "user_consent.version")]
     [InlineData("user_consent: { version: 1.0, server_notice_content: { msgtype: m.text, body: x } }\nform_secret: x", "server_notices")]

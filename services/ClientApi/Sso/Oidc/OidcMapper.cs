@@ -30,7 +30,7 @@ internal sealed class OidcMapper(OidcConfig config)
             ExistingLocalpart = config.AllowExistingUsers ? name : null,
             ConfirmLocalpart = config.Mapping.ConfirmLocalpart,
             DisplayName = Render(displayName, values),
-            Email = Render(email, values),
+            Emails = Render(email, values) is { } address ? [address] : [],
             Picture = Render(picture, values, MaxAddress),
             Session = session,
         };

@@ -6,7 +6,8 @@ using Matrix.ServiceDefaults;
 namespace Matrix.ClientApi.Sso.Saml;
 
 /// <summary>The identity provider as its metadata describe it.</summary>
-internal sealed record SamlIdp(string EntityId, string SignOnAddress, IReadOnlyList<X509Certificate2> Certificates);
+/// <param name="IsPost">Requests come by a form, not by redirect.</param>
+internal sealed record SamlIdp(string EntityId, string SignOnAddress, bool IsPost, bool WantsSignedRequests, IReadOnlyList<X509Certificate2> Certificates);
 
 /// <summary>Reads the metadata of the identity provider from files and addresses, and keeps what it found for an hour.</summary>
 internal sealed class SamlIdpMetadata(SamlConfig config, ProviderHttp http, TimeProvider clock)
@@ -40,11 +41,16 @@ internal sealed class SamlIdpMetadata(SamlConfig config, ProviderHttp http, Time
         foreach (var entity in entities)
         {
             if (entity.Children("IDPSSODescriptor", SamlXml.Metadata).FirstOrDefault() is not { } idp) continue;
-            var address = idp.Children("SingleSignOnService", SamlXml.Metadata).FirstOrDefault(s => s.GetAttribute("Binding") == SamlXml.RedirectBinding)?.Value("Location");
-            if (address is null || !Uri.TryCreate(address, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https")) continue;
-            found.Add(new(entity.GetAttribute("entityID"), address, [.. Certificates(idp)]));
+            var redirect = SignOnAddress(idp, SamlXml.RedirectBinding);
+            if ((redirect ?? SignOnAddress(idp, SamlXml.PostBinding)) is not { } address) continue;
+            found.Add(new(entity.GetAttribute("entityID"), address, redirect is null, idp.GetAttribute("WantAuthnRequestsSigned") is "true" or "1", [.. Certificates(idp)]));
         }
     }
+
+    /// <summary>Null: none of this binding that a browser can go to.</summary>
+    private static string? SignOnAddress(XmlElement idp, string binding) => idp.Children("SingleSignOnService", SamlXml.Metadata)
+        .Where(s => s.GetAttribute("Binding") == binding).Select(s => s.GetAttribute("Location"))
+        .FirstOrDefault(a => Uri.TryCreate(a, UriKind.Absolute, out var url) && url.Scheme is "http" or "https");
 
     private static IEnumerable<X509Certificate2> Certificates(XmlElement idp)
     {

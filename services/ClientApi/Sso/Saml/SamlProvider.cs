@@ -1,8 +1,6 @@
 using System.Globalization;
-using System.IO.Compression;
 using System.Security.Cryptography;
 using System.Text;
-using System.Xml;
 using Matrix.ClientApi.Pages;
 using Matrix.ServiceDefaults;
 using Matrix.Storage.Sso;
@@ -14,23 +12,36 @@ internal sealed class SamlProvider(SamlConfig settings, HomeserverConfig config,
 {
     public const string Name = "saml";
     private const int MaxCharacters = 256 * 1024;
+    /// <summary>Addresses of one user that are looked at.</summary>
+    private const int MaxEmails = 10;
     private readonly SamlIdpMetadata metadata = new(settings, http, clock);
+    private readonly SamlRequests requests = new(settings, EntityIdOf(settings, config), ConsumerAddressOf(config), clock);
+    private readonly SamlDecryption decryption = new(settings.EncryptionKeys);
 
     public string Id => Name;
     public ProviderLabel Label => settings.Label;
     public bool EnableRegistration => true;
 
-    public string EntityId => settings.EntityId ?? $"{config.PublicBaseUrl}_synapse/client/saml2/metadata.xml";
-    public string ConsumerAddress => $"{config.PublicBaseUrl}_synapse/client/saml2/authn_response";
+    private string EntityId => EntityIdOf(settings, config);
+    private string ConsumerAddress => ConsumerAddressOf(config);
 
     public async Task<string> BeginAsync(SsoTarget target, Browser browser, IQueryCollection parameters, CancellationToken ct)
     {
         var idp = await metadata.GetAsync(ct);
+        requests.KeyFor(idp);
         var requestId = "_" + RandomNumberGenerator.GetHexString(40, lowercase: true);
         var step = new SsoStep(Id, target.Goal, target.Value, Browser.Tag(browser.FlowSecret())) { RequestId = requestId };
         var state = await steps.CreateAsync(step, ct, settings.SessionLifetime);
-        var separator = idp.SignOnAddress.Contains('?', StringComparison.Ordinal) ? '&' : '?';
-        return $"{idp.SignOnAddress}{separator}SAMLRequest={Uri.EscapeDataString(Request(requestId, idp.SignOnAddress))}&RelayState={state}";
+        return idp.IsPost ? $"{config.PublicBaseUrl}_synapse/client/saml2/authn_request?state={state}" : requests.Redirect(idp, requestId, state);
+    }
+
+    /// <summary>For a page that posts the request of a login that this browser has begun.</summary>
+    public async Task<(string Address, string Request)> PostAsync(string? state, Browser browser, CancellationToken ct)
+    {
+        var step = await steps.RequireAsync(state, browser, ct);
+        if (step is not { Provider: Name, RequestId: { } requestId }) throw new PageException(400, "invalid_session", "This login was begun at another provider.");
+        var idp = await metadata.GetAsync(ct);
+        return (idp.SignOnAddress, requests.Form(idp, requestId));
     }
 
     /// <summary>Whom a response proves, and what the login was for. Only what the identity provider has signed is looked at.</summary>
@@ -45,7 +56,7 @@ internal sealed class SamlProvider(SamlConfig settings, HomeserverConfig config,
         var target = step?.Target ?? new SsoTarget(SsoGoal.Client, ClientAddresses.Require(relayState));
         var idp = await metadata.GetAsync(ct);
         var expected = new SamlExpectation(idp.EntityId, EntityId, ConsumerAddress, step?.RequestId, settings.AcceptedTimeDifference);
-        var signed = SamlSignature.RequireSigned(response, idp.Certificates);
+        var signed = SamlSignature.RequireSigned(response, idp.Certificates, decryption);
         SamlAssertion.RequireSuccess(response, expected);
         var assertion = SamlAssertion.Read(signed, expected, clock.GetUtcNow());
         // Each is shown once: whoever repeats it has listened.
@@ -53,6 +64,12 @@ internal sealed class SamlProvider(SamlConfig settings, HomeserverConfig config,
         Requirements.Check(settings.Requirements, a => assertion.Attributes.GetValueOrDefault(a));
         return (Identity(assertion), target, unsolicited);
     }
+
+    /// <summary>What identity providers want to know of us.</summary>
+    public string Metadata() => SamlMetadata.Write(settings, EntityId, ConsumerAddress);
+
+    private static string EntityIdOf(SamlConfig settings, HomeserverConfig config) => settings.EntityId ?? $"{config.PublicBaseUrl}_synapse/client/saml2/metadata.xml";
+    private static string ConsumerAddressOf(HomeserverConfig config) => $"{config.PublicBaseUrl}_synapse/client/saml2/authn_response";
 
     private SsoIdentity Identity(SamlAssertion assertion)
     {
@@ -65,7 +82,7 @@ internal sealed class SamlProvider(SamlConfig settings, HomeserverConfig config,
             Localpart = attempt => localpart is null ? null : attempt == 0 ? localpart : localpart + attempt.ToString(CultureInfo.InvariantCulture),
             ExistingLocalpart = settings.GrandfatheredAttribute is { } attribute && First(attribute) is { } old ? Map(old) : null,
             DisplayName = First("displayName"),
-            Email = First("email"),
+            Emails = [.. (assertion.Attributes.GetValueOrDefault("email") ?? []).Distinct().Take(MaxEmails)],
         };
     }
 
@@ -82,49 +99,5 @@ internal sealed class SamlProvider(SamlConfig settings, HomeserverConfig config,
         {
             throw new ProviderException("the response is not base64", e);
         }
-    }
-
-    /// <summary>An AuthnRequest as the redirect binding wants it: deflated, base64 (saml-bindings-2.0-os 3.4.4).</summary>
-    private string Request(string id, string destination)
-    {
-        using var bytes = new MemoryStream();
-        using (var deflate = new DeflateStream(bytes, CompressionLevel.Optimal, leaveOpen: true))
-        using (var w = XmlWriter.Create(deflate, new XmlWriterSettings { OmitXmlDeclaration = true, Encoding = new UTF8Encoding(false) }))
-        {
-            w.WriteStartElement("samlp", "AuthnRequest", SamlXml.Protocol);
-            w.WriteAttributeString("ID", id);
-            w.WriteAttributeString("Version", "2.0");
-            w.WriteAttributeString("IssueInstant", clock.GetUtcNow().ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture));
-            w.WriteAttributeString("Destination", destination);
-            w.WriteAttributeString("ProtocolBinding", SamlXml.PostBinding);
-            w.WriteAttributeString("AssertionConsumerServiceURL", ConsumerAddress);
-            w.WriteElementString("saml", "Issuer", SamlXml.Assertion, EntityId);
-            w.WriteEndElement();
-        }
-        return Convert.ToBase64String(bytes.ToArray());
-    }
-
-    /// <summary>What identity providers want to know of us.</summary>
-    public string Metadata()
-    {
-        var text = new StringBuilder();
-        using (var w = XmlWriter.Create(text, new XmlWriterSettings { Indent = true, OmitXmlDeclaration = true }))
-        {
-            w.WriteStartElement("md", "EntityDescriptor", SamlXml.Metadata);
-            w.WriteAttributeString("entityID", EntityId);
-            w.WriteStartElement("md", "SPSSODescriptor", SamlXml.Metadata);
-            w.WriteAttributeString("AuthnRequestsSigned", "false");
-            w.WriteAttributeString("WantAssertionsSigned", "true");
-            w.WriteAttributeString("protocolSupportEnumeration", SamlXml.Protocol);
-            w.WriteStartElement("md", "AssertionConsumerService", SamlXml.Metadata);
-            w.WriteAttributeString("Binding", SamlXml.PostBinding);
-            w.WriteAttributeString("Location", ConsumerAddress);
-            w.WriteAttributeString("index", "1");
-            w.WriteAttributeString("isDefault", "true");
-            w.WriteEndElement();
-            w.WriteEndElement();
-            w.WriteEndElement();
-        }
-        return text.ToString();
     }
 }

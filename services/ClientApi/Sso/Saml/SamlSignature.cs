@@ -20,17 +20,36 @@ internal static class SamlSignature
     private static readonly HashSet<string> Canonical = [SignedXml.XmlDsigExcC14NTransformUrl, SignedXml.XmlDsigExcC14NWithCommentsTransformUrl];
     /// <summary>Signatures in one document that are looked at.</summary>
     private const int MaxSignatures = 2;
+    private const string Assertion = "Assertion";
+    private const string EncryptedAssertion = "EncryptedAssertion";
 
     /// <summary>The assertion that may be believed: itself signed, or the only one of a signed response. Anything else is a <see cref="ProviderException"/>.</summary>
-    public static XmlElement RequireSigned(XmlElement response, IReadOnlyList<X509Certificate2> certificates)
+    /// <remarks>An encrypted one is in its place afterwards, and is checked like one that was never encrypted.</remarks>
+    public static XmlElement RequireSigned(XmlElement response, IReadOnlyList<X509Certificate2> certificates, SamlDecryption decryption)
+    {
+        var assertion = RequireOneAssertion(response);
+        // The signature of the response is for what was sent: before anything is decrypted.
+        var isResponseSigned = IsSigned(response, certificates);
+        if (assertion.LocalName == EncryptedAssertion)
+        {
+            decryption.Replace(assertion, Assertion, isResponseSigned);
+            assertion = RequireOneAssertion(response);
+        }
+        if (!isResponseSigned && !IsSigned(assertion, certificates))
+            throw new ProviderException("neither the response nor the assertion is signed by the identity provider");
+        if (assertion.Child("Subject", SamlXml.Assertion)?.Child("EncryptedID", SamlXml.Assertion) is { } id) decryption.Replace(id, "NameID", isProved: true);
+        return assertion;
+    }
+
+    /// <summary>The only assertion, clear or encrypted.</summary>
+    private static XmlElement RequireOneAssertion(XmlElement response)
     {
         RequireUniqueIds(response);
         if (response.GetElementsByTagName("Signature", SamlXml.Signature).Count > MaxSignatures) throw new ProviderException("there are too many signatures");
-        if (response.Children("EncryptedAssertion", SamlXml.Assertion).Any()) throw new ProviderException("the assertion is encrypted, which this server does not support");
-        var assertions = response.GetElementsByTagName("Assertion", SamlXml.Assertion).OfType<XmlElement>().ToList();
-        if (assertions is not [var assertion] || assertion.ParentNode != response) throw new ProviderException("there must be exactly one assertion, directly in the response");
-        if (!IsSigned(response, certificates) && !IsSigned(assertion, certificates)) throw new ProviderException("neither the response nor the assertion is signed by the identity provider");
-        return assertion;
+        var assertions = response.GetElementsByTagName(Assertion, SamlXml.Assertion).OfType<XmlElement>()
+            .Concat(response.GetElementsByTagName(EncryptedAssertion, SamlXml.Assertion).OfType<XmlElement>()).ToList();
+        return assertions is [var assertion] && assertion.ParentNode == response
+            ? assertion : throw new ProviderException("there must be exactly one assertion, directly in the response");
     }
 
     private static bool IsSigned(XmlElement element, IReadOnlyList<X509Certificate2> certificates)

@@ -4,12 +4,19 @@ namespace Matrix.Storage.Accounts;
 
 public sealed partial class AccountStore
 {
-    /// <remarks>Nothing at all is written when the user id is taken. A null device id: no login.</remarks>
+    /// <remarks>
+    /// Nothing at all is written when the user id is taken, or the session ($16) has registered somebody: of two that finish it at once one waits for the
+    /// other and finds that. A null device id: no login.
+    /// </remarks>
     internal const string SqlRegister =
         """
-        with new_user as (
+        with open_session as (
+            select 1 from uia_sessions where session_id = $16 and convert_from(request, 'UTF8')::jsonb ->> 'registered_user_id' is null for update),
+        new_user as (
             insert into users (user_id, password_hash, created_ts_ms, is_admin, is_guest, appservice_id, user_type, expires_ts_ms, consent_version, consent_ts_ms)
-            values ($1, $2, $3, $4, $5, $6, $7, $17, $18, case when $18::text is not null then $3::bigint end) on conflict (user_id) do nothing returning user_id),
+            select $1, $2, $3, $4, $5, $6, $7, $17, $18, case when $18::text is not null then $3::bigint end
+            where $16 is null or exists (select 1 from open_session)
+            on conflict (user_id) do nothing returning user_id),
         new_profile as (
             insert into profiles (user_id, displayname) select u.user_id, $8::text from new_user u where $8 is not null
             on conflict (user_id) do nothing),

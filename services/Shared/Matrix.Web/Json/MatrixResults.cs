@@ -13,6 +13,7 @@ public static class MatrixResults
     public static readonly JsonWriterOptions WriterOptions =
         new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
 
+    private const string NotKept = "no-cache, no-store, must-revalidate";
     private static readonly byte[] EmptyObject = "{}"u8.ToArray();
 
     /// <summary>200 with <c>{}</c>.</summary>
@@ -77,6 +78,8 @@ public static class MatrixResults
             response.StatusCode = status;
             response.ContentType = "application/json";
             response.ContentLength = body.Length;
+            // Synapse: no answer of the API is kept by anybody in between, unless whoever gives it says otherwise.
+            if (response.Headers.CacheControl.Count == 0) response.Headers.CacheControl = NotKept;
             if (RetryAfterSeconds is { } seconds) response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
             await response.Body.WriteAsync(body, context.RequestAborted);
         }

@@ -20,6 +20,12 @@ public static partial class MatrixPipeline
         var log = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Matrix.Web");
         app.Use(next => context => HandleErrorsAsync(context, next, log));
         app.Use(next => context => { RawPath.UseRawTarget(context); return next(context); });
+        app.Use(next => context =>
+        {
+            // What can be got can be asked for without its body (RFC 9110, 9.3.2); Kestrel sends none, whatever is written.
+            if (HttpMethods.IsHead(context.Request.Method)) context.Request.Method = HttpMethods.Get;
+            return next(context);
+        });
         app.UseRouting();
         app.Use(next => context => AfterRoutingAsync(context, next));
         return app;

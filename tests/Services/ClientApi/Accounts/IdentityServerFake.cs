@@ -71,8 +71,10 @@ public sealed class IdentityServerFake : IAsyncDisposable
             "/_matrix/identity/v2/pubkey/isvalid" => Valid(context.Request.Query["public_key"].ToString()),
             "/_matrix/identity/v2/3pid/bind" => Bind(body),
             "/_matrix/identity/v2/3pid/unbind" => Unbind(body),
-            "/_matrix/identity/api/v1/validate/msisdn/requestToken" => """{"sid":"sms-1","submit_url":"https://sms.example/submit"}""",
-            "/_matrix/identity/api/v1/3pid/getValidated3pid" => context.Request.Query["sid"] == "sms-1"
+            "/_matrix/identity/api/v1/validate/msisdn/requestToken" =>
+                body.Contains(CodedNumber, StringComparison.Ordinal) ? """{"sid":"sms-coded"}""" : """{"sid":"sms-1","submit_url":"https://sms.example/submit"}""",
+            "/_matrix/identity/api/v1/validate/msisdn/submitToken" => SubmitCode(body),
+            "/_matrix/identity/api/v1/3pid/getValidated3pid" => context.Request.Query["sid"] == "sms-1" || (context.Request.Query["sid"] == "sms-coded" && codeWasRight)
                 ? """{"medium":"msisdn","address":"491701234567","validated_at":1000}""" : """{"errcode":"M_SESSION_NOT_VALIDATED","error":"no"}""",
             "/siteverify" => body.Contains("response=good", StringComparison.Ordinal) && body.Contains("secret=private", StringComparison.Ordinal)
                 ? """{"success":true}""" : """{"success":false}""",
@@ -80,6 +82,18 @@ public sealed class IdentityServerFake : IAsyncDisposable
         };
         context.Response.ContentType = "application/json";
         await context.Response.Body.WriteAsync(Encoding.UTF8.GetBytes(answer));
+    }
+
+    /// <summary>Messages to this number hold a code; proofs of others are given at once.</summary>
+    public const string CodedNumber = "49 170 9999999";
+    public const string Code = "735912";
+    private volatile bool codeWasRight;
+
+    private string SubmitCode(string body)
+    {
+        var right = body.Contains($"\"{Code}\"", StringComparison.Ordinal);
+        codeWasRight |= right;
+        return right ? """{"success":true}""" : """{"success":false}""";
     }
 
     private const string Pepper = "pepper";

@@ -66,6 +66,25 @@ public sealed class MasqueradeTests(LoginTypeFixture api) : IClassFixture<LoginT
     }
 
     [Fact]
+    public async Task Capitals_of_a_puppet_stay()
+    {
+        var name = api.NewName("_bridge_Capitals_");
+        var puppet = (await api.PostAsync(Bridge, "/_matrix/client/v3/register", new { type = "m.login.application_service", username = name, inhibit_login = true })).RequireOk();
+        Assert.Equal($"@{name}:test.example", puppet.Text("user_id"));
+        Assert.Equal(puppet.Text("user_id"), (await WhoAsync($"@{name}:test.example")).RequireOk().Text("user_id"));
+        (await api.PostAsync(Bridge, "/_matrix/client/v3/login", new { type = "m.login.application_service", identifier = new { type = "m.id.user", user = name } })).RequireOk();
+    }
+
+    [Fact]
+    public async Task It_ends_the_accounts_of_its_users()
+    {
+        var puppet = await PuppetAsync();
+        (await api.PostAsync(Bridge, $"/_matrix/client/v3/account/deactivate?user_id={Uri.EscapeDataString(puppet.Id)}", new { erase = true })).RequireOk();
+        Assert.Equal(1L, await api.ScalarAsync("select count(*) from users where user_id = $1 and deactivated", puppet.Id));
+        Assert.NotEqual(200, (await WhoAsync(puppet.Id)).Status);
+    }
+
+    [Fact]
     public async Task A_puppet_makes_rooms_and_talks_and_what_happens_to_its_account_is_known_at_once()
     {
         var puppet = await PuppetAsync();
