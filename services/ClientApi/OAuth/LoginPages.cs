@@ -65,18 +65,12 @@ internal static class LoginPageEndpoints
     }
 
     private static Task<IResult> BeginSso(
-        string? idp, string? next, HttpRequest request, Browser browser, SsoProviders providers, OAuthAddresses addresses, Pages.Pages pages, CancellationToken ct) =>
+        string? idp, string? next, HttpRequest request, Browser browser, SsoProviders providers, SsoCallbacks callbacks, OAuthAddresses addresses, Pages.Pages pages,
+        CancellationToken ct) =>
         Run(pages, addresses, async () =>
         {
             var provider = providers.Find(idp ?? "") ?? throw new PageException(404, "M_NOT_FOUND", "There is no such provider here.");
-            try
-            {
-                return new Found(await provider.BeginAsync(new(SsoGoal.Page, OwnPaths.OrAccount(next)), browser, request.Query, ct));
-            }
-            catch (ProviderException)
-            {
-                throw new PageException(502, "provider_error", $"{provider.Label.Name} cannot be reached at the moment.");
-            }
+            return new Found(await callbacks.BeginAsync(provider, new(SsoGoal.Page, OwnPaths.OrAccount(next)), browser, request.Query, ct));
         });
 
     public static Task<IResult> Run(Pages.Pages pages, OAuthAddresses addresses, Func<Task<IResult>> handler)

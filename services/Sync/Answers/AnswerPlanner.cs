@@ -170,7 +170,7 @@ internal sealed class AnswerPlanner(SyncState state)
         room.LastEvent > since.Events || room.LastReceipt > since.Receipts || TypingChanged(room, since, nowMs);
 
     public static bool TypingChanged(Room room, in Positions since, long nowMs) =>
-        room.Typing.Position > since.Typing || (since.TypingTsMs is { } told && room.Typing.HasExpired(told, nowMs));
+        room.Typing.Position > since.Typing || (since.TypingTsMs is { } told && room.Typing.HasExpired(told, nowMs)) || room.Typing.LeftAt > since.Events;
 
     /// <summary>
     /// Rooms that the reader has joined, left, was invited to. Returns those that need nothing else, by id; a member who only changed his name is none.
@@ -203,7 +203,7 @@ internal sealed class AnswerPlanner(SyncState state)
                     break;
                 default:
                     // Who joined and left again has not been told the state before.
-                    plan.Left.Add(new LeftRoom(own, before == Membership.Join ? since : long.MinValue, wasJoined, wasJoined && before != Membership.Join));
+                    plan.Left.Add(new LeftRoom(own, before == Membership.Join ? since : long.MinValue, wasJoined, wasJoined && (before != Membership.Join || reader.Request.FullState)));
                     break;
             }
             (done ??= new(StringComparer.Ordinal)).Add(room.Key);

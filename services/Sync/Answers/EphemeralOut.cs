@@ -43,12 +43,15 @@ internal static class EphemeralOut
         return output.Raw("]}"u8);
     }
 
-    /// <summary>By event, type and user; of a user's receipts on one event the unthreaded one is told. Spec: client-server-api/#mreceipt</summary>
+    /// <summary>
+    /// By event, type and user: where the user has read up to now, not where he had on the way. Of his receipts on one event the unthreaded one is told.
+    /// Spec: client-server-api/#mreceipt
+    /// </summary>
     public static PooledBuffer ReceiptContent(this PooledBuffer output, IEnumerable<ReceiptRow> newestFirst)
     {
         output.Raw("{"u8);
         var firstEvent = true;
-        foreach (var byEvent in newestFirst.GroupBy(r => r.EventId, StringComparer.Ordinal))
+        foreach (var byEvent in newestFirst.DistinctBy(r => (r.UserId, r.ReceiptType, r.ThreadId)).GroupBy(r => r.EventId, StringComparer.Ordinal))
         {
             output.Comma(ref firstEvent).Text(byEvent.Key).Raw(":{"u8);
             var firstType = true;

@@ -19,6 +19,8 @@ internal sealed class LeftStay(Reader reader, RoomPlan part, LeftRoom left, Cach
     private Membership membership = Membership.Leave;
     /// <summary>Null: nothing was looked at yet.</summary>
     private long? upTo;
+    /// <summary>The timeline's span has state events that the timeline does not show.</summary>
+    private bool hidesState;
 
     public long RoomNid => left.RoomNid;
     public int Limit => reader.Request.TimelineLimit;
@@ -29,7 +31,8 @@ internal sealed class LeftStay(Reader reader, RoomPlan part, LeftRoom left, Cach
     private bool IsLate => turn is not null && turn.Position > end;
     private RoomPosition StateAt => new(left.RoomNid, reader.Request.UseStateAfter ? end : part.StartsAfter);
     private RoomPosition? Known => left.IsFull || left.Known == long.MinValue ? null : new(left.RoomNid, left.Known);
-    public IEnumerable<RoomPosition> Places => Known is { } known ? [StateAt, known] : [StateAt];
+    private RoomPosition End => new(left.RoomNid, end);
+    public IEnumerable<RoomPosition> Places => new[] { StateAt, Known ?? StateAt, hidesState ? End : StateAt };
 
     /// <summary>Takes a page of the timeline, ascending. True: the timeline is done.</summary>
     public bool Take(List<StoredEvent> page, int size, Dictionary<long, Sight> visible, HashSet<string>? related, bool isLast)
@@ -44,14 +47,18 @@ internal sealed class LeftStay(Reader reader, RoomPlan part, LeftRoom left, Cach
             var e = CachedEvent.Of(page[i]);
             var isOwn = e.IsMember && e.StateKey == reader.User.Id;
             if (isOwn) membership = e.PrevMembership;
-            if (!visible.ContainsKey(e.Nid) || !IsWanted(e) || related?.Contains(e.EventId) == false) continue;
+            if (!visible.ContainsKey(e.Nid) || !IsWanted(e) || related?.Contains(e.EventId) == false)
+            {
+                hidesState |= e.IsState;
+                continue;
+            }
             if (part.Timeline.Count == Limit)
             {
                 part.Limited = true;
                 return true;
             }
             part.Timeline.Add(e);
-            readerAt.Add(isOwn ? e.Membership : membership);
+            readerAt.Add(isOwn ? e.Membership : membership == Membership.None ? Membership.Leave : membership);
         }
         if (page.Count < size) return true;
         upTo = page[0].Position!.Value - 1;
@@ -67,6 +74,8 @@ internal sealed class LeftStay(Reader reader, RoomPlan part, LeftRoom left, Cach
         part.Timeline.Reverse();
         readerAt.Reverse();
         part.ReaderAt = [.. readerAt];
+        // Synapse: as in a room that was joined since, what the client may have of an earlier stay does not join this.
+        if (left.Known == long.MinValue && !reader.Request.IsInitial && !IsSliding) part.Limited = true;
         if (part.Limited) part.Parents.AddRange(part.Timeline);
         part.StartsAfter = part.Timeline.Count > 0 ? Math.Min(part.Timeline[0].Position - 1, end) : end;
     }
@@ -75,6 +84,12 @@ internal sealed class LeftStay(Reader reader, RoomPlan part, LeftRoom left, Cach
     public Dictionary<long, long> Changes(Dictionary<RoomPosition, Dictionary<long, long>> states)
     {
         var now = states.GetValueOrDefault(StateAt) ?? [];
+        if (hidesState)
+        {
+            var shown = part.Timeline.Select(e => e.Nid).ToHashSet();
+            now = new(now);
+            foreach (var (key, nid) in states.GetValueOrDefault(End) ?? []) if (!shown.Contains(nid)) now[key] = nid;
+        }
         if (Known is not { } known || !states.TryGetValue(known, out var before)) return now;
         return now.Where(s => before.GetValueOrDefault(s.Key) != s.Value).ToDictionary(s => s.Key, s => s.Value);
     }

@@ -220,8 +220,8 @@ internal sealed partial class RoomStage(
         }
         if (!filter.Matches("m.typing", null, room.Id)) return;
         // Who comes back may remember somebody typing who does so no longer.
-        if ((isWhole && room.Typing.Anybody(plan.NowMs)) || (!reader.Request.IsInitial && AnswerPlanner.TypingChanged(room, since, plan.NowMs)))
-            part.Typing = [.. room.Typing.Now(plan.NowMs).Where(user => !reader.User.AccountData.Ignored.Contains(user))];
+        if ((isWhole && room.TypingNow(plan.NowMs).Any()) || (!reader.Request.IsInitial && AnswerPlanner.TypingChanged(room, since, plan.NowMs)))
+            part.Typing = [.. room.TypingNow(plan.NowMs).Where(user => !reader.User.AccountData.Ignored.Contains(user))];
     }
 
     /// <summary>Devices and presence of those who newly share a room with the reader.</summary>

@@ -114,7 +114,7 @@ internal sealed class PeekHandler(
         for (var i = cache.LastAt(since.Events) + 1; i < cache.Window.Count && cache.Window[i].Event.Position <= now.Events; i++)
             news.Events.Add(cache.Window[i].Event);
         news.Receipts.AddRange(room.Receipts.Between(since.Receipts, now.Receipts).Where(r => r.ReceiptType != ReceiptTypes.Private));
-        if (AnswerPlanner.TypingChanged(room, since, news.NowMs)) news.Typing = [.. room.Typing.Now(news.NowMs)];
+        if (AnswerPlanner.TypingChanged(room, since, news.NowMs)) news.Typing = [.. room.TypingNow(news.NowMs)];
         foreach (var (userId, (position, row)) in state.Presence.All)
             if (position > since.Presence && cache.Members.TryGetValue(userId, out var member) && member.Membership == Membership.Join)
                 news.Presence.Add((userId, row));

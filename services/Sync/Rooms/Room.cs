@@ -31,6 +31,9 @@ internal sealed class Room(string id, long nid, long receiptsPosition, TypingUse
     /// <summary>Position of the newest event that counts as activity; null: not known.</summary>
     public long? Bump { get; set; }
 
+    /// <summary>Who is typing, of those who are in the room.</summary>
+    public IEnumerable<string> TypingNow(long nowMs) => Typing.Now(nowMs).Where(user => Cache is not { } cache || (cache.Members.TryGetValue(user, out var member) && member.Membership == Membership.Join));
+
     /// <summary>Requests of readers who are not in the room; <see cref="PeekSignal"/> wakes them.</summary>
     public int Peekers { get; set; }
     /// <summary>Own lock.</summary>
@@ -97,6 +100,9 @@ internal sealed class TypingTable
         return users;
     }
 
+    /// <summary>Null: nobody has typed there for long.</summary>
+    public TypingUsers? Find(string roomId) => rooms.GetValueOrDefault(roomId);
+
     public void Reset()
     {
         foreach (var users in rooms.Values) users.Reset();
@@ -153,10 +159,15 @@ internal sealed class TypingUsers
         return false;
     }
 
-    public bool Anybody(long nowMs)
+    /// <summary>Position of the newest event by which somebody left who was typing; 0: none. There is no row of it.</summary>
+    public long LeftAt { get; private set; }
+
+    /// <summary>The user is typing, or was a moment ago.</summary>
+    public bool Knows(string userId) => until.ContainsKey(userId);
+
+    public void Leave(string userId, long eventPosition)
     {
-        foreach (var at in until.Values) if (at > nowMs) return true;
-        return false;
+        if (until.Remove(userId)) LeftAt = eventPosition;
     }
 
     public IEnumerable<string> Now(long nowMs)

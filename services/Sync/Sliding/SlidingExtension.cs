@@ -48,13 +48,13 @@ internal sealed class ExtensionContext
     public bool HasMissed(SelectedRoom room) =>
         !Before.Rooms.TryGetValue(room.Own.RoomNid, out var sent) || !sent.IsLive || (initial ??= [.. Told.Where(t => t.IsInitial).Select(t => t.Room)]).Contains(room);
 
-    /// <summary>Rooms of the answer that the extension is about: in one of its lists, or subscribed to.</summary>
+    /// <summary>Rooms of the answer that the extension is about: in one of its lists, or one that it names; all that are subscribed to, if it names none.</summary>
     public IEnumerable<SelectedRoom> RoomsOf(ExtensionRequest request)
     {
         foreach (var (roomId, room) in Selection.Rooms)
         {
             var isListed = request.Lists is { } lists ? room.Lists.Exists(lists.Contains) : room.Lists.Count > 0;
-            if (isListed || (room.IsSubscribed && (request.Rooms is null || request.Rooms.Contains(roomId)))) yield return room;
+            if (isListed || (request.Rooms is { } rooms ? rooms.Contains(roomId) : room.IsSubscribed)) yield return room;
         }
     }
 }

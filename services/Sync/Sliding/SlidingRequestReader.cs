@@ -61,7 +61,7 @@ internal sealed class SlidingRequestReader(string userId, bool isStable)
 
     private RequiredState Required(JsonElement of)
     {
-        if (!of.TryGetProperty("required_state", out var value) || value.ValueKind == JsonValueKind.Null) return RequiredState.None;
+        if (!of.TryGetProperty("required_state", out var value) || value.ValueKind == JsonValueKind.Null) throw MatrixError.MissingParam("Missing 'required_state'").AsException();
         if (value.ValueKind == JsonValueKind.Array) return OldRequired(value);
         if (value.ValueKind != JsonValueKind.Object) throw MatrixError.BadJson("'required_state' must be an object or a list").AsException();
         return RequiredState.Of(Patterns(value, "include"), Patterns(value, "exclude"), value.BoolOrNull("lazy_members") ?? false);

@@ -25,7 +25,7 @@ internal sealed class UnreadState
     private PushRuleSet? rules;
 
     /// <param name="Thread">Event id of the root; null: main timeline.</param>
-    private readonly record struct Notice(long Position, string? Thread, bool Highlight, long SentTsMs);
+    private readonly record struct Notice(long Position, string EventId, string? Thread, bool Highlight, long SentTsMs);
 
     /// <summary>Everything up to here has been evaluated, or was read before.</summary>
     public long Through { get; private set; }
@@ -57,7 +57,7 @@ internal sealed class UnreadState
 
     /// <summary>
     /// Evaluates further events, ascending, and notes that everything up to <paramref name="through"/> is done. False: it has to be asked first what
-    /// thread some of them belong to. Synapse: who is ignored notifies nobody.
+    /// thread some of them belong to. Synapse: who is ignored notifies nobody, nor does what has been redacted.
     /// </summary>
     public bool TryEvaluate(
         IEnumerable<CachedEvent> events, Room room, RoomCache cache, User user, string? displayName, PushRuleSet with, long through, ThreadFinder threads, bool mayAsk)
@@ -66,15 +66,19 @@ internal sealed class UnreadState
         {
             if (!ReferenceEquals(rules, with)) return true;
             var found = new List<Notice>();
+            var redacted = new HashSet<string>(StringComparer.Ordinal);
             foreach (var e in events)
             {
-                if (e.Position <= Through || e.Sender == user.Id || user.AccountData.Ignored.Contains(e.Sender) || notices.Count + found.Count >= MaxNotices) continue;
+                if (e.Position <= Through || e.IsRedacted) continue;
+                if (e.Redacts is { } gone) redacted.Add(gone);
+                if (e.Sender == user.Id || user.AccountData.Ignored.Contains(e.Sender) || notices.Count + found.Count >= MaxNotices) continue;
                 var outcome = e.Push(cache).For(with, user.Id, displayName);
                 if (!outcome.Notify) continue;
-                found.Add(new Notice(e.Position, threads.RootOf(e, room.Nid, cache, mayAsk), outcome.Highlight, e.IsState ? long.MaxValue : e.View.OriginServerTs));
+                found.Add(new Notice(e.Position, e.EventId, threads.RootOf(e, room.Nid, cache, mayAsk), outcome.Highlight, e.IsState ? long.MaxValue : e.View.OriginServerTs));
             }
             if (mayAsk && threads.IsAsking) return false;
             notices.AddRange(found);
+            if (redacted.Count > 0) notices.RemoveAll(n => redacted.Contains(n.EventId));
             Through = Math.Max(Through, through);
             return true;
         }

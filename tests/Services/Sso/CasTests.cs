@@ -96,6 +96,22 @@ public sealed class CasTests(SsoFixture sso) : IClassFixture<SsoFixture>
         answer.RequireOk();
     }
 
+    /// <summary>Who has got hold of a token sends its owner to CAS, which knows him and sends him on here.</summary>
+    [Fact]
+    public async Task A_browser_that_was_not_told_what_it_confirms_confirms_nothing()
+    {
+        var name = sso.NewName();
+        var browser = sso.NewBrowser();
+        var login = (await sso.LogInAsync((await browser.GetAsync($"{await BeginAsync(browser)}&ticket={sso.NewTicketOf(name)}")).Require(302).Location!, "PHONE")).RequireOk();
+        var session = (await sso.JsonAsync(HttpMethod.Delete, "/_matrix/client/v3/devices/PHONE", login.Text("access_token"), new { })).Text("session");
+        var thief = sso.NewBrowser();
+        var confirm = (await thief.GetAsync($"/_matrix/client/v3/auth/m.login.sso/fallback/web?session={session}")).Require(200);
+        (await browser.GetAsync($"{FakeOidcProvider.QueryOf(confirm.Button)["service"]}&ticket={sso.NewTicketOf(name)}")).Require(400);
+        (await browser.GetAsync($"/_matrix/client/r0/login/cas/ticket?session={session}&ticket={sso.NewTicketOf(name)}")).Require(400);
+        (await browser.GetAsync($"/_matrix/client/r0/login/cas/ticket?state=forged&ticket={sso.NewTicketOf(name)}")).Require(400);
+        Assert.Equal(401, (await sso.JsonAsync(HttpMethod.Delete, "/_matrix/client/v3/devices/PHONE", login.Text("access_token"), new { auth = new { session } })).Status);
+    }
+
     [Fact]
     public async Task Somebody_else_confirms_nothing()
     {
@@ -106,7 +122,8 @@ public sealed class CasTests(SsoFixture sso) : IClassFixture<SsoFixture>
         var token = login.Text("access_token");
         var session = (await sso.JsonAsync(HttpMethod.Delete, "/_matrix/client/v3/devices/PHONE", token, new { })).Text("session");
         var other = await sso.RegisterAsync();
-        await browser.GetAsync($"/_matrix/client/r0/login/cas/ticket?session={session}&ticket={sso.NewTicketOf(other.Id[1..other.Id.IndexOf(':')])}");
+        var confirm = (await browser.GetAsync($"/_matrix/client/v3/auth/m.login.sso/fallback/web?session={session}")).Require(200);
+        (await browser.GetAsync($"{FakeOidcProvider.QueryOf(confirm.Button)["service"]}&ticket={sso.NewTicketOf(other.Id[1..other.Id.IndexOf(':')])}")).Require(200);
         (await sso.JsonAsync(HttpMethod.Delete, "/_matrix/client/v3/devices/PHONE", token, new { auth = new { session } })).Require(403, "M_FORBIDDEN");
         (await sso.JsonAsync(HttpMethod.Get, "/_matrix/client/v3/devices/PHONE", token)).RequireOk();
     }

@@ -79,6 +79,81 @@ public sealed class MembershipTests(SyncFixture fixture) : IClassFixture<SyncFix
     }
 
     [Fact]
+    public async Task Who_came_and_went_is_told_that_there_may_be_more_and_where_he_was_at_each_event()
+    {
+        var (alice, bob) = (fixture.NewUser(), fixture.NewUser());
+        var room = await alice.CreateRoomAsync();
+        var since = (await bob.SyncAsync()).Next;
+        await bob.JoinAsync(room);
+        await alice.SayAsync(room, "seen");
+        await bob.LeaveAsync(room);
+        var left = (await bob.SyncUntilAsync(since, a => a.Left(room) is not null)).Left(room)!;
+        Assert.True(left.Limited);
+        Assert.Equal(["leave", "join", "join", "leave"], left.Timeline.Select(e => e.At("unsigned", "membership")?.GetString()).TakeLast(4));
+        Assert.All(left.Timeline, e => Assert.NotNull(e.At("unsigned", "membership")));
+    }
+
+    [Fact]
+    public async Task State_of_a_stay_that_the_timeline_does_not_show_is_told_as_it_was_in_the_end()
+    {
+        var (alice, bob) = (fixture.NewUser(), fixture.NewUser());
+        var room = await alice.CreateRoomAsync();
+        await bob.JoinAsync(room);
+        await alice.SetAsync(room, "m.room.history_visibility", new { history_visibility = "joined" });
+        await alice.SetAsync(room, "m.room.topic", new { topic = "before" });
+        await bob.LeaveAsync(room);
+        await alice.SetAsync(room, "m.room.topic", new { topic = "while he was away" });
+        await bob.JoinAsync(room);
+        var since = (await bob.SyncAsync()).Next;
+        await bob.LeaveAsync(room);
+        await alice.SetAsync(room, "m.room.topic", new { topic = "after" });
+        await bob.SyncUntilAsync(since, a => a.Left(room) is not null);
+        var left = (await bob.SyncAsync(filter: new { room = new { timeline = new { limit = 50 }, include_leave = true } })).Left(room)!;
+        Assert.DoesNotContain(left.Timeline, e => e.At("content", "topic")?.GetString() == "while he was away");
+        Assert.Equal("while he was away", left.State.Single(e => e.Text("type") == "m.room.topic").At("content", "topic")!.Value.GetString());
+    }
+
+    [Fact]
+    public async Task Who_was_never_in_is_told_in_the_state_that_he_is_out()
+    {
+        var (alice, bob) = (fixture.NewUser(), fixture.NewUser());
+        var (room, other) = (await alice.CreateRoomAsync(), await alice.CreateRoomAsync());
+        foreach (var id in new[] { room, other }) await alice.InviteAsync(id, bob);
+        var since = (await bob.SyncAsync()).Next;
+        var clients = new[] { new[] { "m.room.member", "$ME" }, ["m.room.member", "$LAZY"], ["m.room.name", ""] }
+            .Select((required, i) => new SlidingClient(bob.On($"D{i}"), SlidingClient.Lists(SlidingClient.List(required: new[] { required })))).ToList();
+        foreach (var client in clients) await client.StepAsync();
+        await bob.LeaveAsync(room);
+        await alice.KickAsync(other, bob);
+        await bob.SyncUntilAsync(since, a => a.Left(other) is not null);
+        var told = await bob.SyncAsync(since, stateAfter: true);
+        foreach (var id in new[] { room, other })
+        {
+            Assert.Equal([$"m.room.member|{bob.Id}"], told.Left(id)!.StateKeys);
+            Assert.Empty((await bob.SyncAsync(since)).Left(id)!.State);
+        }
+        var expected = new[] { 1, 1, 0 };
+        for (var i = 0; i < clients.Count; i++)
+        {
+            var answer = await clients[i].StepAsync();
+            Assert.Equal((expected[i], expected[i]), (answer.Room(room)!.State.Count, answer.Room(other)!.State.Count));
+        }
+    }
+
+    [Fact]
+    public async Task Full_state_means_that_of_rooms_that_were_left_too()
+    {
+        var (alice, bob) = (fixture.NewUser(), fixture.NewUser());
+        var room = await alice.CreateRoomAsync();
+        await bob.JoinAsync(room);
+        var since = (await bob.SyncAsync()).Next;
+        await bob.LeaveAsync(room);
+        Assert.Empty((await bob.SyncAsync(since)).Left(room)!.State);
+        var full = await bob.CallAsync(fixture.One, HttpMethod.Get, $"/_matrix/client/v3/sync?since={since}&full_state=true");
+        Assert.Contains("m.room.create|", new SyncAnswer(full).Left(room)!.StateKeys);
+    }
+
+    [Fact]
     public async Task Leaving_after_a_gap_tells_the_state_that_changed_before_the_timeline()
     {
         var (alice, bob) = (fixture.NewUser(), fixture.NewUser());

@@ -143,6 +143,25 @@ public sealed class PersonalTests(SyncFixture fixture) : IClassFixture<SyncFixtu
     }
 
     [Fact]
+    public async Task Who_leaves_while_typing_types_no_more()
+    {
+        var (alice, bob) = (fixture.NewUser(), fixture.NewUser());
+        var room = await alice.CreateRoomAsync();
+        await bob.JoinAsync(room);
+        var start = (await alice.SyncAsync()).Next;
+        await bob.TypingAsync(room, true);
+        var typing = (await alice.SyncUntilAsync(start, a => a.Joined(room)?.Ephemeral("m.typing") is not null, fixture.Two)).Next;
+        await bob.LeaveAsync(room);
+        foreach (var host in new[] { fixture.One, fixture.Two })
+        {
+            var left = await alice.SyncUntilAsync(typing, a => a.Joined(room) is not null, host);
+            Assert.Equal(0, left.Joined(room)!.Ephemeral("m.typing")!.Value.GetProperty("user_ids").GetArrayLength());
+            Assert.True((await alice.SyncAsync(left.Next, at: host)).IsEmpty);
+            Assert.Null((await alice.SyncAsync(at: host)).Joined(room)!.Ephemeral("m.typing"));
+        }
+    }
+
+    [Fact]
     public async Task Presence_of_a_user_whose_rooms_nobody_remembers_is_told_as_well()
     {
         var (alice, bob) = (fixture.NewUser(), fixture.NewUser());

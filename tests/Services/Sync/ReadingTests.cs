@@ -63,4 +63,45 @@ public sealed class ReadingTests(SyncFixture fixture) : IClassFixture<SyncFixtur
         await alice.ReceiptAsync(room, id);
         Assert.True((await bob.SyncAsync(second.Next, filter)).IsEmpty);
     }
+
+    [Fact]
+    public async Task What_was_redacted_is_not_counted()
+    {
+        var (alice, bob) = (fixture.NewUser(), fixture.NewUser());
+        var room = await alice.CreateRoomAsync();
+        await bob.JoinAsync(room);
+        var first = await alice.SayAsync(room, "first");
+        var loud = await alice.SayAsync(room, "", new Dictionary<string, object>
+        {
+            ["msgtype"] = "m.text", ["body"] = "look", ["m.mentions"] = new { user_ids = new[] { bob.Id } },
+        });
+        var before = await bob.SyncAsync();
+        Assert.Equal((2, 1), (before.Joined(room)!.Unread, before.Joined(room)!.Highlights));
+        await alice.RedactAsync(room, loud);
+        await using var cold = await fixture.StartAsync("unread of redacted");
+        foreach (var host in new[] { fixture.One, fixture.Two, cold })
+        {
+            var after = (await bob.SyncUntilAsync(before.Next, a => a.Joined(room) is not null, host)).Joined(room)!;
+            Assert.Equal((1, 0), (after.Unread, after.Highlights));
+        }
+        await alice.RedactAsync(room, first);
+        Assert.Equal(0, (await bob.SyncAsync()).Joined(room)!.Unread);
+    }
+
+    [Fact]
+    public async Task Of_several_receipts_of_a_user_the_last_one_is_told()
+    {
+        var (alice, bob) = (fixture.NewUser(), fixture.NewUser());
+        var room = await alice.CreateRoomAsync();
+        await bob.JoinAsync(room);
+        var (first, second) = (await alice.SayAsync(room, "first"), await alice.SayAsync(room, "second"));
+        var since = (await alice.SyncAsync()).Next;
+        await bob.ReceiptAsync(room, first);
+        await bob.ReceiptAsync(room, second);
+        foreach (var host in new[] { fixture.One, fixture.Two })
+        {
+            var receipt = (await alice.SyncUntilAsync(since, a => a.Joined(room)?.Ephemeral("m.receipt")?.At(second) is not null, host)).Joined(room)!.Ephemeral("m.receipt")!.Value;
+            Assert.Equal([second], receipt.EnumerateObject().Select(e => e.Name));
+        }
+    }
 }

@@ -93,5 +93,7 @@ public sealed class SlidingExtensionTests(SyncFixture fixture) : IClassFixture<S
         client.Body = Client(new { enabled = true, lists = new[] { "a" }, rooms = none }).Body;
         Assert.Equal(new[] { one, two }.Order(), (await RoomsAsync(client)).Order());
         Assert.Empty(await RoomsAsync(Client(new { enabled = true, lists = new[] { "b" }, rooms = none })));
+        // One that a list has, by its name.
+        Assert.Equal([one], await RoomsAsync(Client(new { enabled = true, lists = none, rooms = new[] { one } })));
     }
 }

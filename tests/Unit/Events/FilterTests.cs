@@ -33,6 +33,13 @@ public class FilterTests
         Assert.Equal(passes, Of(filter).Matches(Event(type)));
 
     [Fact]
+    public void What_has_no_sender_is_of_none_of_a_list()
+    {
+        Assert.False(Of($$"""{"senders":["{{Alice}}"]}""").Matches("m.receipt"));
+        Assert.True(Of($$"""{"not_senders":["{{Alice}}"]}""").Matches("m.receipt"));
+    }
+
+    [Fact]
     public void Senders_and_rooms_are_matched_exactly()
     {
         var e = Event("m.room.message");

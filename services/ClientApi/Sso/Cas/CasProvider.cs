@@ -5,8 +5,9 @@ using Matrix.Storage.Sso;
 namespace Matrix.ClientApi.Sso.Cas;
 
 /// <summary>
-/// Central Authentication Service: the browser comes back with a ticket, which we ask the server about. Synapse: what the login is for stands in the
-/// address of the service, there is no state; a browser that did not begin a login here is asked before a client gets a token.
+/// Central Authentication Service: the browser comes back with a ticket, which we ask the server about. Synapse: the client stands in the address of the
+/// service, there is no state; a browser that did not begin a login here is asked before a client gets a token. Where nobody would be asked any more,
+/// there is a state, and only the browser that began comes to the end.
 /// </summary>
 internal sealed class CasProvider(CasConfig settings, HomeserverConfig config, SsoSteps steps, ProviderHttp http) : ISsoProvider
 {
@@ -23,7 +24,6 @@ internal sealed class CasProvider(CasConfig settings, HomeserverConfig config, S
         var (name, value) = target.Goal switch
         {
             SsoGoal.Client => ("redirectUrl", target.Value),
-            SsoGoal.Uia => ("session", target.Value),
             _ => ("state", await steps.CreateAsync(new SsoStep(Id, target.Goal, target.Value, Browser.Tag(flow)), ct)),
         };
         return $"{settings.ServerUrl}/login?service={Uri.EscapeDataString(Service(name, value))}";
@@ -31,22 +31,16 @@ internal sealed class CasProvider(CasConfig settings, HomeserverConfig config, S
 
     /// <summary>Asks the server who has this ticket, and what the login was for.</summary>
     public async Task<(SsoIdentity Identity, SsoTarget Target)> ReadAsync(
-        string? ticket, string? redirectUrl, string? session, string? state, Browser browser, CancellationToken ct)
+        string? ticket, string? redirectUrl, string? state, Browser browser, CancellationToken ct)
     {
         if (ticket is not { Length: > 0 and <= MaxTicket }) throw new PageException(400, "M_MISSING_PARAM", "The ticket of the login is missing.");
-        var (name, value) = (redirectUrl, session, state) switch
+        var (name, value) = (redirectUrl, state) switch
         {
-            ({ } url, null, null) => ("redirectUrl", ClientAddresses.Require(url)),
-            (null, { } uia, null) => ("session", uia),
-            (null, null, { } secret) => ("state", secret),
+            ({ } url, null) => ("redirectUrl", ClientAddresses.Require(url)),
+            (null, { } secret) => ("state", secret),
             _ => throw new PageException(400, "M_MISSING_PARAM", "It cannot be told what this login is for."),
         };
-        var target = name switch
-        {
-            "redirectUrl" => new SsoTarget(SsoGoal.Client, value),
-            "session" => new SsoTarget(SsoGoal.Uia, value),
-            _ => (await steps.TakeAsync(value, browser, ct)).Target,
-        };
+        var target = name == "redirectUrl" ? new SsoTarget(SsoGoal.Client, value) : (await steps.TakeAsync(value, browser, ct)).Target;
         var path = settings.ProtocolVersion == 3 ? "p3/proxyValidate" : "proxyValidate";
         var answer = await http.GetAsync(
             $"{settings.ServerUrl}/{path}?ticket={Uri.EscapeDataString(ticket)}&service={Uri.EscapeDataString(Service(name, value))}", ct);

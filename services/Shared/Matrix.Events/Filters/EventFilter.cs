@@ -52,9 +52,11 @@ public sealed record EventFilter
         MatchesEverything || (MatchesType(e.Type) && MatchesSender(e.Sender) && MatchesRoom(e.RoomId) && MatchesUrl(e) && MatchesLabels(e)
             && MatchesRelation(e));
 
-    /// <summary>Whether something that is no PDU passes: presence, account data, ephemeral events.</summary>
+    /// <summary>
+    /// Whether something that is no PDU passes: presence, account data, ephemeral events. Synapse: what has no sender is of none of a list of senders.
+    /// </summary>
     public bool Matches(string type, string? sender = null, string? roomId = null) =>
-        MatchesType(type) && (sender is null || MatchesSender(sender)) && (roomId is null || MatchesRoom(roomId));
+        MatchesType(type) && (sender is null ? Senders is null : MatchesSender(sender)) && (roomId is null || MatchesRoom(roomId));
 
     public bool MatchesType(string type) => !AnyGlob(NotTypes, type) && (Types is not { } types || AnyGlob(types, type));
 

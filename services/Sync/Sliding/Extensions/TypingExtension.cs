@@ -18,10 +18,10 @@ internal sealed class TypingExtension(ExtensionRequest request) : SlidingExtensi
             if (selected.Own.Room is not { } room) continue;
             var hasMissed = context.HasMissed(selected);
             var isTold = isNew || hasMissed || context.Since is not { } since
-                ? room.Typing.Anybody(nowMs) : AnswerPlanner.TypingChanged(room, since.WithResets(context.Plan.Now), nowMs);
+                ? room.TypingNow(nowMs).Any() : AnswerPlanner.TypingChanged(room, since.WithResets(context.Plan.Now), nowMs);
             // The client may remember somebody typing who does so no longer.
             isTold |= hasMissed && context.Before.Rooms.ContainsKey(selected.Own.RoomNid);
-            if (isTold) rooms.Add((room.Id, [.. room.Typing.Now(nowMs).Where(user => !ignored.Contains(user))]));
+            if (isTold) rooms.Add((room.Id, [.. room.TypingNow(nowMs).Where(user => !ignored.Contains(user))]));
         }
     }
 
