@@ -170,7 +170,7 @@ internal sealed class AnswerPlanner(SyncState state)
         room.LastEvent > since.Events || room.LastReceipt > since.Receipts || TypingChanged(room, since, nowMs);
 
     public static bool TypingChanged(Room room, in Positions since, long nowMs) =>
-        room.Typing.Position > since.Typing || (since.TypingTsMs is { } told && room.Typing.HasExpired(told, nowMs)) || room.HasTypistLeft(since.Events);
+        room.Typing.Position > since.Typing || (since.TypingTsMs is { } told && room.Typing.HasExpired(told, nowMs)) || room.Typing.LeftAt > since.Events;
 
     /// <summary>
     /// Rooms that the reader has joined, left, was invited to. Returns those that need nothing else, by id; a member who only changed his name is none.

@@ -79,7 +79,10 @@ internal sealed class LeftStage(ISyncStore store)
     private static void TellTurn(Reader reader, RoomPlan part, CachedEvent turn)
     {
         part.IsTurnOnly = true;
-        if (reader.Request.Filter.Room.Timeline.Matches(turn.View)) part.Timeline.Add(turn);
+        var request = reader.Request;
+        if (request.Filter.Room.Timeline.Matches(turn.View)) part.Timeline.Add(turn);
+        // Clients that keep to the state learn from nothing else that they are out.
+        if (request.UseStateAfter && (request.LazyMembers || request.Tells(turn.Key)) && request.Filter.Room.State.Matches(turn.View)) part.StateEvents.Add(turn);
         part.ReaderAt = [.. part.Timeline.Select(e => e.Membership)];
         part.StartsAfter = turn.Position - 1;
     }

@@ -72,6 +72,9 @@ internal sealed class StreamApplier(SyncState state, ContactNews contacts, Typin
         var isOutlier = (row.Flags & EventFlags.Outlier) != 0;
         if (row.Type == EventTypes.Member && row.StateKey is { } who && (row.IsCurrentState || isOutlier)) ApplyMembership(row, who, woken);
         foreach (var move in row.Moves) if (move.Type == EventTypes.Member) ApplyMembership(row, move, woken);
+        if (row.Type == EventTypes.Member && row.IsCurrentState && row.StateKey is { } member && state.Typing.Find(row.RoomId) is { } typists
+            && typists.Knows(member) && ToMembership(row) != Memberships.Join)
+            typists.Leave(member, row.Position);
         if (state.Users.TryGetValue(row.Sender, out var sender)) sender.LastActiveMs = Math.Max(sender.LastActiveMs, row.ReceivedTsMs);
         if (isOutlier || !state.Rooms.TryGetValue(row.RoomId, out var room)) return;
 
@@ -87,7 +90,7 @@ internal sealed class StreamApplier(SyncState state, ContactNews contacts, Typin
             if (room.Cache is { } cache && (!isKnown || !cache.Append(e!, row.IsCurrentState))) room.Cache = null;
         }
         room.WakePeekers();
-        if (row.Type == EventTypes.Member && row.StateKey is { } member && row.IsCurrentState) NoteContact(row, room, member, ToMembership(row));
+        if (row.Type == EventTypes.Member && row.StateKey is { } contact && row.IsCurrentState) NoteContact(row, room, contact, ToMembership(row));
         foreach (var move in row.Moves) if (move.Type == EventTypes.Member) NoteContact(row, room, move.StateKey, move.Membership);
         foreach (var watcher in room.Watchers)
         {

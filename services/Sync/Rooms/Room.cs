@@ -34,15 +34,6 @@ internal sealed class Room(string id, long nid, long receiptsPosition, TypingUse
     /// <summary>Who is typing, of those who are in the room.</summary>
     public IEnumerable<string> TypingNow(long nowMs) => Typing.Now(nowMs).Where(user => Cache is not { } cache || (cache.Members.TryGetValue(user, out var member) && member.Membership == Membership.Join));
 
-    /// <summary>Somebody has left since while he was typing, of which there is no row.</summary>
-    public bool HasTypistLeft(long after)
-    {
-        if (Typing.IsEmpty || Cache is not { } cache) return false;
-        for (var i = cache.Window.Count - 1; i >= 0 && cache.Window[i].Event is var e && e.Position > after; i--)
-            if (e.IsMember && e.Membership != Membership.Join && Typing.Knows(e.StateKey!)) return true;
-        return false;
-    }
-
     /// <summary>Requests of readers who are not in the room; <see cref="PeekSignal"/> wakes them.</summary>
     public int Peekers { get; set; }
     /// <summary>Own lock.</summary>
@@ -109,6 +100,9 @@ internal sealed class TypingTable
         return users;
     }
 
+    /// <summary>Null: nobody has typed there for long.</summary>
+    public TypingUsers? Find(string roomId) => rooms.GetValueOrDefault(roomId);
+
     public void Reset()
     {
         foreach (var users in rooms.Values) users.Reset();
@@ -165,8 +159,16 @@ internal sealed class TypingUsers
         return false;
     }
 
+    /// <summary>Position of the newest event by which somebody left who was typing; 0: none. There is no row of it.</summary>
+    public long LeftAt { get; private set; }
+
     /// <summary>The user is typing, or was a moment ago.</summary>
     public bool Knows(string userId) => until.ContainsKey(userId);
+
+    public void Leave(string userId, long eventPosition)
+    {
+        if (until.Remove(userId)) LeftAt = eventPosition;
+    }
 
     public IEnumerable<string> Now(long nowMs)
     {

@@ -123,7 +123,7 @@ public sealed class MembershipTableTests(SyncFixture fixture) : IClassFixture<Sy
         AssertLeft(part, MembershipOf(steps[^1]), bob);
         Assert.Equal(KeyOf(part.Timeline[^1]), $"m.room.member|{bob.Id}");
         Assert.Equal(hasStayed, part.Bodies.Contains("after join"));
-        if (!hasStayed) Assert.Equal((1, 0), (part.Timeline.Count, part.State.Count));
+        if (!hasStayed) Assert.Equal(1, part.Timeline.Concat(part.State).DistinctBy(e => e.Text("event_id")).Count());
         var names = part.Timeline.Concat(part.State).Where(e => e.Text("type") == "m.room.name").Select(e => e.GetProperty("content").Text("name"));
         HashSet<string> seen = ["before", .. steps[..(Array.LastIndexOf(steps, "join") + 1)].Select(step => $"after {step}")];
         Assert.Subset(seen, names.ToHashSet());

@@ -114,6 +114,33 @@ public sealed class MembershipTests(SyncFixture fixture) : IClassFixture<SyncFix
     }
 
     [Fact]
+    public async Task Who_was_never_in_is_told_in_the_state_that_he_is_out()
+    {
+        var (alice, bob) = (fixture.NewUser(), fixture.NewUser());
+        var (room, other) = (await alice.CreateRoomAsync(), await alice.CreateRoomAsync());
+        foreach (var id in new[] { room, other }) await alice.InviteAsync(id, bob);
+        var since = (await bob.SyncAsync()).Next;
+        var clients = new[] { new[] { "m.room.member", "$ME" }, ["m.room.member", "$LAZY"], ["m.room.name", ""] }
+            .Select((required, i) => new SlidingClient(bob.On($"D{i}"), SlidingClient.Lists(SlidingClient.List(required: new[] { required })))).ToList();
+        foreach (var client in clients) await client.StepAsync();
+        await bob.LeaveAsync(room);
+        await alice.KickAsync(other, bob);
+        await bob.SyncUntilAsync(since, a => a.Left(other) is not null);
+        var told = await bob.SyncAsync(since, stateAfter: true);
+        foreach (var id in new[] { room, other })
+        {
+            Assert.Equal([$"m.room.member|{bob.Id}"], told.Left(id)!.StateKeys);
+            Assert.Empty((await bob.SyncAsync(since)).Left(id)!.State);
+        }
+        var expected = new[] { 1, 1, 0 };
+        for (var i = 0; i < clients.Count; i++)
+        {
+            var answer = await clients[i].StepAsync();
+            Assert.Equal((expected[i], expected[i]), (answer.Room(room)!.State.Count, answer.Room(other)!.State.Count));
+        }
+    }
+
+    [Fact]
     public async Task Full_state_means_that_of_rooms_that_were_left_too()
     {
         var (alice, bob) = (fixture.NewUser(), fixture.NewUser());

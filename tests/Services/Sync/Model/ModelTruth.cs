@@ -113,7 +113,7 @@ internal sealed class ModelTruth
         var joined = room.Timeline.FindLast(e => e.Pdu.Type == "m.room.member" && e.Pdu.StateKey == user.Id)!.Position!.Value;
         var floor = Math.Max(joined, ReadUpTo(""));
         var (all, loud) = (0, 0);
-        foreach (var e in room.Timeline.Where(e => e.Position > floor && e.Pdu.Type == "m.room.message" && e.Pdu.Sender != user.Id && e.Pdu.Sender != ignored))
+        foreach (var e in room.Timeline.Where(e => e.Position > floor && e.RedactedBy is null && e.Pdu.Type == "m.room.message" && e.Pdu.Sender != user.Id && e.Pdu.Sender != ignored))
         {
             var content = JsonDocument.Parse(e.Pdu.Json).RootElement.GetProperty("content");
             if (e.Position <= ReadUpTo(content.At("m.relates_to", "event_id")?.GetString() ?? "main")) continue;
