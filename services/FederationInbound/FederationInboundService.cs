@@ -10,7 +10,6 @@ using Matrix.Rooms.Spaces;
 using Matrix.Rooms.Writing;
 using Matrix.Rooms;
 using Matrix.ServiceDefaults;
-using Matrix.Storage.Directory;
 using Matrix.Storage.Events;
 using Matrix.Storage.Federation;
 using Matrix.Storage.Profiles;

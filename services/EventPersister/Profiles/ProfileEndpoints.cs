@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Matrix.Primitives;
 using Matrix.Replication;
 using Matrix.ServiceDefaults;
