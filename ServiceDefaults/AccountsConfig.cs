@@ -17,6 +17,9 @@ public sealed record AccountsConfig
     public bool InhibitThreepidErrors { get; init; }
     public bool RegistrationRequiresToken { get; init; }
     public bool AllowUnderscorePrefix { get; init; }
+    /// <summary>Whether a name is taken is told at the end of a registration only (<c>inhibit_user_in_use_error</c>).</summary>
+    public bool InhibitUserInUse { get; init; }
+    public ProfileConfig Profiles { get; init; } = new();
     public CaptchaConfig Captcha { get; init; } = new();
     public SessionConfig Sessions { get; init; } = new();
     public LoginTokenConfig LoginTokens { get; init; } = new();
@@ -31,6 +34,21 @@ public sealed record AccountsConfig
     /// <summary>How long before the end of an account its user is asked by mail to renew it (<c>account_validity.renew_at</c>); null: he is not.</summary>
     public TimeSpan? RenewAt { get; init; }
     public string RenewSubject { get; init; } = "Renew your %(app)s account";
+}
+
+/// <summary>Who may read and change profiles.</summary>
+public sealed record ProfileConfig
+{
+    /// <summary>Nobody without a token reads them (<c>require_auth_for_profile_requests</c>).</summary>
+    public bool RequireAuth { get; init; }
+    /// <summary>Only who shares a room reads them (<c>limit_profile_requests_to_users_who_share_rooms</c>).</summary>
+    public bool SharedRoomsOnly { get; init; }
+    /// <summary>Other servers read them (<c>allow_profile_lookup_over_federation</c>).</summary>
+    public bool OverFederation { get; init; } = true;
+    /// <summary><c>enable_set_displayname</c>.</summary>
+    public bool SetDisplayName { get; init; } = true;
+    /// <summary><c>enable_set_avatar_url</c>.</summary>
+    public bool SetAvatarUrl { get; init; } = true;
 }
 
 /// <param name="Pattern">Regular expression that the whole address begins with.</param>

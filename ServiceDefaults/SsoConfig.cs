@@ -128,4 +128,8 @@ public sealed record SamlConfig
     /// <summary>Signs our requests where <see cref="SignRequests"/> says so, or the identity provider wants it; null: there is none.</summary>
     public SamlKey? SigningKey { get; init; }
     public bool SignRequests { get; init; }
+    /// <summary>A signature of the assertion alone will not do.</summary>
+    public bool WantResponseSigned { get; init; }
+    /// <summary>A signature of the response alone will not do.</summary>
+    public bool WantAssertionsSigned { get; init; }
 }

@@ -22,6 +22,15 @@ internal sealed partial class HomeserverConfigReader
             InhibitThreepidErrors = root.Boolean("request_token_inhibit_3pid_errors", false),
             RegistrationRequiresToken = root.Boolean("registration_requires_token", false),
             AllowUnderscorePrefix = root.Boolean("allow_underscore_prefixed_registration", false),
+            InhibitUserInUse = root.Boolean("inhibit_user_in_use_error", false),
+            Profiles = new()
+            {
+                RequireAuth = root.Boolean("require_auth_for_profile_requests", false),
+                SharedRoomsOnly = root.Boolean("limit_profile_requests_to_users_who_share_rooms", false),
+                OverFederation = root.Boolean("allow_profile_lookup_over_federation", true),
+                SetDisplayName = root.Boolean("enable_set_displayname", true),
+                SetAvatarUrl = root.Boolean("enable_set_avatar_url", true),
+            },
             Captcha = ReadCaptcha(),
             Sessions = ReadSessions(),
             LoginTokens = ReadLoginTokens(),

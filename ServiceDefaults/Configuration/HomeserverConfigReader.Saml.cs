@@ -44,6 +44,8 @@ internal sealed partial class HomeserverConfigReader
             EncryptionKeys = [.. (sp.Sections("encryption_keypairs") ?? []).Select(k => ReadSamlKey(k, null)).OfType<SamlKey>()],
             SigningKey = signingKey,
             SignRequests = signs,
+            WantResponseSigned = service.Boolean("want_response_signed", false),
+            WantAssertionsSigned = service.Boolean("want_assertions_signed", false),
         };
     }
 

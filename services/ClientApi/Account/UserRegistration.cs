@@ -80,7 +80,9 @@ internal sealed class UserRegistration(
 
     public async Task RequireFreeAsync(string username, CancellationToken ct)
     {
-        if (await registration.IsTakenAsync(Named(username), ct)) throw MatrixError.UserInUse().AsException();
+        var user = Named(username);
+        // Who may not learn which names are taken learns it when he takes one.
+        if (!config.Accounts.InhibitUserInUse && await registration.IsTakenAsync(user, ct)) throw MatrixError.UserInUse().AsException();
     }
 
     private UserId Named(string username)

@@ -33,9 +33,18 @@ internal static class CapabilitiesEndpoints
             w.WriteEndObject();
         }
         Switch(w, "m.change_password", accounts.Passwords.ReauthEnabled);
-        Switch(w, "m.set_displayname", true);
-        Switch(w, "m.set_avatar_url", true);
-        Switch(w, "m.profile_fields", true);
+        Switch(w, "m.set_displayname", accounts.Profiles.SetDisplayName);
+        Switch(w, "m.set_avatar_url", accounts.Profiles.SetAvatarUrl);
+        w.WriteStartObject("m.profile_fields"u8);
+        w.WriteBoolean("enabled"u8, true);
+        if (!accounts.Profiles.SetDisplayName || !accounts.Profiles.SetAvatarUrl)
+        {
+            w.WriteStartArray("disallowed"u8);
+            if (!accounts.Profiles.SetDisplayName) w.WriteStringValue("displayname"u8);
+            if (!accounts.Profiles.SetAvatarUrl) w.WriteStringValue("avatar_url"u8);
+            w.WriteEndArray();
+        }
+        w.WriteEndObject();
         Switch(w, "m.3pid_changes", accounts.Enable3pidChanges);
         Switch(w, "m.get_login_token", accounts.LoginTokens.Enabled);
         Switch(w, "m.forget_forced_upon_leave", false);

@@ -51,6 +51,9 @@ internal sealed class Browser(HttpContext context, HomeserverConfig config)
         return secret;
     }
 
+    /// <summary>Whether it says where its requests come from, as all browsers do since 2023: others cannot be led here against their will.</summary>
+    public bool SaysSite => context.Request.Headers.ContainsKey("Sec-Fetch-Site");
+
     public bool HasFlow => Cookie(FlowCookie) is not null;
 
     /// <summary>Whether this browser began the login. Takes the same time whatever it has.</summary>

@@ -59,11 +59,11 @@ internal static class SsoEndpoints
         });
 
     private static Task<IResult> CasTicket(
-        string? ticket, string? redirectUrl, string? state, Browser browser, SsoProviders providers, SsoCallbacks callbacks, CancellationToken ct) =>
+        string? ticket, string? redirectUrl, string? session, string? state, Browser browser, SsoProviders providers, SsoCallbacks callbacks, CancellationToken ct) =>
         callbacks.RunAsync(CasProvider.Name, async login =>
         {
             if (providers.Find(CasProvider.Name) is not CasProvider cas) throw MatrixError.Unrecognized().AsException();
-            var (identity, target) = await cas.ReadAsync(ticket, redirectUrl, state, browser, ct);
+            var (identity, target) = await cas.ReadAsync(ticket, redirectUrl, session, state, browser, ct);
             return await login.CompleteAsync(cas, identity, target, browser, ct, mustConfirm: !browser.HasFlow);
         });
 

@@ -9,7 +9,7 @@ internal static class UiaOperations
         "change_password" => "change the password of your account",
         "deactivate" => "deactivate your account",
         "device_signing" => "set up new keys for the encryption of your account",
-        "add_threepid" => "add an email address or phone number to your account",
+        "add_3pid" => "add an email address or phone number to your account",
         "login_token" => "log in a new device of yours",
         _ => "change your account",
     };

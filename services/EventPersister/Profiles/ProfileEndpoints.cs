@@ -1,7 +1,7 @@
 using System.Text.Json;
-using Matrix.Crypto;
 using Matrix.Primitives;
 using Matrix.Replication;
+using Matrix.ServiceDefaults;
 using Matrix.Storage.Profiles;
 using Matrix.Storage.Streams;
 using Matrix.Web.Auth;
@@ -22,16 +22,13 @@ internal static class ProfileEndpoints
         routes.Delete(All, "/profile/{userId}/{keyName}", DeleteField).AllowGuests().Named("delete_profile_field");
     }
 
-    private static async Task<IResult> Get(string userId, ProfileStore store, ServerIdentity server, CancellationToken ct)
-    {
-        var profile = await FindAsync(userId, store, server, ct);
-        return MatrixResults.Object(w => ProfileFields.WriteAll(w, profile));
-    }
+    private static async Task<IResult> Get(string userId, Requester? requester, ProfileAccess access, CancellationToken ct) =>
+        MatrixResults.Object(await access.AllAsync(await access.RequireAsync(userId, requester, ct), ct));
 
-    private static async Task<IResult> GetField(string userId, string keyName, ProfileStore store, ServerIdentity server, CancellationToken ct)
+    private static async Task<IResult> GetField(string userId, string keyName, Requester? requester, ProfileAccess access, CancellationToken ct)
     {
         ProfileFields.CheckKey(keyName);
-        var value = ProfileFields.Value(await FindAsync(userId, store, server, ct), keyName);
+        var value = await access.FieldAsync(await access.RequireAsync(userId, requester, ct), keyName, ct);
         // Synapse: the two oldest fields are there, if empty, whenever the user is.
         if (value is null && keyName is (ProfileFields.DisplayName or ProfileFields.AvatarUrl)) return MatrixResults.Empty;
         if (value is null) throw MatrixError.NotFound("No such profile field").AsException();
@@ -42,19 +39,31 @@ internal static class ProfileEndpoints
         });
     }
 
-    private static async Task<IResult> PutField(string userId, string keyName, Requester requester, JsonBody body, ProfileChanges changes, CancellationToken ct)
+    private static async Task<IResult> PutField(string userId, string keyName, Requester requester, JsonBody body, ProfileChanges changes, HomeserverConfig config, CancellationToken ct)
     {
         Authorise(userId, keyName, requester);
         if (!body.AsObject().TryGetProperty(keyName, out var value)) throw MatrixError.MissingParam($"Missing '{keyName}' parameter").AsException();
-        await changes.ApplyAsync(userId, requester, p => ProfileFields.With(p, keyName, value), ct);
+        await changes.ApplyAsync(userId, requester, p => ProfileFields.With(Changeable(p, keyName, requester, config), keyName, value), ct);
         return MatrixResults.Empty;
     }
 
-    private static async Task<IResult> DeleteField(string userId, string keyName, Requester requester, ProfileChanges changes, CancellationToken ct)
+    private static async Task<IResult> DeleteField(string userId, string keyName, Requester requester, ProfileChanges changes, HomeserverConfig config, CancellationToken ct)
     {
         Authorise(userId, keyName, requester);
-        await changes.ApplyAsync(userId, requester, p => ProfileFields.Without(p, keyName), ct);
+        await changes.ApplyAsync(userId, requester, p => ProfileFields.Without(Changeable(p, keyName, requester, config), keyName), ct);
         return MatrixResults.Empty;
+    }
+
+    /// <summary>Synapse: what users may not change they may still set once, and administrators may change it.</summary>
+    private static Profile Changeable(Profile profile, string key, Requester requester, HomeserverConfig config)
+    {
+        var isFixed = key switch
+        {
+            ProfileFields.DisplayName => !config.Accounts.Profiles.SetDisplayName && profile.DisplayName is not null,
+            ProfileFields.AvatarUrl => !config.Accounts.Profiles.SetAvatarUrl && profile.AvatarUrl is not null,
+            _ => false,
+        };
+        return isFixed && !requester.IsAdmin ? throw MatrixError.Forbidden($"Changing '{key}' is disabled on this server").AsException() : profile;
     }
 
     private static void Authorise(string userId, string keyName, Requester requester)
@@ -63,13 +72,6 @@ internal static class ProfileEndpoints
         ProfileFields.CheckKey(keyName);
         if (requester.IsGuest && keyName != ProfileFields.DisplayName)
             throw MatrixError.Custom(403, "M_GUEST_ACCESS_FORBIDDEN", "Guests change their display name only").AsException();
-    }
-
-    private static async Task<Profile> FindAsync(string userId, ProfileStore store, ServerIdentity server, CancellationToken ct)
-    {
-        if (!UserId.TryParse(userId, null, out var user)) throw MatrixError.InvalidParam($"'{userId}' is not a user id").AsException();
-        var profile = server.IsMine(user.Value) ? await store.FindAsync(user.Value, ct) : null;
-        return profile ?? throw MatrixError.NotFound("Profile was not found").AsException();
     }
 }
 

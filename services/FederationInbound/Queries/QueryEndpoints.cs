@@ -1,7 +1,9 @@
+using System.Text;
 using Matrix.Crypto;
 using Matrix.FederationInbound.Authentication;
 using Matrix.Primitives;
-using Matrix.Storage.Directory;
+using Matrix.ServiceDefaults;
+using Matrix.Storage.Profiles;
 using Matrix.Storage.Rooms;
 using Matrix.Web.Auth;
 using Matrix.Web.Json;
@@ -38,19 +40,26 @@ internal static class QueryEndpoints
     }
 
     /// <param name="user_id">Query parameter, a user of this server.</param>
-    /// <param name="field">displayname or avatar_url; all when absent.</param>
+    /// <param name="field">The only one that is wanted; all when absent.</param>
     private static async Task<IResult> ProfileAsync(
-        FederationRequest request, string? user_id, string? field, ProfileReader profiles, ServerIdentity identity, CancellationToken ct)
+        FederationRequest request, string? user_id, string? field, ProfileStore profiles, HomeserverConfig config, ServerIdentity identity, CancellationToken ct)
     {
+        if (!config.Accounts.Profiles.OverFederation) throw MatrixError.Forbidden("Profile lookup over federation is disabled on this homeserver").AsException();
         if (user_id is null) throw MatrixError.MissingParam("Missing string query parameter 'user_id'").AsException();
         if (!UserId.TryParse(user_id, null, out var user) || user.Server != identity.ServerName)
             throw MatrixError.InvalidParam("User is not hosted on this homeserver").AsException();
-        var profile = (await profiles.FindAsync([user.Value], ct)).SingleOrDefault(p => !p.Deactivated)
-            ?? throw MatrixError.NotFound("Profile was not found").AsException();
+        var profile = await profiles.FindAsync(user.Value, ct) ?? throw MatrixError.NotFound("Profile was not found").AsException();
         return MatrixResults.Object(w =>
         {
             if (field is null or "displayname" && profile.DisplayName is { } name) w.WriteString("displayname", name);
             if (field is null or "avatar_url" && profile.AvatarUrl is { } avatar) w.WriteString("avatar_url", avatar);
+            if (profile.Fields is not { } fields) return;
+            foreach (var member in new CanonicalObject(fields))
+            {
+                if (field is not null && !member.Name.SequenceEqual(Encoding.UTF8.GetBytes(field))) continue;
+                w.WritePropertyName(member.Name);
+                w.WriteRawValue(member.Value, skipInputValidation: true);
+            }
         });
     }
 

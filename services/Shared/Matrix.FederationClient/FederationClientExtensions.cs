@@ -2,10 +2,11 @@ using Matrix.FederationClient.Keys;
 using Matrix.FederationClient.Outbound;
 using Matrix.FederationClient.Pdus;
 using Matrix.FederationClient.Policy;
+using Matrix.FederationClient.Profiles;
 using Matrix.FederationClient.Rooms;
 using Matrix.Storage.Federation;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Matrix.FederationClient;
 
@@ -21,6 +22,7 @@ public static class FederationClientExtensions
         services.TryAddSingleton<IKeyRing>(p => p.GetRequiredService<KeyRing>());
         services.TryAddSingleton<PduChecker>();
         services.TryAddSingleton<IRemoteRooms, RemoteRooms>();
+        services.TryAddSingleton<RemoteProfiles>();
         services.TryAddSingleton<IPolicyServers, PolicyServers>();
         return services;
     }

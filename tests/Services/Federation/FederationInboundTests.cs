@@ -22,7 +22,8 @@ public sealed class FederationInboundTests(PostgresFixture postgres) : IClassFix
     {
         await using (var command = postgres.Source.CreateCommand(
             """
-            insert into users (user_id, created_ts_ms) values ('@alice:test.example', 0) on conflict do nothing;
+            insert into users (user_id, created_ts_ms) values ('@alice:test.example', 0), ('@fields:test.example', 0) on conflict do nothing;
+            insert into profiles (user_id, displayname, fields) values ('@fields:test.example', 'F', convert_to('{"m.tz":"Europe/London","org.x":[1]}', 'UTF8')) on conflict do nothing;
             insert into profiles (user_id, displayname, avatar_url) values ('@alice:test.example', 'Alice ⛵', 'mxc://test.example/a') on conflict do nothing;
             insert into room_aliases (alias, room_id, creator, created_ts_ms) values ('#harbour:test.example', '!r:test.example', '@alice:test.example', 0) on conflict do nothing
             """))
@@ -208,6 +209,14 @@ public sealed class FederationInboundTests(PostgresFixture postgres) : IClassFix
         Assert.Equal((401, "M_UNKNOWN_TOKEN"), Short(await AskAsync($"{Path}?access_token=x{token}", null)));
         Assert.Equal((401, "M_MISSING_TOKEN"), Short(await AskAsync(Path, null)));
     }
+
+    [Theory]
+    [InlineData("", """{"displayname":"F","m.tz":"Europe/London","org.x":[1]}""")]
+    [InlineData("&field=displayname", """{"displayname":"F"}""")]
+    [InlineData("&field=m.tz", """{"m.tz":"Europe/London"}""")]
+    [InlineData("&field=m.none", "{}")]
+    public async Task Other_servers_are_told_all_fields_of_a_profile(string query, string expected) =>
+        Assert.Equal(expected, (await AskSignedAsync("/_matrix/federation/v1/query/profile?user_id=@fields:test.example" + query)).Body.GetRawText());
 
     [Fact]
     public async Task Profiles_and_aliases_of_this_server_are_found()

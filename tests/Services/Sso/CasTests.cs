@@ -107,9 +107,20 @@ public sealed class CasTests(SsoFixture sso) : IClassFixture<SsoFixture>
         var thief = sso.NewBrowser();
         var confirm = (await thief.GetAsync($"/_matrix/client/v3/auth/m.login.sso/fallback/web?session={session}")).Require(200);
         (await browser.GetAsync($"{FakeOidcProvider.QueryOf(confirm.Button)["service"]}&ticket={sso.NewTicketOf(name)}")).Require(400);
+        browser.Site = "cross-site";
         (await browser.GetAsync($"/_matrix/client/r0/login/cas/ticket?session={session}&ticket={sso.NewTicketOf(name)}")).Require(400);
         (await browser.GetAsync($"/_matrix/client/r0/login/cas/ticket?state=forged&ticket={sso.NewTicketOf(name)}")).Require(400);
         Assert.Equal(401, (await sso.JsonAsync(HttpMethod.Delete, "/_matrix/client/v3/devices/PHONE", login.Text("access_token"), new { auth = new { session } })).Status);
+    }
+
+    [Fact]
+    public async Task What_is_no_browser_may_name_the_session_itself()
+    {
+        var (name, client) = (sso.NewName(), sso.NewBrowser());
+        var login = (await sso.LogInAsync((await client.GetAsync($"{await BeginAsync(client)}&ticket={sso.NewTicketOf(name)}")).Require(302).Location!, "PHONE")).RequireOk();
+        var session = (await sso.JsonAsync(HttpMethod.Delete, "/_matrix/client/v3/devices/PHONE", login.Text("access_token"), new { })).Text("session");
+        (await client.GetAsync($"/_matrix/client/r0/login/cas/ticket?session={session}&ticket={sso.NewTicketOf(name)}")).Require(200);
+        (await sso.JsonAsync(HttpMethod.Delete, "/_matrix/client/v3/devices/PHONE", login.Text("access_token"), new { auth = new { session } })).RequireOk();
     }
 
     [Fact]

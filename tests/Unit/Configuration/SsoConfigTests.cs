@@ -57,6 +57,8 @@ public sealed class SsoConfigTests : IDisposable
                 service:
                   sp:
                     allow_unsolicited: true
+                    want_response_signed: true
+                    want_assertions_signed: true
               saml_session_lifetime: 5m
               user_mapping_provider:
                 module: synapse.handlers.saml.DefaultSamlMappingProvider
@@ -82,6 +84,7 @@ public sealed class SsoConfigTests : IDisposable
         Assert.Equal((true, true, "upn", TimeSpan.FromSeconds(3), TimeSpan.FromMinutes(5)),
             (sso.Saml!.AllowUnsolicited, sso.Saml.DotReplace, sso.Saml.GrandfatheredAttribute, sso.Saml.AcceptedTimeDifference, sso.Saml.SessionLifetime));
         Assert.Equal([Path.Combine(folder.Path, "idp.xml")], sso.Saml.MetadataFiles);
+        Assert.True(sso.Saml is { WantResponseSigned: true, WantAssertionsSigned: true });
         Assert.Equal(["https://my.custom.client/"], sso.ClientWhitelist);
     }
 

@@ -31,16 +31,23 @@ internal sealed class CasProvider(CasConfig settings, HomeserverConfig config, S
 
     /// <summary>Asks the server who has this ticket, and what the login was for.</summary>
     public async Task<(SsoIdentity Identity, SsoTarget Target)> ReadAsync(
-        string? ticket, string? redirectUrl, string? state, Browser browser, CancellationToken ct)
+        string? ticket, string? redirectUrl, string? session, string? state, Browser browser, CancellationToken ct)
     {
         if (ticket is not { Length: > 0 and <= MaxTicket }) throw new PageException(400, "M_MISSING_PARAM", "The ticket of the login is missing.");
-        var (name, value) = (redirectUrl, state) switch
+        var (name, value) = (redirectUrl, session, state) switch
         {
-            ({ } url, null) => ("redirectUrl", ClientAddresses.Require(url)),
-            (null, { } secret) => ("state", secret),
+            ({ } url, null, null) => ("redirectUrl", ClientAddresses.Require(url)),
+            // Synapse: its addresses name the session of an authentication. Whoever is no browser may use them.
+            (null, { } uia, null) when !browser.SaysSite => ("session", uia),
+            (null, null, { } secret) => ("state", secret),
             _ => throw new PageException(400, "M_MISSING_PARAM", "It cannot be told what this login is for."),
         };
-        var target = name == "redirectUrl" ? new SsoTarget(SsoGoal.Client, value) : (await steps.TakeAsync(value, browser, ct)).Target;
+        var target = name switch
+        {
+            "redirectUrl" => new SsoTarget(SsoGoal.Client, value),
+            "session" => new SsoTarget(SsoGoal.Uia, value),
+            _ => (await steps.TakeAsync(value, browser, ct)).Target,
+        };
         var path = settings.ProtocolVersion == 3 ? "p3/proxyValidate" : "proxyValidate";
         var answer = await http.GetAsync(
             $"{settings.ServerUrl}/{path}?ticket={Uri.EscapeDataString(ticket)}&service={Uri.EscapeDataString(Service(name, value))}", ct);

@@ -56,7 +56,7 @@ internal sealed class SamlProvider(SamlConfig settings, HomeserverConfig config,
         var target = step?.Target ?? new SsoTarget(SsoGoal.Client, ClientAddresses.Require(relayState));
         var idp = await metadata.GetAsync(ct);
         var expected = new SamlExpectation(idp.EntityId, EntityId, ConsumerAddress, step?.RequestId, settings.AcceptedTimeDifference);
-        var signed = SamlSignature.RequireSigned(response, idp.Certificates, decryption);
+        var signed = SamlSignature.RequireSigned(response, idp.Certificates, decryption, settings);
         SamlAssertion.RequireSuccess(response, expected);
         var assertion = SamlAssertion.Read(signed, expected, clock.GetUtcNow());
         // Each is shown once: whoever repeats it has listened.

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Security.Cryptography.Xml;
 using System.Xml;
+using Matrix.ServiceDefaults;
 
 namespace Matrix.ClientApi.Sso.Saml;
 
@@ -25,18 +26,19 @@ internal static class SamlSignature
 
     /// <summary>The assertion that may be believed: itself signed, or the only one of a signed response. Anything else is a <see cref="ProviderException"/>.</summary>
     /// <remarks>An encrypted one is in its place afterwards, and is checked like one that was never encrypted.</remarks>
-    public static XmlElement RequireSigned(XmlElement response, IReadOnlyList<X509Certificate2> certificates, SamlDecryption decryption)
+    public static XmlElement RequireSigned(XmlElement response, IReadOnlyList<X509Certificate2> certificates, SamlDecryption decryption, SamlConfig settings)
     {
         var assertion = RequireOneAssertion(response);
         // The signature of the response is for what was sent: before anything is decrypted.
         var isResponseSigned = IsSigned(response, certificates);
+        if (settings.WantResponseSigned && !isResponseSigned) throw new ProviderException("the response is not signed by the identity provider (want_response_signed)");
         if (assertion.LocalName == EncryptedAssertion)
         {
             decryption.Replace(assertion, Assertion, isResponseSigned);
             assertion = RequireOneAssertion(response);
         }
-        if (!isResponseSigned && !IsSigned(assertion, certificates))
-            throw new ProviderException("neither the response nor the assertion is signed by the identity provider");
+        if ((settings.WantAssertionsSigned || !isResponseSigned) && !IsSigned(assertion, certificates))
+            throw new ProviderException("neither the response nor the assertion is signed by the identity provider, or the assertion must be (want_assertions_signed)");
         if (assertion.Child("Subject", SamlXml.Assertion)?.Child("EncryptedID", SamlXml.Assertion) is { } id) decryption.Replace(id, "NameID", isProved: true);
         return assertion;
     }

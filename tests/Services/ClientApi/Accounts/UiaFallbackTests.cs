@@ -81,6 +81,21 @@ public sealed class UiaFallbackTests(UiaFallbackFixture api) : IClassFixture<Uia
     }
 
     [Fact]
+    public async Task The_page_says_what_is_confirmed()
+    {
+        var user = await api.RegisterUserAsync();
+        foreach (var (path, body, words) in new (string, object, string)[]
+        {
+            ("/account/3pid/add", new { sid = "s", client_secret = "c" }, "add an email address or phone number"), ("/account/deactivate", new { }, "deactivate your account"),
+            ("/account/password", new { new_password = "n" }, "change the password"),
+        })
+        {
+            var session = (await api.PostAsync(user, V3 + path, body)).Text("session");
+            Assert.Contains(words, (await NewBrowser().GetAsync(Page(Password, session))).Require(200).Body);
+        }
+    }
+
+    [Fact]
     public async Task Guesses_of_a_password_are_limited_on_the_page_as_anywhere()
     {
         var user = await api.RegisterUserAsync(password: "mine");
