@@ -72,6 +72,7 @@ public sealed class PersonalTests(SyncFixture fixture) : IClassFixture<SyncFixtu
         var (alice, bob) = (fixture.NewUser(), fixture.NewUser());
         var since = (await bob.SyncAsync()).Next;
         for (var i = 0; i < 130; i++) await alice.SendToDeviceAsync(bob, "x.count", new { n = i });
+        Assert.Equal(100, (await bob.SyncAsync()).ToDevice.Count);
         var seen = new List<int>();
         while (seen.Count < 130)
         {
