@@ -108,8 +108,14 @@ internal sealed class MembershipCommand(MembershipRequest request, CancellationT
 
     private static MatrixError Bad(string message) => MatrixError.BadState(message) with { Status = 403 };
 
-    private static async ValueTask<bool> IsResidentAsync(RoomTurn turn, CancellationToken ct) =>
-        (await turn.Storage.Loader.JoinedOfServerAsync(turn.Room.RoomNid, turn.Server.ServerName, 1, ct)).Count > 0;
+    /// <summary>Somebody of this server is in the room. Asked of the database only when who was known to be there has left.</summary>
+    private static async ValueTask<bool> IsResidentAsync(RoomTurn turn, CancellationToken ct)
+    {
+        var likely = turn.Room.Resident ?? (await turn.GetAsync(new StateKey(EventTypes.Create, ""), ct))!.Sender;
+        if (turn.Server.IsMine(likely) && await turn.MembershipAsync(likely, ct) == Memberships.Join) return true;
+        turn.Room.Resident = (await turn.Storage.Loader.JoinedOfServerAsync(turn.Room.RoomNid, turn.Server.ServerName, 1, ct)).FirstOrDefault();
+        return turn.Room.Resident is not null;
+    }
 
     private static async ValueTask<bool> GuestsMayJoinAsync(RoomTurn turn, CancellationToken ct) =>
         (await turn.GetAsync(new StateKey(EventTypes.GuestAccess, ""), ct))?.ContentString("guest_access"u8) == "can_join";
