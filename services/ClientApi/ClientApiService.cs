@@ -90,6 +90,7 @@ public static class ClientApiService
         services.TryAddSingleton<IRoomWriter, RemoteRoomWriter>();
         services.AddSingleton<RoomAccess>();
         services.AddSingleton<EventAnswers>();
+        services.AddSingleton<OwnMemberships>();
         services.AddSingleton<EventLookup>();
         services.AddSingleton<RoomPager>();
         services.AddSingleton<ChildrenPager>();
