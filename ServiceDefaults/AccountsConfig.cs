@@ -19,6 +19,7 @@ public sealed record AccountsConfig
     public bool AllowUnderscorePrefix { get; init; }
     /// <summary>Whether a name is taken is told at the end of a registration only (<c>inhibit_user_in_use_error</c>).</summary>
     public bool InhibitUserInUse { get; init; }
+    public AutoJoinConfig AutoJoin { get; init; } = new();
     public ProfileConfig Profiles { get; init; } = new();
     public CaptchaConfig Captcha { get; init; } = new();
     public SessionConfig Sessions { get; init; } = new();

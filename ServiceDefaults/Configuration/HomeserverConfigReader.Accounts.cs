@@ -23,6 +23,7 @@ internal sealed partial class HomeserverConfigReader
             RegistrationRequiresToken = root.Boolean("registration_requires_token", false),
             AllowUnderscorePrefix = root.Boolean("allow_underscore_prefixed_registration", false),
             InhibitUserInUse = root.Boolean("inhibit_user_in_use_error", false),
+            AutoJoin = ReadAutoJoin(),
             Profiles = new()
             {
                 RequireAuth = root.Boolean("require_auth_for_profile_requests", false),
