@@ -23,6 +23,8 @@ internal sealed partial class HomeserverConfigReader
             RegistrationRequiresToken = root.Boolean("registration_requires_token", false),
             AllowUnderscorePrefix = root.Boolean("allow_underscore_prefixed_registration", false),
             InhibitUserInUse = root.Boolean("inhibit_user_in_use_error", false),
+            ProofLifetime = root.Section("ui_auth").Duration("session_timeout", TimeSpan.Zero, "15s"),
+            DeleteDevicesAfter = ReadPeriod(root, "delete_stale_devices_after"),
             AutoJoin = ReadAutoJoin(),
             Profiles = new()
             {
@@ -31,6 +33,9 @@ internal sealed partial class HomeserverConfigReader
                 OverFederation = root.Boolean("allow_profile_lookup_over_federation", true),
                 SetDisplayName = root.Boolean("enable_set_displayname", true),
                 SetAvatarUrl = root.Boolean("enable_set_avatar_url", true),
+                OnInvite = root.Boolean("include_profile_data_on_invite", true),
+                MaxAvatarSize = root.Has("max_avatar_size") ? root.Size("max_avatar_size", 10 << 20, "10M") : null,
+                AvatarTypes = root.Texts("allowed_avatar_mimetypes") ?? [],
             },
             Captcha = ReadCaptcha(),
             Sessions = ReadSessions(),

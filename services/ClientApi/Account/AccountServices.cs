@@ -65,6 +65,7 @@ internal static class AccountServices
         services.AddSingleton<AppServiceLoginType>();
         services.AddSingleton<ILoginType>(p => p.GetRequiredService<AppServiceLoginType>());
         services.AddSingleton<InteractiveAuth>();
+        services.TryAddSingleton<DeviceProofStore>();
         services.AddSingleton<Reauthentication>();
         services.AddSingleton<IUiaStage, DummyStage>();
         services.AddSingleton<IUiaStage, PasswordStage>();

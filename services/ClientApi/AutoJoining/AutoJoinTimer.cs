@@ -31,6 +31,6 @@ internal sealed partial class AutoJoinTimer(AutoJoins joins, TimeProvider clock,
         }
     }
 
-    [LoggerMessage(4045, LogLevel.Warning, "New users wait for their rooms: {Reason}")]
+    [LoggerMessage(4053, LogLevel.Warning, "New users wait for their rooms: {Reason}")]
     private static partial void LogSetBack(ILogger log, string reason);
 }

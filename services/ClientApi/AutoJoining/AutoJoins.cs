@@ -132,12 +132,12 @@ internal sealed partial class AutoJoins(
         }
     }
 
-    [LoggerMessage(4042, LogLevel.Warning, "New user {User} cannot be joined to {Room}: {Reason}")]
+    [LoggerMessage(4050, LogLevel.Warning, "New user {User} cannot be joined to {Room}: {Reason}")]
     private static partial void LogRefused(ILogger log, string user, string room, string reason);
 
-    [LoggerMessage(4043, LogLevel.Warning, "New user {User} could not be joined to {Room} now; it will be tried again")]
+    [LoggerMessage(4051, LogLevel.Warning, "New user {User} could not be joined to {Room} now; it will be tried again")]
     private static partial void LogNotJoined(ILogger log, Exception e, string user, string room);
 
-    [LoggerMessage(4044, LogLevel.Warning, "New user {User} is joined to his rooms later")]
+    [LoggerMessage(4052, LogLevel.Warning, "New user {User} is joined to his rooms later")]
     private static partial void LogPutOff(ILogger log, Exception e, string user);
 }

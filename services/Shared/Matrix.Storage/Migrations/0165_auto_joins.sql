@@ -7,3 +7,5 @@ create table auto_joins (                       -- accounts that have rooms to b
     tries int not null default 0
 );
 create index auto_joins_due on auto_joins (next_try_ts_ms);
+-- Whether there is a real user: no guest, no bot, none of an application service.
+create index users_real on users (user_id) where not is_guest and appservice_id is null and coalesce(user_type not in ('bot', 'support'), true);
