@@ -76,7 +76,7 @@ public sealed class AccountConfigTests : IDisposable
     [Theory]
     [InlineData("auto_join_rooms: ['!id:example.org']", "auto_join_rooms")]
     [InlineData("autocreate_auto_join_room_preset: open", "autocreate_auto_join_room_preset")]
-    [InlineData("autocreate_auto_join_room_preset: private_chat", "auto_join_mxid_localpart: is missing")]
+    [InlineData("autocreate_auto_join_room_preset: private_chat", "auto_join_mxid_localpart is missing")]
     [InlineData("auto_join_mxid_localpart: 'A B'", "auto_join_mxid_localpart: ")]
     public void Rooms_that_nobody_could_join_are_a_fault(string yaml, string fault) => Assert.Contains(fault, folder.FaultsWith(yaml));
 }
