@@ -50,6 +50,8 @@ public sealed record ProfileConfig
     public bool SharedRoomsOnly { get; init; }
     /// <summary>Other servers read them (<c>allow_profile_lookup_over_federation</c>).</summary>
     public bool OverFederation { get; init; } = true;
+    /// <summary>Other servers are told the names of devices (<c>allow_device_name_lookup_over_federation</c>).</summary>
+    public bool DeviceNamesOverFederation { get; init; }
     /// <summary><c>enable_set_displayname</c>.</summary>
     public bool SetDisplayName { get; init; } = true;
     /// <summary><c>enable_set_avatar_url</c>.</summary>

@@ -31,6 +31,7 @@ internal sealed partial class HomeserverConfigReader
                 RequireAuth = root.Boolean("require_auth_for_profile_requests", false),
                 SharedRoomsOnly = root.Boolean("limit_profile_requests_to_users_who_share_rooms", false),
                 OverFederation = root.Boolean("allow_profile_lookup_over_federation", true),
+                DeviceNamesOverFederation = root.Boolean("allow_device_name_lookup_over_federation", false),
                 SetDisplayName = root.Boolean("enable_set_displayname", true),
                 SetAvatarUrl = root.Boolean("enable_set_avatar_url", true),
                 OnInvite = root.Boolean("include_profile_data_on_invite", true),

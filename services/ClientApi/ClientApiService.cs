@@ -33,7 +33,6 @@ using Matrix.ClientApi.Uia;
 using Matrix.ClientApi.Versions;
 using Matrix.ClientApi.Voip;
 using Matrix.FederationClient;
-using Matrix.FederationClient.DeviceKeys;
 using Matrix.Replication;
 using Matrix.Rooms;
 using Matrix.Rooms.Aggregations;
@@ -91,6 +90,7 @@ public static class ClientApiService
         services.TryAddSingleton<IRoomWriter, RemoteRoomWriter>();
         services.AddSingleton<RoomAccess>();
         services.AddSingleton<EventAnswers>();
+        services.AddSingleton<OwnMemberships>();
         services.AddSingleton<EventLookup>();
         services.AddSingleton<RoomPager>();
         services.AddSingleton<ChildrenPager>();
@@ -112,7 +112,6 @@ public static class ClientApiService
         services.Replace(ServiceDescriptor.Singleton(VisibilityOf));
         services.TryAddSingleton<Aggregator>();
         services.TryAddSingleton<OpenIdTokens>();
-        services.TryAddSingleton<IRemoteKeys, NoRemoteKeys>();
         services.AddSingleton<KeyQueries>();
         services.AddSingleton<KeyClaims>();
         services.AddSingleton<CrossSigningUpload>();

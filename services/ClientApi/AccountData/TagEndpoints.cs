@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using Matrix.Primitives;
 using Matrix.Storage.AccountData;
+using Matrix.Storage.Rooms;
 using Matrix.Web.Auth;
 using Matrix.Web.Json;
 using Matrix.Web.Routing;
@@ -33,11 +34,14 @@ internal static class TagEndpoints
     }
 
     private static async Task<IResult> Put(
-        UserId userId, RoomId roomId, string tag, Requester requester, JsonBody body, AccountDataWriter writer, CancellationToken ct)
+        UserId userId, RoomId roomId, string tag, Requester requester, JsonBody body, RoomReader rooms, AccountDataWriter writer, CancellationToken ct)
     {
         requester.RequireSelf(userId, "Cannot add tags for other users.");
         if (Encoding.UTF8.GetByteCount(tag) > MaxName) throw MatrixError.InvalidParam("The name of a tag must not exceed 255 bytes.").AsException();
         var value = body.AsObjectOrEmpty();
+        // Synapse: rooms that the user was never in nor invited to have no tags; other account data of a room is not asked about.
+        if (await rooms.MembershipAsync(roomId.Value, userId.Value, ct) is null)
+            throw MatrixError.Forbidden($"User {userId} has no membership in room {roomId}").AsException();
         await writer.UpdateAsync(userId.Value, roomId.Value, Type, current => Change(current, tag, value), ct);
         return MatrixResults.Empty;
     }

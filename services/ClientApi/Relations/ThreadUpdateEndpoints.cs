@@ -26,20 +26,20 @@ internal static class ThreadUpdateEndpoints
         if (dir is not "b") throw MatrixError.InvalidParam("'dir' must be 'b'").AsException();
         var wanted = limit is null ? DefaultLimit : ChildrenQuery.LimitOf(limit);
         var (start, end) = (ChildrenQuery.PositionOf(from, "from") ?? long.MaxValue, ChildrenQuery.PositionOf(to, "to") ?? long.MinValue);
-        var joined = (await rooms.MembershipsOfUserAsync(requester.UserId.Value, ct)).FindAll(m => m.Membership == Events.Memberships.Join).ToDictionary(m => m.RoomNid, m => m.RoomId);
+        var joined = (await rooms.MembershipsOfUserAsync(requester.UserId.Value, ct)).FindAll(m => m.Membership == Events.Memberships.Join).ToDictionary(m => m.RoomNid);
         var ignored = await answers.IgnoredAsync(requester, ct);
         var threads = await relations.ThreadNewsAsync(joined.Keys, end, long.MaxValue, start, ignored, wanted + 1, ct);
         var next = threads.Count > wanted ? StreamToken.After(threads[wanted].Latest) : (StreamToken?)null;
         if (next is not null) threads.RemoveAt(wanted);
         var stored = (await events.ByNidsAsync(threads.ConvertAll(t => t.RootNid), ct)).DistinctBy(e => e.EventNid).ToList();
         var roots = (await visibility.FilterAsync(requester.UserId, stored, ct)).FindAll(e => !ignored.Contains(e.Pdu.Sender));
-        var renderer = await answers.BundlingRendererAsync(requester, _ => long.MaxValue, roots, [], ignored, ct);
+        var renderer = await answers.BundlingRendererAsync(requester, e => new(long.MaxValue, joined[e.RoomNid]), roots, [], ignored, ct);
         var shown = roots.ToDictionary(e => e.EventNid);
         return MatrixResults.Raw(Write(threads.FindAll(t => shown.ContainsKey(t.RootNid)), joined, shown, renderer, next));
     }
 
     private static ReadOnlyMemory<byte> Write(
-        List<ThreadNews> threads, Dictionary<long, string> rooms, Dictionary<long, StoredEvent> roots, EventRenderer renderer, StreamToken? next)
+        List<ThreadNews> threads, Dictionary<long, MembershipRecord> rooms, Dictionary<long, StoredEvent> roots, EventRenderer renderer, StreamToken? next)
     {
         var output = new ArrayBufferWriter<byte>(4096);
         output.Write("{\"chunk\":{"u8);
@@ -48,7 +48,7 @@ internal static class ThreadUpdateEndpoints
         {
             if (!isFirstRoom) output.Write(","u8);
             isFirstRoom = false;
-            CanonicalJson.WriteString(output, rooms[room.Key]);
+            CanonicalJson.WriteString(output, rooms[room.Key].RoomId);
             var isFirst = true;
             foreach (var thread in room)
             {

@@ -97,7 +97,7 @@ internal sealed class EventLookup(RoomAccess access, EventReader events, EventVi
     {
         var e = (await events.ByIdsAsync([eventId], ct)).FirstOrDefault();
         if (e is null || e.Pdu.RoomId != roomId) throw NotFound();
-        if (await access.FindAsync(roomId, user, ct) is { } view && await visibility.FilterAsync(user, [e], [view.Standing], ct) is [var shown]) return (view, shown);
+        if (await access.FindAsync(e, user, ct) is { } view && await visibility.FilterAsync(user, [e], [view.Standing], ct) is [var shown]) return (view, shown);
         throw hidden?.AsException() ?? NotFound();
     }
 

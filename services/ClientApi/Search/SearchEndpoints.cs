@@ -29,7 +29,7 @@ internal static class SearchEndpoints
         var around = request.Context is null ? null : await surroundings.OfAsync(page.Results, request.Context, requester.UserId, ct);
         var state = request.IncludeState ? await surroundings.StateAsync(page.Results, ct) : null;
 
-        var views = page.Results.Select(r => r.View).DistinctBy(v => v.RoomNid).ToDictionary(v => v.RoomNid, v => v.UpTo);
+        var views = page.Results.Select(r => r.View).DistinctBy(v => v.RoomNid).ToDictionary(v => v.RoomNid, v => new ViewReach(v.UpTo, v.Standing.Member));
         List<StoredEvent> shown = [.. page.Results.Select(r => r.Event), .. around?.Values.SelectMany(a => a.Before.Concat(a.After)) ?? []];
         var renderer = await answers.BundlingRendererAsync(requester, e => views[e.RoomNid], shown, [.. state?.Values.SelectMany(s => s) ?? []], ignored, ct);
         return MatrixResults.Object(w =>

@@ -58,7 +58,7 @@ internal sealed class MembershipCommand(MembershipRequest request, CancellationT
     public string? Predecessor { get; private set; }
     public override StateKey? FurtherKey => new StateKey(EventTypes.Member, request.Target);
 
-    // Synapse: nobody here is in that room and nobody said who is.
+    // Synapse: nobody here is in that room (any more) and nobody said who is.
     public override MatrixError UnknownRoom => request.Action is MembershipAction.Join or MembershipAction.Knock
         ? MatrixError.NotFound("No known servers are in the room") : base.UnknownRoom;
 
@@ -72,6 +72,8 @@ internal sealed class MembershipCommand(MembershipRequest request, CancellationT
         // Who is in already need not come in again, whatever his profile says by now.
         if (request.Action == MembershipAction.Join && membership == Memberships.Join && request.Content.ValueKind == JsonValueKind.Undefined)
             return new RoomReply(null, member!.EventId);
+        // Who is not in the room does not know what became of it: only who is may let somebody in, and of this server there is nobody.
+        if (request.Action is MembershipAction.Join or MembershipAction.Knock && membership != Memberships.Join && !await IsResidentAsync(turn, ct)) return UnknownRoom;
 
         string? authoriser = null;
         if (request.Action == MembershipAction.Join && membership is not (Memberships.Join or Memberships.Invite))
@@ -105,6 +107,15 @@ internal sealed class MembershipCommand(MembershipRequest request, CancellationT
     };
 
     private static MatrixError Bad(string message) => MatrixError.BadState(message) with { Status = 403 };
+
+    /// <summary>Somebody of this server is in the room. Asked of the database only when who was known to be there has left.</summary>
+    private static async ValueTask<bool> IsResidentAsync(RoomTurn turn, CancellationToken ct)
+    {
+        var likely = turn.Room.Resident ?? (await turn.GetAsync(new StateKey(EventTypes.Create, ""), ct))!.Sender;
+        if (turn.Server.IsMine(likely) && await turn.MembershipAsync(likely, ct) == Memberships.Join) return true;
+        turn.Room.Resident = (await turn.Storage.Loader.JoinedOfServerAsync(turn.Room.RoomNid, turn.Server.ServerName, 1, ct)).FirstOrDefault();
+        return turn.Room.Resident is not null;
+    }
 
     private static async ValueTask<bool> GuestsMayJoinAsync(RoomTurn turn, CancellationToken ct) =>
         (await turn.GetAsync(new StateKey(EventTypes.GuestAccess, ""), ct))?.ContentString("guest_access"u8) == "can_join";

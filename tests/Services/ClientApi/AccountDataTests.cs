@@ -9,8 +9,8 @@ public sealed class AccountDataTests(ClientApiFixture api) : IClassFixture<Clien
 {
     private const string Room = "!room:test.example";
     private static string Global(TestUser user, string type) => $"/_matrix/client/v3/user/{user.Id}/account_data/{type}";
-    private static string OfRoom(TestUser user, string type) => $"/_matrix/client/v3/user/{user.Id}/rooms/{Room}/account_data/{type}";
-    private static string Tags(TestUser user, string? tag = null) => $"/_matrix/client/v3/user/{user.Id}/rooms/{Room}/tags" + (tag is null ? "" : "/" + Uri.EscapeDataString(tag));
+    private static string OfRoom(TestUser user, string type, string room = Room) => $"/_matrix/client/v3/user/{user.Id}/rooms/{room}/account_data/{type}";
+    private static string Tags(TestUser user, string? tag = null, string room = Room) => $"/_matrix/client/v3/user/{user.Id}/rooms/{room}/tags" + (tag is null ? "" : "/" + Uri.EscapeDataString(tag));
 
     private async Task<long> RowsAsync(TestUser user, string stream)
     {
@@ -82,16 +82,31 @@ public sealed class AccountDataTests(ClientApiFixture api) : IClassFixture<Clien
     public async Task Tags_set_at_once_are_all_there()
     {
         var user = await api.RegisterUserAsync();
-        Assert.Equal("{}", (await api.GetAsync(user, Tags(user))).RequireOk().Body.GetProperty("tags").GetRawText());
-        await Task.WhenAll(Enumerable.Range(0, 10).Select(async i => (await api.PutAsync(user, Tags(user, $"u.tag/{i}"), $$"""{"order":0.{{i}}}""")).RequireOk()));
-        var tags = (await api.GetAsync(user, Tags(user))).RequireOk().Body.GetProperty("tags");
+        var room = await api.CreateRoomAsync(user);
+        Assert.Equal("{}", (await api.GetAsync(user, Tags(user, room: room))).RequireOk().Body.GetProperty("tags").GetRawText());
+        await Task.WhenAll(Enumerable.Range(0, 10).Select(async i => (await api.PutAsync(user, Tags(user, $"u.tag/{i}", room), $$"""{"order":0.{{i}}}""")).RequireOk()));
+        var tags = (await api.GetAsync(user, Tags(user, room: room))).RequireOk().Body.GetProperty("tags");
         Assert.Equal(10, tags.EnumerateObject().Count());
         Assert.Equal(0.3, tags.GetProperty("u.tag/3").GetProperty("order").GetDouble());
-        (await api.DeleteAsync(user, Tags(user, "u.tag/3"))).RequireOk();
-        Assert.False((await api.GetAsync(user, Tags(user))).Body.GetProperty("tags").TryGetProperty("u.tag/3", out _));
-        Assert.Equal(9, (await api.GetAsync(user, OfRoom(user, "m.tag"))).RequireOk().Body.GetProperty("tags").EnumerateObject().Count());
-        (await api.PutAsync(user, Tags(user, new string('x', 256)), "{}")).Require(400, "M_INVALID_PARAM");
-        (await api.PutAsync(user, Tags(user, "x"), "[]")).Require(400, "M_BAD_JSON");
+        (await api.DeleteAsync(user, Tags(user, "u.tag/3", room))).RequireOk();
+        Assert.False((await api.GetAsync(user, Tags(user, room: room))).Body.GetProperty("tags").TryGetProperty("u.tag/3", out _));
+        Assert.Equal(9, (await api.GetAsync(user, OfRoom(user, "m.tag", room))).RequireOk().Body.GetProperty("tags").EnumerateObject().Count());
+        (await api.PutAsync(user, Tags(user, new string('x', 256), room), "{}")).Require(400, "M_INVALID_PARAM");
+        (await api.PutAsync(user, Tags(user, "x", room), "[]")).Require(400, "M_BAD_JSON");
+    }
+
+    [Fact]
+    public async Task Rooms_that_the_user_was_never_in_are_not_tagged()
+    {
+        var (alice, bob) = (await api.RegisterUserAsync(), await api.RegisterUserAsync());
+        var room = await api.CreateRoomAsync(alice, new { preset = "public_chat" });
+        (await api.PutAsync(bob, Tags(bob, "x", room), "{}")).Require(403, "M_FORBIDDEN");
+        (await api.PutAsync(bob, Tags(bob, "x"), "{}")).Require(403, "M_FORBIDDEN");
+        (await api.DeleteAsync(bob, Tags(bob, "x", room))).RequireOk();
+        (await api.PutAsync(bob, OfRoom(bob, "a.b", room), """{"a":1}""")).RequireOk();
+        await api.JoinAsync(bob, room);
+        await api.LeaveAsync(bob, room);
+        (await api.PutAsync(bob, Tags(bob, "x", room), "{}")).RequireOk();
     }
 
     [Fact]

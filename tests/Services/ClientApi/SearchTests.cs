@@ -36,6 +36,23 @@ public sealed class SearchTests(SearchFixture api) : IClassFixture<SearchFixture
         [.. answer.GetProperty("results").EnumerateArray().Select(r => r.GetProperty("result").GetProperty("event_id").GetString()!)];
 
     [Fact]
+    public async Task Results_say_what_the_reader_was_then()
+    {
+        var (alice, bob) = (await api.RegisterUserAsync(), await api.RegisterUserAsync());
+        foreach (var before in new[] { "leave", "invite" })
+        {
+            var room = await api.CreateRoomAsync(alice, new { preset = "public_chat", invite = before == "invite" ? new[] { bob.Id } : [] });
+            await api.SayAsync(alice, room, $"lighthouse {before}");
+            await api.JoinAsync(bob, room);
+            await api.SayAsync(alice, room, $"lighthouse join {before}");
+        }
+        var answer = await SearchAsync(bob, new { search_term = "lighthouse", order_by = "recent", event_context = new { before_limit = 1, after_limit = 0 } });
+        static string? Membership(JsonElement e) => e.GetProperty("unsigned").GetProperty("membership").GetString();
+        Assert.Equal(["join", "invite", "join", "leave"], answer.GetProperty("results").EnumerateArray().Select(r => Membership(r.GetProperty("result"))));
+        Assert.All(answer.GetProperty("results").EnumerateArray(), r => Assert.NotNull(Membership(r.GetProperty("context").GetProperty("events_before")[0])));
+    }
+
+    [Fact]
     public async Task Words_are_found_by_their_beginnings_in_any_script()
     {
         var alice = await api.RegisterUserAsync();

@@ -39,6 +39,24 @@ public sealed class JoinTests(PersisterFixture fixture) : IClassFixture<Persiste
     }
 
     [Theory]
+    [InlineData("public")]
+    [InlineData("knock")]
+    [InlineData("invite")]
+    public async Task A_room_that_everybody_has_left_is_not_entered_again(string rule)
+    {
+        var (alice, bob, carol) = (await fixture.NewUserAsync(), await fixture.NewUserAsync(), await fixture.NewUserAsync());
+        var room = await alice.CreateRoomAsync(new { initial_state = new[] { new { type = "m.room.join_rules", content = new { join_rule = rule } } } });
+        (await alice.InviteAsync(room, carol)).Ok();
+        (await alice.LeaveAsync(room)).Ok();
+        foreach (var user in new[] { alice, bob, carol })
+        {
+            (await user.JoinAsync(room)).Is(404, "M_NOT_FOUND");
+            (await user.PostAsync($"/join/{E(room)}")).Is(404, "M_NOT_FOUND");
+        }
+        (await bob.PostAsync($"/knock/{E(room)}")).Is(404, "M_NOT_FOUND");
+    }
+
+    [Theory]
     [InlineData("restricted", "10")]
     [InlineData("knock_restricted", "12")]
     public async Task Members_of_the_space_come_in_and_somebody_here_vouches_for_them(string rule, string version)
