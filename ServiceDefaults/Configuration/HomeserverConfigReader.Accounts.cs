@@ -23,6 +23,9 @@ internal sealed partial class HomeserverConfigReader
             RegistrationRequiresToken = root.Boolean("registration_requires_token", false),
             AllowUnderscorePrefix = root.Boolean("allow_underscore_prefixed_registration", false),
             InhibitUserInUse = root.Boolean("inhibit_user_in_use_error", false),
+            ProofLifetime = root.Section("ui_auth").Duration("session_timeout", TimeSpan.Zero, "15s"),
+            DeleteDevicesAfter = ReadPeriod(root, "delete_stale_devices_after"),
+            AutoJoin = ReadAutoJoin(),
             Profiles = new()
             {
                 RequireAuth = root.Boolean("require_auth_for_profile_requests", false),
@@ -31,6 +34,9 @@ internal sealed partial class HomeserverConfigReader
                 DeviceNamesOverFederation = root.Boolean("allow_device_name_lookup_over_federation", false),
                 SetDisplayName = root.Boolean("enable_set_displayname", true),
                 SetAvatarUrl = root.Boolean("enable_set_avatar_url", true),
+                OnInvite = root.Boolean("include_profile_data_on_invite", true),
+                MaxAvatarSize = root.Has("max_avatar_size") ? root.Size("max_avatar_size", 10 << 20, "10M") : null,
+                AvatarTypes = root.Texts("allowed_avatar_mimetypes") ?? [],
             },
             Captcha = ReadCaptcha(),
             Sessions = ReadSessions(),
