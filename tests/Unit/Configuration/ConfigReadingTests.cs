@@ -207,6 +207,14 @@ public sealed class ConfigReadingTests : IDisposable
     }
 
     [Fact]
+    public void Profiles_are_told_to_other_servers_and_names_of_devices_are_not_unless_said_otherwise()
+    {
+        var (unsaid, said) = (folder.With("").Accounts.Profiles, folder.With("allow_profile_lookup_over_federation: false\nallow_device_name_lookup_over_federation: true").Accounts.Profiles);
+        Assert.Equal((true, false), (unsaid.OverFederation, unsaid.DeviceNamesOverFederation));
+        Assert.Equal((false, true), (said.OverFederation, said.DeviceNamesOverFederation));
+    }
+
+    [Fact]
     public void Further_well_known_content_becomes_json() =>
         Assert.Equal("""{"org.example":{"enabled":true,"name":"a \u0022b\u0022","limits":[1,"2",null]}}""",
             folder.With("""extra_well_known_client_content: { org.example: { enabled: yes, name: 'a "b"', limits: [1, "2", ~] } }""").Listener.ExtraClientWellKnownJson);
