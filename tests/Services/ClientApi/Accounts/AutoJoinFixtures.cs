@@ -24,6 +24,12 @@ public class AutoJoinFixture : ClientApiFixture
     public async Task<string?> MembershipAsync(TestUser user, string alias) => (string?)await ScalarAsync(
         "select m.membership from room_memberships m join rooms r on r.room_nid = m.room_nid join room_aliases a on a.room_id = r.room_id where m.user_id = $1 and a.alias = $2", user.Id, alias);
 
+    public async Task<TestUser> RegisterGuestAsync()
+    {
+        var answer = (await PostAsync(null, "/_matrix/client/v3/register?kind=guest", "{}")).RequireOk();
+        return new TestUser(answer.Text("user_id"), answer.Text("access_token"), "", "");
+    }
+
     public async Task<bool> IsWaitingAsync(string userId) => (bool)(await ScalarAsync("select exists (select 1 from auto_joins where user_id = $1)", userId))!;
 }
 

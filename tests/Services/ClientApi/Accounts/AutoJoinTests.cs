@@ -13,12 +13,6 @@ public sealed class AutoJoinTests(AutoJoinFixture api) : IClassFixture<AutoJoinF
 
     private static string E(string part) => Uri.EscapeDataString(part);
 
-    private async Task<TestUser> GuestAsync()
-    {
-        var answer = (await api.PostAsync(null, "/_matrix/client/v3/register?kind=guest", "{}")).RequireOk();
-        return new TestUser(answer.Text("user_id"), answer.Text("access_token"), "", "");
-    }
-
     /// <summary>An account whose maker ended before he came to its rooms.</summary>
     private async Task<TestUser> ForsakenAsync()
     {
@@ -34,23 +28,6 @@ public sealed class AutoJoinTests(AutoJoinFixture api) : IClassFixture<AutoJoinF
     {
         api.Clock.Advance(TimeSpan.FromHours(2));
         while (await api.Services.GetRequiredService<AutoJoins>().RunDueAsync(Now, CancellationToken.None)) { }
-    }
-
-    [Fact]
-    public async Task The_first_user_makes_the_rooms_and_everybody_after_him_is_in_them()
-    {
-        // Guests are no first users.
-        await GuestAsync();
-        var first = await api.RegisterUserAsync();
-        foreach (var user in (TestUser[])[first, await api.RegisterUserAsync(), await GuestAsync()])
-        {
-            Assert.Equal("join", await api.MembershipAsync(user, Welcome));
-            Assert.Equal("join", await api.MembershipAsync(user, Talk));
-            Assert.False(await api.IsWaitingAsync(user.Id));
-        }
-        var room = (await api.GetAsync(first, $"/_matrix/client/v3/directory/room/{E(Welcome)}")).RequireOk().Text("room_id");
-        Assert.Equal("public", (await api.GetAsync(first, $"/_matrix/client/v3/rooms/{E(room)}/state/m.room.join_rules")).RequireOk().Text("join_rule"));
-        await api.SayAsync(await api.RegisterUserAsync(), room, "hello");
     }
 
     [Fact]
@@ -112,6 +89,30 @@ public sealed class AutoJoinTests(AutoJoinFixture api) : IClassFixture<AutoJoinF
     }
 }
 
+public sealed class FirstAutoJoinTests(AutoJoinFixture api) : IClassFixture<AutoJoinFixture>
+{
+    private const string Welcome = "#welcome:test.example";
+    private const string Talk = "#talk:test.example";
+
+    [Fact]
+    public async Task The_first_user_makes_the_rooms_and_everybody_after_him_is_in_them()
+    {
+        // Guests are no first users.
+        await api.RegisterGuestAsync();
+        var first = await api.RegisterUserAsync();
+        foreach (var user in (TestUser[])[first, await api.RegisterUserAsync(), await api.RegisterGuestAsync()])
+        {
+            Assert.Equal("join", await api.MembershipAsync(user, Welcome));
+            Assert.Equal("join", await api.MembershipAsync(user, Talk));
+            Assert.False(await api.IsWaitingAsync(user.Id));
+        }
+        var room = (await api.GetAsync(first, $"/_matrix/client/v3/directory/room/{Uri.EscapeDataString(Welcome)}")).RequireOk().Text("room_id");
+        Assert.Equal("public", (await api.GetAsync(first, $"/_matrix/client/v3/rooms/{Uri.EscapeDataString(room)}/state/m.room.join_rules")).RequireOk().Text("join_rule"));
+        Assert.Equal(first.Id, await api.ScalarAsync("select creator from room_aliases where alias = $1", Welcome));
+        await api.SayAsync(await api.RegisterUserAsync(), room, "hello");
+    }
+}
+
 public sealed class PrivateAutoJoinTests(PrivateAutoJoinFixture api) : IClassFixture<PrivateAutoJoinFixture>
 {
     private const string Welcome = "#welcome:test.example";
@@ -119,17 +120,17 @@ public sealed class PrivateAutoJoinTests(PrivateAutoJoinFixture api) : IClassFix
     [Fact]
     public async Task The_server_s_own_user_makes_rooms_and_invites_to_them_and_guests_stay_outside()
     {
-        var guest = (await api.PostAsync(null, "/_matrix/client/v3/register?kind=guest", "{}")).RequireOk();
+        var guest = await api.RegisterGuestAsync();
         var (first, second) = (await api.RegisterUserAsync(), await api.RegisterUserAsync());
         Assert.Equal(("join", "join"), (await api.MembershipAsync(first, Welcome), await api.MembershipAsync(second, Welcome)));
         Assert.Equal("join", await api.MembershipAsync(new TestUser("@system:test.example", "", "", ""), Welcome));
-        Assert.Null(await api.MembershipAsync(new TestUser(guest.Text("user_id"), "", "", ""), Welcome));
+        Assert.Null(await api.MembershipAsync(guest, Welcome));
         var room = (await api.GetAsync(first, $"/_matrix/client/v3/directory/room/{Uri.EscapeDataString(Welcome)}")).RequireOk().Text("room_id");
         var state = $"/_matrix/client/v3/rooms/{Uri.EscapeDataString(room)}/state/";
         Assert.Equal("invite", (await api.GetAsync(second, state + "m.room.join_rules")).RequireOk().Text("join_rule"));
         Assert.False((await api.GetAsync(second, state + "m.room.create")).RequireOk().Body.GetProperty("m.federate").GetBoolean());
         // A guest who becomes a user is a new user.
-        var body = new { username = guest.Text("user_id")[1..].Split(':')[0], password = "secret", guest_access_token = guest.Text("access_token"), auth = new { type = "m.login.dummy" } };
+        var body = new { username = guest.Id[1..].Split(':')[0], password = "secret", guest_access_token = guest.Token, auth = new { type = "m.login.dummy" } };
         var upgraded = (await api.PostAsync(null, "/_matrix/client/v3/register", body)).RequireOk();
         Assert.Equal("join", await api.MembershipAsync(new TestUser(upgraded.Text("user_id"), "", "", ""), Welcome));
     }
