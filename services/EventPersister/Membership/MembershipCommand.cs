@@ -108,8 +108,13 @@ internal sealed class MembershipCommand(MembershipRequest request, CancellationT
 
     private static MatrixError Bad(string message) => MatrixError.BadState(message) with { Status = 403 };
 
-    private static async ValueTask<bool> IsResidentAsync(RoomTurn turn, CancellationToken ct) =>
-        (await turn.Storage.Loader.JoinedOfServerAsync(turn.Room.RoomNid, turn.Server.ServerName, 1, ct)).Count > 0;
+    /// <summary>Whoever made the room is usually there, and known: the database is asked where he is not.</summary>
+    private static async ValueTask<bool> IsResidentAsync(RoomTurn turn, CancellationToken ct)
+    {
+        if (await turn.GetAsync(new StateKey(EventTypes.Create, ""), ct) is { } create && turn.Server.IsMine(create.Sender)
+            && await turn.MembershipAsync(create.Sender, ct) == Memberships.Join) return true;
+        return (await turn.Storage.Loader.JoinedOfServerAsync(turn.Room.RoomNid, turn.Server.ServerName, 1, ct)).Count > 0;
+    }
 
     private static async ValueTask<bool> GuestsMayJoinAsync(RoomTurn turn, CancellationToken ct) =>
         (await turn.GetAsync(new StateKey(EventTypes.GuestAccess, ""), ct))?.ContentString("guest_access"u8) == "can_join";
