@@ -19,6 +19,11 @@ public sealed record AccountsConfig
     public bool AllowUnderscorePrefix { get; init; }
     /// <summary>Whether a name is taken is told at the end of a registration only (<c>inhibit_user_in_use_error</c>).</summary>
     public bool InhibitUserInUse { get; init; }
+    /// <summary>For how long a proof (<c>ui_auth.session_timeout</c>) counts with the device that it was made with; zero: for one operation.</summary>
+    public TimeSpan ProofLifetime { get; init; }
+    /// <summary>Devices that were not used for that long are logged out (<c>delete_stale_devices_after</c>); null: none.</summary>
+    public TimeSpan? DeleteDevicesAfter { get; init; }
+    public AutoJoinConfig AutoJoin { get; init; } = new();
     public ProfileConfig Profiles { get; init; } = new();
     public CaptchaConfig Captcha { get; init; } = new();
     public SessionConfig Sessions { get; init; } = new();
@@ -45,10 +50,18 @@ public sealed record ProfileConfig
     public bool SharedRoomsOnly { get; init; }
     /// <summary>Other servers read them (<c>allow_profile_lookup_over_federation</c>).</summary>
     public bool OverFederation { get; init; } = true;
+    /// <summary>Other servers are told the names of devices (<c>allow_device_name_lookup_over_federation</c>).</summary>
+    public bool DeviceNamesOverFederation { get; init; }
     /// <summary><c>enable_set_displayname</c>.</summary>
     public bool SetDisplayName { get; init; } = true;
     /// <summary><c>enable_set_avatar_url</c>.</summary>
     public bool SetAvatarUrl { get; init; } = true;
+    /// <summary>The event of an invite shows who is invited (<c>include_profile_data_on_invite</c>).</summary>
+    public bool OnInvite { get; init; } = true;
+    /// <summary>Bytes (<c>max_avatar_size</c>); null: any size.</summary>
+    public long? MaxAvatarSize { get; init; }
+    /// <summary><c>allowed_avatar_mimetypes</c>; empty: any.</summary>
+    public IReadOnlyList<string> AvatarTypes { get; init; } = [];
 }
 
 /// <param name="Pattern">Regular expression that the whole address begins with.</param>

@@ -8,7 +8,7 @@ internal sealed partial class HomeserverConfigReader
         var section = root.Section("server_notices");
         if (!section.Exists) return null;
         var localpart = section.Text("system_mxid_localpart") ?? "";
-        if (localpart.Length == 0 || !localpart.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c is '.' or '_' or '=' or '-' or '/' or '+'))
+        if (localpart.Length == 0 || !IsLocalpart(localpart))
             section.Fault("system_mxid_localpart", "is no name of a user", "system_mxid_localpart: notices");
         return new(localpart)
         {

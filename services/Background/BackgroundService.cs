@@ -50,6 +50,9 @@ public static class BackgroundService
         services.TryAddSingleton<RoomReader>();
         services.TryAddSingleton<RoomDepartures>();
         services.AddSingleton<IBackgroundDuty, DeactivationDuty>();
+        services.TryAddSingleton<DeviceStore>();
+        services.TryAddSingleton<StaleDeviceStore>();
+        services.AddSingleton<IBackgroundDuty, StaleDevicesDuty>();
         services.AddSingleton<DutyRunner>(p => new DutyRunner(
             [.. p.GetServices<IBackgroundDuty>(), .. ExpiryDuty.All(p.GetRequiredService<UpkeepStore>(), p.GetRequiredService<RegistrationTokenStore>(), p.GetRequiredService<TimeProvider>())],
             p.GetRequiredService<LeaseStore>(), p.GetRequiredService<ServiceDefaults.InstanceIdentity>(), p.GetRequiredService<DutyMetrics>(),

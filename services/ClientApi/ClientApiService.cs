@@ -33,7 +33,6 @@ using Matrix.ClientApi.Uia;
 using Matrix.ClientApi.Versions;
 using Matrix.ClientApi.Voip;
 using Matrix.FederationClient;
-using Matrix.FederationClient.DeviceKeys;
 using Matrix.Replication;
 using Matrix.Rooms;
 using Matrix.Rooms.Aggregations;
@@ -113,7 +112,6 @@ public static class ClientApiService
         services.Replace(ServiceDescriptor.Singleton(VisibilityOf));
         services.TryAddSingleton<Aggregator>();
         services.TryAddSingleton<OpenIdTokens>();
-        services.TryAddSingleton<IRemoteKeys, NoRemoteKeys>();
         services.AddSingleton<KeyQueries>();
         services.AddSingleton<KeyClaims>();
         services.AddSingleton<CrossSigningUpload>();

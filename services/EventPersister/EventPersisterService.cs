@@ -23,6 +23,7 @@ using Matrix.Storage.Accounts;
 using Matrix.Storage.DelayedEvents;
 using Matrix.Storage.Events;
 using Matrix.Storage.Federation;
+using Matrix.Storage.Media;
 using Matrix.Storage.Profiles;
 using Matrix.Storage.Relations;
 using Matrix.Storage.Rooms;
@@ -67,6 +68,8 @@ public static class EventPersisterService
             p.GetRequiredService<DatabaseTruth>(), p.GetRequiredService<PolicyGate>(), p.GetRequiredService<TimeProvider>(), p.GetRequiredService<ILogger<RoomActor>>()));
         services.AddSingleton<RoomActors>();
         services.AddSingleton<IStreamConsumer>(p => p.GetRequiredService<RoomActors>());
+        services.TryAddSingleton<MediaMetadataStore>();
+        services.AddSingleton<AvatarRules>();
         services.AddSingleton<ProfileCache>();
         services.AddSingleton<IStreamConsumer>(p => p.GetRequiredService<ProfileCache>());
 

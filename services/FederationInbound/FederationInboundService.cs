@@ -1,5 +1,6 @@
 using Matrix.FederationClient;
 using Matrix.FederationInbound.Authentication;
+using Matrix.FederationInbound.DeviceKeys;
 using Matrix.FederationInbound.Keys;
 using Matrix.FederationInbound.Queries;
 using Matrix.FederationInbound.Rooms;
@@ -12,6 +13,7 @@ using Matrix.Rooms;
 using Matrix.ServiceDefaults;
 using Matrix.Storage.Events;
 using Matrix.Storage.Federation;
+using Matrix.Storage.Keys;
 using Matrix.Storage.Profiles;
 using Matrix.Storage.Rooms;
 using Matrix.Storage.Spaces;
@@ -34,6 +36,7 @@ public static class FederationInboundService
         services.AddSingleton<OwnKeys>();
         services.TryAddSingleton<ProfileStore>();
         services.TryAddSingleton<OpenIdTokens>();
+        services.TryAddSingleton<DeviceKeyStore>();
         services.TryAddSingleton<RoomReader>();
         services.TryAddSingleton<StateReader>();
         services.TryAddSingleton<EventReader>();
@@ -74,6 +77,7 @@ public static class FederationInboundService
         routes.MapTimestampToEvent();
         routes.MapTransactions();
         routes.MapBindings();
+        routes.MapDeviceKeys();
         return endpoints;
     }
 }

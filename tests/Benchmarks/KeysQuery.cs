@@ -3,10 +3,13 @@ using System.Globalization;
 using System.Text.Json;
 using Matrix.ClientApi.Keys;
 using Matrix.Crypto;
+using Matrix.FederationClient;
 using Matrix.FederationClient.DeviceKeys;
+using Matrix.FederationClient.Outbound;
 using Matrix.Storage.Keys;
 using Matrix.Testing;
 using Matrix.Testing.Servers;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Matrix.Benchmarks;
 
@@ -25,7 +28,9 @@ internal static class KeysQuery
         await postgres.InitializeAsync();
         await FillAsync(postgres);
         var server = TestServer.Named("test.example");
-        var queries = new KeyQueries(new DeviceKeyStore(postgres.Database), new NoRemoteKeys(), new ServerIdentity(server.Name, server.Key, Ed25519.Default));
+        var identity = new ServerIdentity(server.Name, server.Key, Ed25519.Default);
+        using var http = new FederationHttp(new FederationClientOptions(), identity, TimeProvider.System);
+        var queries = new KeyQueries(new DeviceKeyStore(postgres.Database), new FederatedKeys(http, TimeProvider.System, NullLogger<FederatedKeys>.Instance), identity);
         using var request = JsonDocument.Parse("{\"device_keys\":{" + string.Join(',', Enumerable.Range(1, Users).Select(u => $"\"@user{u}:test.example\":[]")) + "}}");
 
         Console.WriteLine("| round | CPU a request, ms | allocated a request, KB | answer, KB |");

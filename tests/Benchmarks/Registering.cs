@@ -1,11 +1,13 @@
 using System.Diagnostics;
 using System.Globalization;
 using Matrix.ClientApi.Account;
+using Matrix.ClientApi.AutoJoining;
 using Matrix.Primitives;
 using Matrix.Replication;
 using Matrix.ServiceDefaults;
 using Matrix.Storage.Accounts;
 using Matrix.Testing.Servers;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Matrix.Benchmarks;
 
@@ -24,7 +26,9 @@ internal static class Registering
         var config = new HomeserverConfig { ServerName = "test.example", Database = new DatabaseConfig { ConnectionString = "" }, PasswordHashIterations = 1 };
         var clock = TimeProvider.System;
         var registration = new Registration(
-            new AccountStore(postgres.Database), new TokenIssuer(config, clock), new Silent(), new UsageGate(new UsageStore(postgres.Database), config, clock), config, clock);
+            new AccountStore(postgres.Database), new TokenIssuer(config, clock), new Silent(), new UsageGate(new UsageStore(postgres.Database), config, clock),
+            // There are no rooms to join.
+            new AutoJoins(null!, null!, null!, null!, config, NullLogger<AutoJoins>.Instance), config, clock);
         var hasher = new PasswordHasher(config);
 
         Console.WriteLine("| round | CPU an account, ms | elapsed, ms | allocated, KB |");

@@ -1,5 +1,6 @@
 using Matrix.ClientApi.AccountValidity;
 using Matrix.ClientApi.Admin;
+using Matrix.ClientApi.AutoJoining;
 using Matrix.ClientApi.Consent;
 using Matrix.ClientApi.Mail;
 using Matrix.ClientApi.ServerNotices;
@@ -44,6 +45,9 @@ internal static class AccountServices
         services.AddSingleton<NoticeSender>();
         services.AddSingleton<NoticeRounds>();
         services.AddHostedService<NoticeTimer>();
+        services.TryAddSingleton<AutoJoinStore>();
+        services.AddSingleton<AutoJoins>();
+        services.AddHostedService<AutoJoinTimer>();
         services.AddSingleton<TokenIssuer>();
         services.AddSingleton<Sessions>();
         services.AddSingleton<RegistrationFlows>();
@@ -61,6 +65,7 @@ internal static class AccountServices
         services.AddSingleton<AppServiceLoginType>();
         services.AddSingleton<ILoginType>(p => p.GetRequiredService<AppServiceLoginType>());
         services.AddSingleton<InteractiveAuth>();
+        services.TryAddSingleton<DeviceProofStore>();
         services.AddSingleton<Reauthentication>();
         services.AddSingleton<IUiaStage, DummyStage>();
         services.AddSingleton<IUiaStage, PasswordStage>();

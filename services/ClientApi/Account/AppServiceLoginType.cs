@@ -6,7 +6,7 @@ using Matrix.Web.Json;
 namespace Matrix.ClientApi.Account;
 
 /// <summary>Application services log their users in without a password. Spec: client-server-api/#appservice-login</summary>
-internal sealed class AppServiceLoginType(AppServiceRegistrations registrations, PasswordLogin identifiers, LoginGate gate) : ILoginType
+internal sealed class AppServiceLoginType(AppServiceRegistrations registrations, PasswordLogin identifiers, LoginGate gate, Registration registration) : ILoginType
 {
     public const string Name = "m.login.application_service";
 
@@ -25,6 +25,9 @@ internal sealed class AppServiceLoginType(AppServiceRegistrations registrations,
         var service = Find(client.BearerToken);
         var user = await identifiers.FindUserAsync(submission, ct) ?? throw MatrixError.Forbidden("Invalid username").AsException();
         if (!service.IsInterestedInUser(user.Value)) throw MatrixError.Custom(403, "M_EXCLUSIVE", "The user is not in a namespace of this application service.").AsException();
+        // Synapse: the service's own user need not be registered. Here he is then, for his session to be one like any other.
+        if (user.Value == service.Sender && !await registration.IsTakenAsync(user, ct))
+            await registration.RegisterAsync(new RegistrationOrder(user, null) { AppServiceId = service.Id }, ct);
         await gate.RequireOpenAsync(user, ct);
         return new LoginProof(user);
     }

@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using Matrix.ClientApi.AutoJoining;
 using Matrix.Primitives;
 using Matrix.Replication;
 using Matrix.ServiceDefaults;
@@ -27,7 +28,8 @@ internal sealed record RegistrationOrder(UserId User, string? PasswordHash)
 }
 
 /// <summary>Creates accounts: one statement, one round trip.</summary>
-internal sealed class Registration(AccountStore accounts, TokenIssuer issuer, IStreamPublisher publisher, UsageGate usage, HomeserverConfig config, TimeProvider clock)
+internal sealed class Registration(
+    AccountStore accounts, TokenIssuer issuer, IStreamPublisher publisher, UsageGate usage, AutoJoins joins, HomeserverConfig config, TimeProvider clock)
 {
     public Task<bool> IsTakenAsync(UserId user, CancellationToken ct) => accounts.ExistsAsync(user.Value, ct);
 
@@ -46,8 +48,12 @@ internal sealed class Registration(AccountStore accounts, TokenIssuer issuer, IS
     }
 
     /// <summary>The guest becomes a user with a password; what he was in stays his. Synapse: guest_access_token of a registration.</summary>
-    public async Task UpgradeGuestAsync(UserId guest, string passwordHash, CancellationToken ct) =>
-        await publisher.PublishAllAsync(await accounts.UpgradeGuestAsync(guest.Value, passwordHash, ct) ?? throw MatrixError.UserInUse().AsException());
+    public async Task UpgradeGuestAsync(UserId guest, string passwordHash, string? consentVersion, CancellationToken ct)
+    {
+        var (now, time) = (clock.GetUtcNow().ToUnixTimeMilliseconds(), joins.TimeFor(false, null, null, consentVersion));
+        await publisher.PublishAllAsync(await accounts.UpgradeGuestAsync(guest.Value, passwordHash, time, now, ct) ?? throw MatrixError.UserInUse().AsException());
+        if (time is AutoJoinTime.AtOnce) await joins.RunAsync(guest);
+    }
 
     /// <summary>Whether an account that was made earlier may still be logged in to.</summary>
     public async Task<bool> IsOpenAsync(UserId user, CancellationToken ct) =>
@@ -64,6 +70,7 @@ internal sealed class Registration(AccountStore accounts, TokenIssuer issuer, IS
         if (order is { AppServiceId: null, IsAdmin: false }) await usage.RequireForNewAsync(isGuest, order.Addresses, ct);
         var now = clock.GetUtcNow();
         var session = order.Device is { } device ? new Session(order.User, device.Id, issuer.ForLogin(order.User, order.Refreshable)) : null;
+        var autoJoin = joins.TimeFor(isGuest, order.AppServiceId, order.UserType, order.ConsentVersion);
         var batches = await accounts.RegisterAsync(new NewAccount
         {
             UserId = order.User.Value,
@@ -82,9 +89,11 @@ internal sealed class Registration(AccountStore accounts, TokenIssuer issuer, IS
             ExpiresTsMs = (now + config.Accounts.AccountValidity)?.ToUnixTimeMilliseconds(),
             ConsentVersion = order.ConsentVersion,
             Addresses = order.Addresses,
+            AutoJoin = autoJoin,
         }, now.ToUnixTimeMilliseconds(), ct);
         if (batches is null) return null;
         await publisher.PublishAllAsync(batches);
+        if (autoJoin is AutoJoinTime.AtOnce) await joins.RunAsync(order.User);
         return new Done(session);
     }
 }

@@ -57,9 +57,10 @@ internal sealed class UserRegistration(
         // Synapse: a password in this request is the one that is meant, else the one that the session began with.
         var hash = (request.StringOrNull("password") is null ? first.StringOrNull("password_hash") : null)
             ?? await hasher.HashAsync(request.RequiredString("password"), ct);
+        var consent = outcome.Results.ContainsKey(TermsStage.Name) ? config.Accounts.Consent?.Version : null;
         if (guest is { } upgraded)
         {
-            await registration.UpgradeGuestAsync(upgraded, hash, ct);
+            await registration.UpgradeGuestAsync(upgraded, hash, consent, ct);
             return await AnswerAsync(upgraded);
         }
         var user = source.StringOrNull("username") is { } name ? Named(name) : registration.NewNumericUser();
@@ -69,7 +70,7 @@ internal sealed class UserRegistration(
             Device = inhibit ? null : (device, DeviceIds.DisplayNameOf(source)),
             Refreshable = refreshable,
             UiaSession = outcome.Session,
-            ConsentVersion = outcome.Results.ContainsKey(TermsStage.Name) ? config.Accounts.Consent?.Version : null,
+            ConsentVersion = consent,
             Addresses = [.. ThreepidStage.AddressesOf(outcome.Results)],
         }, ct);
         return LoginAnswer.Of(user, session, config);

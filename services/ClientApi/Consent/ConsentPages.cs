@@ -1,3 +1,4 @@
+using Matrix.ClientApi.AutoJoining;
 using Matrix.ClientApi.Pages;
 using Matrix.Primitives;
 using Matrix.Replication;
@@ -12,7 +13,7 @@ namespace Matrix.ClientApi.Consent;
 /// The policy as a page, with the form by which its reader agrees when a signed link brought him. Policies are files of the administrator
 /// (<c>TEMPLATE_DIR/en/VERSION.html</c>), with Synapse's variables.
 /// </summary>
-internal sealed class ConsentPages(Pages.Pages pages, ConsentStore store, IStreamPublisher publisher, HomeserverConfig config, TimeProvider clock)
+internal sealed class ConsentPages(Pages.Pages pages, ConsentStore store, IStreamPublisher publisher, AutoJoins joins, HomeserverConfig config, TimeProvider clock)
 {
     private const int MaxUser = 255;
     private const int MaxVersion = 64;
@@ -46,6 +47,7 @@ internal sealed class ConsentPages(Pages.Pages pages, ConsentStore store, IStrea
         var batches = await store.SetAsync(id.Value, wanted, clock.GetUtcNow().ToUnixTimeMilliseconds(), ct);
         if (batches.Count == 0) throw NoUser();
         await publisher.PublishAllAsync(batches);
+        await joins.RunAsync(id);
         var own = FileOf("success");
         var values = new Dictionary<string, object?>();
         return File.Exists(own) ? pages.ShowFile(own, values) : pages.Show("consent_success.html", values);

@@ -1,9 +1,10 @@
 using System.Text.Json;
-using Matrix.ClientApi.Keys;
 using Matrix.Events;
+using Matrix.FederationClient.DeviceKeys;
 using Matrix.Primitives;
 using Matrix.Storage.Keys;
 using Matrix.Web.Json;
+using Matrix.Web.Keys;
 
 namespace Matrix.ClientApi.CrossSigning;
 

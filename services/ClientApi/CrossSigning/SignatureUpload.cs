@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Matrix.ClientApi.Keys;
 using Matrix.Crypto;
 using Matrix.Events;
 using Matrix.FederationClient.DeviceKeys;
@@ -7,6 +6,7 @@ using Matrix.Primitives;
 using Matrix.Replication;
 using Matrix.Storage.Keys;
 using Matrix.Storage.Streams;
+using Matrix.Web.Keys;
 
 namespace Matrix.ClientApi.CrossSigning;
 

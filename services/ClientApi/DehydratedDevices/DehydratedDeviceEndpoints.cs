@@ -9,6 +9,7 @@ using Matrix.Storage.Streams;
 using Matrix.Storage.Sync;
 using Matrix.Web.Auth;
 using Matrix.Web.Json;
+using Matrix.Web.Keys;
 using Matrix.Web.Routing;
 
 namespace Matrix.ClientApi.DehydratedDevices;

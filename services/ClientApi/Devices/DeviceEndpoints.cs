@@ -84,7 +84,7 @@ internal static class DeviceEndpoints
     {
         var request = body.AsObjectOrEmpty();
         // Application services have nothing to prove themselves with but their token.
-        if (requester.AppServiceId is null && (await reauthentication.CheckAsync(requester, $"delete_device {deviceId}", request, ct)).Challenge is { } challenge) return challenge;
+        if (requester.AppServiceId is null && (await reauthentication.CheckAsync(requester, $"delete_device {deviceId}", request, ct, acceptsEarlier: true)).Challenge is { } challenge) return challenge;
         await sessions.LogOutAsync(requester.UserId, [deviceId], ct);
         return MatrixResults.Empty;
     }
@@ -95,7 +95,7 @@ internal static class DeviceEndpoints
         // Who goes on with a session may send nothing but auth; what is wrong is told before anybody proves anything.
         var goesOn = requester.AppServiceId is null && request.TryGetProperty("auth"u8, out _) && !request.TryGetProperty("devices"u8, out _);
         var ids = goesOn ? null : DevicesOf(request);
-        var outcome = requester.AppServiceId is null ? await reauthentication.CheckAsync(requester, "delete_devices", request, ct) : default;
+        var outcome = requester.AppServiceId is null ? await reauthentication.CheckAsync(requester, "delete_devices", request, ct, acceptsEarlier: true) : default;
         if (outcome.Challenge is { } challenge) return challenge;
         ids ??= DevicesOf(outcome.Remembered);
         await sessions.LogOutAsync(requester.UserId, ids, ct);

@@ -1,11 +1,11 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
-using Matrix.ClientApi.Keys;
 using Matrix.Primitives;
 using Matrix.Storage.Keys;
 using Matrix.Web.Auth;
 using Matrix.Web.Json;
+using Matrix.Web.Keys;
 using Matrix.Web.Routing;
 
 namespace Matrix.ClientApi.KeyBackup;

@@ -1,11 +1,10 @@
-using System.Runtime.InteropServices;
 using System.Text.Json;
 using Matrix.Crypto;
-using Matrix.Events;
 using Matrix.FederationClient.DeviceKeys;
 using Matrix.Primitives;
 using Matrix.Storage.Keys;
 using Matrix.Web.Json;
+using Matrix.Web.Keys;
 
 namespace Matrix.ClientApi.Keys;
 
@@ -14,15 +13,17 @@ internal sealed class KeyQueries(DeviceKeyStore store, IRemoteKeys remote, Serve
 {
     public async Task<PooledBuffer> QueryAsync(string asking, JsonElement request, CancellationToken ct)
     {
-        var (local, others) = Read(request);
+        var (local, others) = Split(KeyRequests.Query(request));
         var timeout = KeyLimits.Timeout(request.IntOrNull("timeout"));
         var elsewhere = others.Count > 0 ? await remote.QueryAsync(others, timeout, ct) : new RemoteKeys();
-        var stored = await store.QueryAsync(Wishes(local), elsewhere.MasterKeys.Keys, asking, ct);
+        var stored = await store.QueryAsync(KeyRequests.Wishes(local), elsewhere.MasterKeys.Keys, asking, ct);
 
         // What the usual device needs, so that it does not grow by doubling.
         var output = new PooledBuffer(4096 + (1024 * stored.Devices.Count));
         output.Raw("{\"device_keys\":{"u8);
-        WriteDevices(output, local.Keys, stored, elsewhere);
+        var first = true;
+        KeyAnswers.WriteDevices(output, ref first, local.Keys, stored, withNames: true);
+        WriteDevices(output, ref first, elsewhere);
         output.Raw("},\"failures\":"u8);
         WriteFailures(output, elsewhere.Failures);
         var signatures = stored.MasterSignatures.ToLookup(s => s.TargetUserId, StringComparer.Ordinal);
@@ -31,70 +32,21 @@ internal sealed class KeyQueries(DeviceKeyStore store, IRemoteKeys remote, Serve
         return output;
     }
 
-    private (Dictionary<string, IReadOnlyList<string>> Local, Dictionary<string, IReadOnlyList<string>> Remote) Read(JsonElement request)
+    private (Dictionary<string, IReadOnlyList<string>> Local, Dictionary<string, IReadOnlyList<string>> Remote) Split(Dictionary<string, IReadOnlyList<string>> asked)
     {
-        var asked = request.ObjectOrNull("device_keys") ?? throw MatrixError.BadJson("Missing 'device_keys'").AsException();
         var (local, others) = (new Dictionary<string, IReadOnlyList<string>>(StringComparer.Ordinal), new Dictionary<string, IReadOnlyList<string>>(StringComparer.Ordinal));
-        var devices = 0;
-        foreach (var member in asked.EnumerateObject())
+        foreach (var (name, devices) in asked)
         {
-            if (local.Count + others.Count == KeyLimits.Users) throw MatrixError.InvalidParam("Too many users at once.").AsException();
-            // Synapse: null and an empty object stand for an empty list; old clients sent them.
-            var ids = member.Value.ValueKind switch
-            {
-                JsonValueKind.Array => [.. member.Value.EnumerateArray().Select(DeviceId)],
-                JsonValueKind.Null or JsonValueKind.Object => (List<string>)[],
-                _ => throw MatrixError.BadJson("'device_keys' must map users to lists").AsException(),
-            };
-            devices += ids.Count;
-            if (devices > KeyLimits.Devices) throw MatrixError.InvalidParam("Too many devices at once.").AsException();
             // Who is nobody has no keys, and no server that could be asked.
-            if (!UserId.TryParse(member.Name, null, out var user)) continue;
-            (server.IsMine(user.Value) ? local : others)[user.Value] = ids;
+            if (UserId.TryParse(name, null, out var user)) (server.IsMine(user.Value) ? local : others)[user.Value] = devices;
         }
         return (local, others);
     }
 
-    private static string DeviceId(JsonElement id) =>
-        id.ValueKind == JsonValueKind.String ? KeyJson.Id(id.GetString()!, "device id") : throw MatrixError.BadJson("Device ids must be strings").AsException();
-
-    private static List<DeviceWish> Wishes(Dictionary<string, IReadOnlyList<string>> users)
-    {
-        var wishes = new List<DeviceWish>(users.Count);
-        foreach (var (user, devices) in users)
-        {
-            if (devices.Count == 0) wishes.Add(new DeviceWish(user, null));
-            else wishes.AddRange(devices.Distinct().Select(d => new DeviceWish(user, d)));
-        }
-        return wishes;
-    }
-
     // ---------------------------------------------------------------- writing
 
-    private static void WriteDevices(PooledBuffer output, IEnumerable<string> localUsers, StoredKeys stored, RemoteKeys elsewhere)
+    private static void WriteDevices(PooledBuffer output, ref bool first, RemoteKeys elsewhere)
     {
-        var byUser = stored.Devices.ToLookup(d => d.UserId, StringComparer.Ordinal);
-        var first = true;
-        using var unsigned = new PooledBuffer(64);
-        var signatures = new List<JsonSignature>();
-        // Users without keys, or who do not exist, have an empty object. Synapse: the same.
-        foreach (var user in localUsers)
-        {
-            output.Comma(ref first).Text(user).Raw(":{"u8);
-            var firstDevice = true;
-            foreach (var device in byUser[user])
-            {
-                output.Comma(ref firstDevice).Text(device.DeviceId).Raw(":"u8);
-                signatures.Clear();
-                foreach (var s in device.Signatures) signatures.Add(new JsonSignature(user, s.KeyId, s.Signature));
-                unsigned.Clear();
-                unsigned.Raw("{"u8);
-                if (device.DisplayName is { } name) unsigned.Raw("\"device_display_name\":"u8).Text(name);
-                unsigned.Raw("}"u8);
-                SignedJson.Write(output, device.Keys, CollectionsMarshal.AsSpan(signatures), unsigned.Written);
-            }
-            output.Raw("}"u8);
-        }
         foreach (var (user, devices) in elsewhere.Devices)
         {
             output.Comma(ref first).Text(user).Raw(":{"u8);
@@ -104,12 +56,16 @@ internal sealed class KeyQueries(DeviceKeyStore store, IRemoteKeys remote, Serve
         }
     }
 
-    public static void WriteFailures(PooledBuffer output, Dictionary<string, string> failures)
+    public static void WriteFailures(PooledBuffer output, Dictionary<string, RemoteFailure> failures)
     {
         output.Raw("{"u8);
         var first = true;
-        foreach (var (name, reason) in failures)
-            output.Comma(ref first).Text(name).Raw(":{\"status\":503,\"message\":"u8).Text(reason).Raw("}"u8);
+        foreach (var (name, failure) in failures)
+        {
+            output.Comma(ref first).Text(name).Raw(":{\"status\":"u8).Number(failure.Status).Raw(",\"message\":"u8).Text(failure.Message);
+            if (failure.Code is { } code) output.Raw(",\"errcode\":"u8).Text(code);
+            output.Raw("}"u8);
+        }
         output.Raw("}"u8);
     }
 
@@ -119,15 +75,10 @@ internal sealed class KeyQueries(DeviceKeyStore store, IRemoteKeys remote, Serve
         var keys = stored.CrossSigning.Where(k => k.Usage == usage).Select(k => (k.UserId, k.PublicKey, k.Keys));
         var others = usage switch { "master" => elsewhere.MasterKeys, "self_signing" => elsewhere.SelfSigningKeys, _ => [] };
         var first = true;
-        var signatures = new List<JsonSignature>();
         foreach (var (user, publicKey, json) in keys.Concat(others.Select(k => (k.Key, CrossSigningKey.PublicKeyOf(k.Value) ?? "", k.Value))))
         {
-            signatures.Clear();
-            if (usage == "master")
-                foreach (var s in masterSignatures[user])
-                    if (s.TargetKey == publicKey) signatures.Add(new JsonSignature(s.SignerUserId, s.Signature.KeyId, s.Signature.Signature));
             output.Comma(ref first).Text(user).Raw(":"u8);
-            SignedJson.Write(output, json, CollectionsMarshal.AsSpan(signatures), default);
+            KeyAnswers.WriteCrossSigningKey(output, publicKey, json, usage == "master" ? masterSignatures[user] : []);
         }
         output.Raw("}"u8);
     }

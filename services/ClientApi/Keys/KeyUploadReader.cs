@@ -4,6 +4,7 @@ using Matrix.Primitives;
 using Matrix.Storage.Keys;
 using Matrix.Web.Auth;
 using Matrix.Web.Json;
+using Matrix.Web.Keys;
 
 namespace Matrix.ClientApi.Keys;
 

@@ -11,6 +11,8 @@ namespace Matrix.ClientApi.PushRules;
 internal static class PushRuleReader
 {
     private const int MaxConditions = 100;
+    /// <summary>Synapse: of <c>global/KIND/ID</c>.</summary>
+    private const int MaxNameBytes = 300;
 
     public static PushRuleKind Kind(string kind) => kind switch
     {
@@ -39,6 +41,8 @@ internal static class PushRuleReader
     {
         if (ruleId.Length == 0 || ruleId.StartsWith('.') || ruleId.AsSpan().ContainsAny('/', '\\'))
             throw MatrixError.InvalidParam("A rule's id may not begin with a dot nor hold slashes").AsException();
+        if (Encoding.UTF8.GetByteCount(ruleId) + "global//".Length + Name(kind).Length > MaxNameBytes)
+            throw MatrixError.Unknown(413, $"The name of a push rule, with its scope and kind, has at most {MaxNameBytes} bytes").AsException();
         var actions = Actions(body);
         var buffer = new ArrayBufferWriter<byte>();
         using (var w = new Utf8JsonWriter(buffer, MatrixResults.WriterOptions))

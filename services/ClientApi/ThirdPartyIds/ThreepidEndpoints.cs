@@ -82,7 +82,7 @@ internal static class ThreepidEndpoints
     {
         var request = body.AsObject();
         var done = await servers.UnbindAsync(
-            requester.UserId, request.RequiredString("medium"), request.RequiredString("address"), request.StringOrNull("id_server"), ct);
+            requester.UserId, MediumOf(request), request.RequiredString("address"), request.StringOrNull("id_server"), ct);
         return Unbound(done);
     }
 
@@ -90,11 +90,15 @@ internal static class ThreepidEndpoints
     {
         var request = body.AsObject();
         addresses.RequireChanges();
-        var (medium, address) = (request.RequiredString("medium"), request.RequiredString("address"));
+        var (medium, address) = (MediumOf(request), request.RequiredString("address"));
         var done = await servers.UnbindAsync(requester.UserId, medium, address, request.StringOrNull("id_server"), ct);
         await addresses.RemoveAsync(requester, medium, address, ct);
         return Unbound(done);
     }
+
+    /// <summary>Spec: appendices#3pid-types</summary>
+    private static string MediumOf(JsonElement request) =>
+        request.RequiredString("medium") is "email" or "msisdn" ? request.RequiredString("medium") : throw MatrixError.BadJson("'medium' is neither email nor msisdn").AsException();
 
     private static void RequireLookup(HomeserverConfig config)
     {

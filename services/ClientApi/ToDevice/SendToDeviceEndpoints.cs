@@ -1,6 +1,5 @@
 using System.Text;
 using System.Text.Json;
-using Matrix.ClientApi.Keys;
 using Matrix.Crypto;
 using Matrix.Primitives;
 using Matrix.Replication;
@@ -9,6 +8,7 @@ using Matrix.Storage.Streams;
 using Matrix.Storage.ToDevice;
 using Matrix.Web.Auth;
 using Matrix.Web.Json;
+using Matrix.Web.Keys;
 using Matrix.Web.Routing;
 
 namespace Matrix.ClientApi.ToDevice;

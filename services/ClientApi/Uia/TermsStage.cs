@@ -11,8 +11,11 @@ internal sealed class TermsStage(HomeserverConfig config, Pages.Pages pages) : I
     public const string Name = "m.login.terms";
     public string Type => Name;
 
+    /// <summary>Found out, for the account that is made then: he has agreed.</summary>
+    private static readonly UiaVerdict Agreed = new(null, "true");
+
     // Who comes to it says that he agrees.
-    public ValueTask<UiaVerdict> CheckAsync(UiaProof proof, CancellationToken ct) => new(UiaVerdict.Proved);
+    public ValueTask<UiaVerdict> CheckAsync(UiaProof proof, CancellationToken ct) => new(Agreed);
 
     public bool WriteParams(Utf8JsonWriter w, string session)
     {
@@ -34,7 +37,7 @@ internal sealed class TermsStage(HomeserverConfig config, Pages.Pages pages) : I
         : pages.Error(404, "M_UNRECOGNIZED", "This server has no policy to agree to."));
 
     public ValueTask<UiaVerdict?> SubmitAsync(UiaPageRequest request, FormBody form, CancellationToken ct) =>
-        new(form["accept"] is not null ? UiaVerdict.Proved : MatrixError.Forbidden("To go on you have to agree."));
+        new(form["accept"] is not null ? Agreed : MatrixError.Forbidden("To go on you have to agree."));
 
     private static string Address(HomeserverConfig config, ConsentConfig consent) => $"{config.PublicBaseUrl}_matrix/consent?v={Uri.EscapeDataString(consent.Version)}";
 }

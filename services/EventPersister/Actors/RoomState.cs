@@ -58,6 +58,9 @@ internal sealed class RoomState : IStateView
     /// <summary>Ticks of the clock when the room's policy server gave no answer; 0: it did, or was not asked.</summary>
     public long PolicyAwaySince { get; set; }
 
+    /// <summary>A user of this server who was in the room when that was looked at last; null: nobody, or nobody looked.</summary>
+    public string? Resident { get; set; }
+
     /// <summary>Keys that were asked for and not loaded since <see cref="ForgetMisses"/>; null: none.</summary>
     public List<StateKey>? Misses { get; private set; }
 

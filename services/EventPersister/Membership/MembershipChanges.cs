@@ -52,7 +52,7 @@ internal sealed partial class MembershipChanges(
         string roomId, Requester requester, MembershipAction action, string target, JsonElement body, string? txnId, CancellationToken ct)
     {
         if (action is MembershipAction.Join) await AcceptAsync(roomId, target, body, ct);
-        var request = new MembershipRequest(action, requester.UserId.Value, target, await profiles.GetAsync(target, ct))
+        var request = new MembershipRequest(action, requester.UserId.Value, target, await profiles.ForAsync(action, target, ct))
         {
             DeviceId = requester.DeviceId, IsGuest = requester.IsGuest, Reason = body.StringOrNull("reason"),
             TxnId = OfAction(action, txnId), Undeclinable = invites.NoticesUser,
@@ -98,7 +98,7 @@ internal sealed partial class MembershipChanges(
             null => throw MatrixError.BadJson("A member event needs a membership").AsException(),
             _ => throw MatrixError.BadJson("Invalid membership").AsException(),
         };
-        var request = new MembershipRequest(action, requester.UserId.Value, target, await profiles.GetAsync(target, ct))
+        var request = new MembershipRequest(action, requester.UserId.Value, target, await profiles.ForAsync(action, target, ct))
         {
             DeviceId = requester.DeviceId, IsGuest = requester.IsGuest, Content = content, Undeclinable = invites.NoticesUser,
         };

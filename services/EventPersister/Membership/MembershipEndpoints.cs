@@ -1,3 +1,4 @@
+using Matrix.EventPersister.Profiles;
 using Matrix.EventPersister.ThirdParty;
 using Matrix.Primitives;
 using Matrix.Web.Auth;
@@ -39,8 +40,10 @@ internal static class MembershipEndpoints
     }
 
     private static async Task<IResult> JoinByAlias(
-        string roomIdOrAlias, string? txnId, Requester requester, JsonBody body, MembershipChanges changes, RoomAddresses addresses, RateLimiter limiter, CancellationToken ct)
+        string roomIdOrAlias, string? txnId, Requester requester, JsonBody body, MembershipChanges changes, RoomAddresses addresses, AvatarRules avatars, RateLimiter limiter,
+        CancellationToken ct)
     {
+        await avatars.RequireAsync(body.AsObjectOrEmpty(), ct);
         var roomId = await addresses.ResolveAsync(roomIdOrAlias, ct);
         await limiter.RequireAsync(RateLimitRules.JoinsPerRoom, requester, roomId, ct);
         return await JoinAsync(roomId, txnId, requester, body, changes, ct);

@@ -1,12 +1,14 @@
 using System.Collections.Concurrent;
 using Matrix.Crypto;
+using Matrix.EventPersister.Membership;
 using Matrix.Replication;
+using Matrix.ServiceDefaults;
 using Matrix.Storage.Profiles;
 
 namespace Matrix.EventPersister.Profiles;
 
 /// <summary>Profiles of this server's users for member events, until stream <c>caches</c> says <c>profile:ID</c> or <c>user:ID</c>.</summary>
-internal sealed class ProfileCache(ProfileStore store, ServerIdentity server) : IStreamConsumer
+internal sealed class ProfileCache(ProfileStore store, ServerIdentity server, HomeserverConfig config) : IStreamConsumer
 {
     private const int MaxEntries = 20_000;
     private readonly ConcurrentDictionary<string, Profile> cache = new(StringComparer.Ordinal);
@@ -24,6 +26,10 @@ internal sealed class ProfileCache(ProfileStore store, ServerIdentity server) : 
         }
         return ValueTask.CompletedTask;
     }
+
+    /// <summary>What a member event shows of its user. Synapse: <c>include_profile_data_on_invite</c></summary>
+    public ValueTask<Profile> ForAsync(MembershipAction action, string userId, CancellationToken ct) =>
+        action is MembershipAction.Invite && !config.Accounts.Profiles.OnInvite ? new(Profile.Empty(userId)) : GetAsync(userId, ct);
 
     /// <summary>Empty for users of other servers and for those that do not exist.</summary>
     public async ValueTask<Profile> GetAsync(string userId, CancellationToken ct)

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Matrix.Primitives;
 using Matrix.Replication;
 using Matrix.ServiceDefaults;
@@ -38,10 +39,12 @@ internal static class ProfileEndpoints
         });
     }
 
-    private static async Task<IResult> PutField(string userId, string keyName, Requester requester, JsonBody body, ProfileChanges changes, HomeserverConfig config, CancellationToken ct)
+    private static async Task<IResult> PutField(
+        string userId, string keyName, Requester requester, JsonBody body, ProfileChanges changes, AvatarRules avatars, HomeserverConfig config, CancellationToken ct)
     {
         Authorise(userId, keyName, requester);
         if (!body.AsObject().TryGetProperty(keyName, out var value)) throw MatrixError.MissingParam($"Missing '{keyName}' parameter").AsException();
+        if (keyName == ProfileFields.AvatarUrl && value.ValueKind == JsonValueKind.String) await avatars.RequireAsync(value.GetString(), ct);
         await changes.ApplyAsync(userId, requester, p => ProfileFields.With(Changeable(p, keyName, requester, config), keyName, value), ct);
         return MatrixResults.Empty;
     }

@@ -86,7 +86,7 @@ internal sealed class RoomCreation(RoomActors actors, RoomReader rooms, ProfileC
     }
 
     private async Task<byte[]> MemberAsync(RoomPlan plan, MembershipAction action, string user, CancellationToken ct) =>
-        new MembershipRequest(action, plan.Creator, user, await profiles.GetAsync(user, ct)) { IsDirect = plan.IsDirect && action == MembershipAction.Invite }.ToContent(null);
+        new MembershipRequest(action, plan.Creator, user, await profiles.ForAsync(action, user, ct)) { IsDirect = plan.IsDirect && action == MembershipAction.Invite }.ToContent(null);
 
     private static async Task AppendAsync(RoomTurn turn, RoomPlan plan, string type, string stateKey, byte[] content, CancellationToken ct) =>
         Require(await turn.AppendAsync(new EventIntent(type, stateKey, plan.Creator, content), ct), type);

@@ -26,7 +26,7 @@ internal sealed class LocalRoomWriter(
     {
         if (!Enum.TryParse<MembershipAction>(write.Action, ignoreCase: true, out var action))
             throw MatrixError.InvalidParam($"No such membership action: {write.Action}").AsException();
-        var request = new MembershipRequest(action, write.Sender, write.Target, await profiles.GetAsync(write.Target, ct)) { Reason = write.Reason };
+        var request = new MembershipRequest(action, write.Sender, write.Target, await profiles.ForAsync(action, write.Target, ct)) { Reason = write.Reason };
         var (id, position) = await memberships.ChangeAsync(write.RoomId, request, ct);
         return new RoomWriteResult([id], position);
     }

@@ -3,6 +3,7 @@ using System.Text.Json;
 using Matrix.EventPersister.Actors;
 using Matrix.EventPersister.Delayed;
 using Matrix.EventPersister.Membership;
+using Matrix.EventPersister.Profiles;
 using Matrix.Events;
 using Matrix.Primitives;
 using Matrix.Web.Auth;
@@ -63,14 +64,17 @@ internal static class SendEndpoints
 internal sealed record SendRequest(string RoomId, string Type, string? StateKey, string? TxnId, string? Ts, Requester Requester);
 
 /// <summary>From a request to send to its answer.</summary>
-internal sealed class Sender(RoomActors actors, ContentRules rules, RelationRules relations, MembershipChanges memberships, GuestRemoval guests)
+internal sealed class Sender(RoomActors actors, ContentRules rules, RelationRules relations, MembershipChanges memberships, AvatarRules avatars, GuestRemoval guests)
 {
     public async Task<IResult> SendAsync(SendRequest request, JsonBody body, CancellationToken ct)
     {
         var (type, stateKey, requester) = (request.Type, request.StateKey, request.Requester);
         var content = Content(body);
         if (type == EventTypes.Member && stateKey is not null)
+        {
+            await avatars.RequireAsync(body.AsObject(), ct);
             return EventId(await memberships.SetAsync(request.RoomId, requester, stateKey, body.AsObject(), ct));
+        }
         if (type == EventTypes.Redaction && stateKey is null && body.AsObject().StringOrNull("redacts") is { } target)
             return await RedactAsync(request, target, body, ct);
         if (NeedsRules(type, stateKey)) await rules.CheckAsync(request.RoomId, type, stateKey, body.AsObject(), ct);

@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using Matrix.Crypto;
 using Matrix.EventPersister.Actors;
+using Matrix.EventPersister.Membership;
 using Matrix.EventPersister.Profiles;
 using Matrix.EventPersister.Sending;
 using Matrix.Events;
@@ -31,7 +32,7 @@ internal sealed class ThirdPartyExchange(IdentityDirectory directory, RoomActors
             ?? throw MatrixError.Forbidden("The room has no third-party invite with that token.").AsException();
         if (!await IsSignedAsync(invite, Encoding.UTF8.GetBytes(write.Signed.GetRawText()), ct))
             throw MatrixError.Forbidden("No signature of the third-party invite is valid.").AsException();
-        var reply = new ExchangeCommand(write, token, await profiles.GetAsync(write.Target, ct), ct);
+        var reply = new ExchangeCommand(write, token, await profiles.ForAsync(MembershipAction.Invite, write.Target, ct), ct);
         var (error, eventId, _) = await actors.RunAsync(write.RoomId, reply);
         return error is null ? (eventId!, reply.Position) : throw error.AsException();
     }

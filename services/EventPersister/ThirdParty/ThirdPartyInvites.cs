@@ -33,7 +33,7 @@ internal sealed class ThirdPartyInvites(
         if (txn is not null && await actors.Tools.Truth.EventOfTransactionAsync(new TransactionKey(sender, requester.DeviceId ?? "", roomId, txn)) is not null) return;
         if (await directory.LookupAsync(who, ct) is { } user)
         {
-            var request = new MembershipRequest(MembershipAction.Invite, sender, user, await profiles.GetAsync(user, ct))
+            var request = new MembershipRequest(MembershipAction.Invite, sender, user, await profiles.ForAsync(MembershipAction.Invite, user, ct))
             {
                 DeviceId = requester.DeviceId, IsDirect = isDirect, TxnId = txn,
             };

@@ -1,3 +1,4 @@
+using Matrix.FederationClient.DeviceKeys;
 using Matrix.FederationClient.Keys;
 using Matrix.FederationClient.Outbound;
 using Matrix.FederationClient.Pdus;
@@ -23,6 +24,7 @@ public static class FederationClientExtensions
         services.TryAddSingleton<PduChecker>();
         services.TryAddSingleton<IRemoteRooms, RemoteRooms>();
         services.TryAddSingleton<RemoteProfiles>();
+        services.TryAddSingleton<IRemoteKeys, FederatedKeys>();
         services.TryAddSingleton<IPolicyServers, PolicyServers>();
         return services;
     }

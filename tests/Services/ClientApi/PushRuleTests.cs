@@ -151,4 +151,18 @@ public sealed class PushRuleTests(ClientApiFixture api) : IClassFixture<ClientAp
         await Task.WhenAll(Enumerable.Range(0, 10).Select(async i => (await api.PutAsync(user, $"{Override}/r{i}", Rule("m." + i))).RequireOk()));
         Assert.Equal(10, (await OverridesAsync(user)).Count(id => id.StartsWith('r')));
     }
+
+    /// <summary>Synapse: 300 bytes, with scope and kind.</summary>
+    [Theory]
+    [InlineData("override", 284)]
+    [InlineData("room", 288)]
+    [InlineData("content", 285)]
+    public async Task The_name_of_a_rule_has_its_length(string kind, int most)
+    {
+        var user = await api.RegisterUserAsync();
+        var body = new { actions = new[] { "notify" }, pattern = "x" };
+        (await api.PutAsync(user, $"{Rules}/global/{kind}/{new string('a', most)}", body)).RequireOk();
+        (await api.PutAsync(user, $"{Rules}/global/{kind}/{new string('a', most + 1)}", body)).Require(413, "M_UNKNOWN");
+        (await api.PutAsync(user, $"{Rules}/global/{kind}/{Uri.EscapeDataString(new string('a', most - 1) + "é")}", body)).Require(413, "M_UNKNOWN");
+    }
 }

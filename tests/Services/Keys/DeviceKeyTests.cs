@@ -43,16 +43,16 @@ public sealed class DeviceKeyTests(ClientApiFixture api) : IClassFixture<ClientA
     public async Task Users_of_servers_that_cannot_be_asked_are_failures_and_the_rest_is_answered()
     {
         var alice = await api.WithKeysAsync(await api.RegisterUserAsync(), 1);
-        var body = new Dictionary<string, object> { [alice.Id] = Array.Empty<string>(), ["@far:away.example"] = Array.Empty<string>() };
+        var body = new Dictionary<string, object> { [alice.Id] = Array.Empty<string>(), ["@far:localhost:1"] = Array.Empty<string>() };
         var told = (await api.PostAsync(alice, $"{V3}/keys/query", new { device_keys = body })).RequireOk().Body;
-        Assert.NotNull(told.At("failures", "away.example"));
+        Assert.NotNull(told.At("failures", "localhost:1"));
         Assert.NotNull(told.At("device_keys", alice.Id, alice.DeviceId));
         var claim = new Dictionary<string, object>
         {
-            ["@far:away.example"] = new { D = "signed_curve25519" }, [alice.Id] = new Dictionary<string, string> { [alice.DeviceId] = "signed_curve25519" },
+            ["@far:localhost:1"] = new { D = "signed_curve25519" }, [alice.Id] = new Dictionary<string, string> { [alice.DeviceId] = "signed_curve25519" },
         };
         var given = (await api.PostAsync(alice, $"{V3}/keys/claim", new { one_time_keys = claim })).RequireOk().Body;
-        Assert.NotNull(given.At("failures", "away.example"));
+        Assert.NotNull(given.At("failures", "localhost:1"));
         Assert.NotNull(given.At("one_time_keys", alice.Id, alice.DeviceId));
     }
 

@@ -82,11 +82,12 @@ public class SlidingStateTests
 
     [Theory]
     [InlineData("""{"lists":{"a":{}}}""", "M_MISSING_PARAM")]
+    [InlineData("""{"lists":{"a":{"timeline_limit":1}}}""", "M_MISSING_PARAM")]
     [InlineData("""{"lists":{"a":{"timeline_limit":-1}}}""", "M_INVALID_PARAM")]
-    [InlineData("""{"lists":{"a":{"timeline_limit":1,"ranges":[[5,1]]}}}""", "M_INVALID_PARAM")]
-    [InlineData("""{"lists":{"a":{"timeline_limit":1,"ranges":[[0]]}}}""", "M_INVALID_PARAM")]
+    [InlineData("""{"lists":{"a":{"timeline_limit":1,"required_state":[],"ranges":[[5,1]]}}}""", "M_INVALID_PARAM")]
+    [InlineData("""{"lists":{"a":{"timeline_limit":1,"required_state":[],"ranges":[[0]]}}}""", "M_INVALID_PARAM")]
     [InlineData("""{"lists":{"a":{"timeline_limit":1,"required_state":[["a"]]}}}""", "M_BAD_JSON")]
-    [InlineData("""{"lists":{"a":{"timeline_limit":1,"filters":{"is_dm":"x"}}}}""", "M_BAD_JSON")]
+    [InlineData("""{"lists":{"a":{"timeline_limit":1,"required_state":[],"filters":{"is_dm":"x"}}}}""", "M_BAD_JSON")]
     [InlineData("""{"lists":{"a":5}}""", "M_BAD_JSON")]
     [InlineData("""{"lists":[]}""", "M_BAD_JSON")]
     [InlineData("""{"room_subscriptions":{"!a:x":{"timeline_limit":"x"}}}""", "M_BAD_JSON")]
@@ -108,7 +109,7 @@ public class SlidingStateTests
     [Fact]
     public void Names_differ_between_the_two_forms()
     {
-        var list = """{"lists":{"a":{"timeline_limit":1,"range":[0,9],"ranges":[[0,4],[8,9]],"filters":{"is_invited":true,"is_invite":false}}}}""";
+        var list = """{"lists":{"a":{"timeline_limit":1,"required_state":[],"range":[0,9],"ranges":[[0,4],[8,9]],"filters":{"is_invited":true,"is_invite":false}}}}""";
         Assert.True(Request(list, isStable: true).Lists[0].Filter.IsInvited);
         Assert.False(Request(list).Lists[0].Filter.IsInvited);
         Assert.Equal([(0, 9)], Request(list).Lists[0].Ranges!);

@@ -20,6 +20,7 @@ internal sealed class PictureHttp(HomeserverConfig config) : IDisposable
     private const int MaxRedirects = 5;
     // The browser of the user waits meanwhile.
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(10);
+    private readonly ProfileConfig rules = config.Accounts.Profiles;
     private readonly HttpMessageInvoker http = new(GuardedHttp.CreateHandler(
         new IpRangeList(config.IpRangeBlacklist, config.IpRangeWhitelist), config.OutboundVerifyCertificates, []));
 
@@ -55,9 +56,10 @@ internal sealed class PictureHttp(HomeserverConfig config) : IDisposable
 
     private async Task<PictureAnswer> ReadAsync(HttpContent body, CancellationToken ct)
     {
-        var limit = (int)Math.Min(config.MaxUploadSize, IMediaWriter.MaxBytes);
+        var limit = (int)Math.Min(Math.Min(config.MaxUploadSize, rules.MaxAvatarSize ?? long.MaxValue), IMediaWriter.MaxBytes);
         if (await GuardedHttp.ReadBoundedAsync(body, limit, ct) is not { } content) return PictureAnswer.Failed($"longer than {limit} bytes");
-        return PictureTypes.Of(content) is { } type ? new(content, type, null) : PictureAnswer.Failed("neither PNG, JPEG, GIF nor WebP");
+        if (PictureTypes.Of(content) is not { } type) return PictureAnswer.Failed("neither PNG, JPEG, GIF nor WebP");
+        return rules.AvatarTypes.Count == 0 || rules.AvatarTypes.Contains(type) ? new(content, type, null) : PictureAnswer.Failed($"{type} is not allowed for avatars");
     }
 
     private static bool IsRedirect(HttpStatusCode status) => (int)status is 301 or 302 or 303 or 307 or 308;

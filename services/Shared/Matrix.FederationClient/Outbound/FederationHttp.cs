@@ -35,6 +35,9 @@ public sealed class FederationHttp : IDisposable
         resolver = new ServerResolver(wellKnown, clock);
     }
 
+    /// <summary>False: the configuration lets this server talk to others only.</summary>
+    public bool MayAsk(string server) => options.DomainWhitelist is not { } whitelist || whitelist.Contains(server, StringComparer.OrdinalIgnoreCase);
+
     /// <summary>An unsigned GET: keys and versions. <paramref name="target"/> is a path with its query, sent to the byte.</summary>
     public Task<FederationAnswer> GetPlainAsync(string server, string target, int limit, CancellationToken ct) =>
         SendAsync(server, HttpMethod.Get, target, null, signed: false, limit, ct);
@@ -46,8 +49,7 @@ public sealed class FederationHttp : IDisposable
     private async Task<FederationAnswer> SendAsync(
         string server, HttpMethod method, string target, ReadOnlyMemory<byte>? content, bool signed, int limit, CancellationToken ct)
     {
-        if (options.DomainWhitelist is { } whitelist && !whitelist.Contains(server, StringComparer.OrdinalIgnoreCase))
-            throw new FederationUnreachableException(server, "not in federation_domain_whitelist");
+        if (!MayAsk(server)) throw new FederationUnreachableException(server, "not in federation_domain_whitelist");
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(ct);
         timeout.CancelAfter(options.Timeout);
         try

@@ -42,6 +42,12 @@ public sealed partial class AccountStore
             on conflict (medium, address) do nothing),
         new_link as (
             insert into user_external_ids (auth_provider, external_id, user_id) select $22::text, $23::text, u.user_id from new_user u where $22 is not null),
+        new_joins as (
+            insert into auto_joins (user_id, is_first, next_try_ts_ms)
+            select u.user_id, not $5 and coalesce($7::text not in ('bot', 'support'), true) and not exists (
+                    select 1 from users where not is_guest and appservice_id is null and coalesce(user_type not in ('bot', 'support'), true)),
+                case when not $25 then $3 + 60000 end
+            from new_user u where $24),
         stream_input as (select 'user_directory'::text as stream, u.user_id as key, ''::bytea as payload from new_user u)
         """ + StreamStatement.Tail;
 
@@ -101,6 +107,12 @@ public sealed partial class AccountStore
         """
         with changed as (
             update users set password_hash = $2, is_guest = false where user_id = $1 and is_guest and not deactivated returning user_id),
+        new_joins as (
+            insert into auto_joins (user_id, is_first, next_try_ts_ms)
+            select c.user_id, not exists (select 1 from users where not is_guest and appservice_id is null and coalesce(user_type not in ('bot', 'support'), true)),
+                case when not $4 then $5::bigint + 60000 end
+            from changed c where $3
+            on conflict (user_id) do update set is_first = excluded.is_first, next_try_ts_ms = excluded.next_try_ts_ms, tries = 0),
         stream_input as (select 'caches'::text as stream, 'user:' || c.user_id as key, ''::bytea as payload from changed c)
         """ + StreamStatement.Tail;
 
@@ -112,6 +124,7 @@ public sealed partial class AccountStore
         gone_refresh as (delete from refresh_tokens where user_id = $1),
         gone_addresses as (delete from user_threepids where user_id = $1),
         gone_notices as (delete from server_notice_rooms where user_id = $1),
+        gone_joins as (delete from auto_joins where user_id = $1),
         gone_override as (delete from ratelimit_overrides where user_id = $1),
         rooms_to_leave as (
             insert into deactivations (user_id, erase, started_ts_ms, next_try_ts_ms) values ($1, $2, $4::bigint, $4::bigint + 60000)

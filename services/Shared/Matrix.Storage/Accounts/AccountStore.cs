@@ -33,6 +33,7 @@ public sealed record NewAccount
     public IReadOnlyList<ProvedAddress> Addresses { get; init; } = [];
     /// <summary>Who the user is at a provider of single sign-on; null: nobody.</summary>
     public ExternalId? ExternalId { get; init; }
+    public AutoJoinTime AutoJoin { get; init; }
 }
 
 /// <summary>An address that somebody has shown to be his.</summary>
@@ -69,6 +70,8 @@ public sealed partial class AccountStore(Database database)
         p.AddWithValue(account.Addresses.Select(a => a.ValidatedTsMs).ToArray());
         p.Add(StoreParameters.Text(account.ExternalId?.AuthProvider));
         p.Add(StoreParameters.Text(account.ExternalId?.Id));
+        p.AddWithValue(account.AutoJoin != AutoJoinTime.Never);
+        p.AddWithValue(account.AutoJoin == AutoJoinTime.AfterConsent);
         var batches = await ReadAsync(command, ct);
         return batches.Count == 0 ? null : batches;
     }
@@ -132,11 +135,14 @@ public sealed partial class AccountStore(Database database)
     }
 
     /// <summary>Makes a full account of a guest's; null when there is no such guest.</summary>
-    public async Task<IReadOnlyList<StreamBatch>?> UpgradeGuestAsync(string userId, string passwordHash, CancellationToken ct)
+    public async Task<IReadOnlyList<StreamBatch>?> UpgradeGuestAsync(string userId, string passwordHash, AutoJoinTime autoJoin, long nowMs, CancellationToken ct)
     {
         await using var command = database.Source.CreateCommand(SqlUpgradeGuest);
         command.Parameters.AddWithValue(userId);
         command.Parameters.AddWithValue(passwordHash);
+        command.Parameters.AddWithValue(autoJoin != AutoJoinTime.Never);
+        command.Parameters.AddWithValue(autoJoin == AutoJoinTime.AfterConsent);
+        command.Parameters.AddWithValue(nowMs);
         var batches = await ReadAsync(command, ct);
         return batches.Count == 0 ? null : batches;
     }

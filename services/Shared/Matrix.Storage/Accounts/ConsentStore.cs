@@ -10,6 +10,8 @@ public sealed class ConsentStore(Database database)
         """
         with changed as (
             update users set consent_version = $2, consent_ts_ms = $3 where user_id = $1 and not deactivated returning user_id),
+        may_join as (
+            update auto_joins a set next_try_ts_ms = $3 + 60000 from changed c where a.user_id = c.user_id and a.next_try_ts_ms is null),
         stream_input as (select 'caches'::text as stream, 'user:' || c.user_id as key, ''::bytea as payload from changed c)
         """ + StreamStatement.Tail;
 

@@ -115,6 +115,14 @@ public sealed partial class DeviceKeyStore
             where x.user_id = k.user_id and x.device_id = k.device_id and x.signed_hash = k.signed_hash) s on true
         """;
 
+    /// <remarks>Of changes whose rows are no longer kept it is known only that none was later than the last one that went.</remarks>
+    internal const string SqlDeviceListVersion =
+        """
+        select greatest(
+            (select max(pos) from stream_rows where stream = 'device_lists' and key = $1),
+            (select min_pos from stream_retained where stream = 'device_lists'), 0)
+        """;
+
     /// <remarks>$2: who asks; his user-signing key is for himself alone.</remarks>
     internal const string SqlCrossSigning =
         "select user_id, usage, public_key, keys from cross_signing_keys where user_id = any($1) and (usage <> 'user_signing' or user_id = $2)";

@@ -118,6 +118,14 @@ public sealed partial class DeviceKeyStore(Database database)
         return found;
     }
 
+    /// <summary>Grows with each change of the user's list of devices: the position of the last one.</summary>
+    public async Task<long> DeviceListVersionAsync(string userId, CancellationToken ct)
+    {
+        await using var command = database.Source.CreateCommand(SqlDeviceListVersion);
+        command.Parameters.AddWithValue(userId);
+        return (long)(await command.ExecuteScalarAsync(ct))!;
+    }
+
     private static KeySignature[] Signatures(NpgsqlDataReader r)
     {
         if (r.IsDBNull(4)) return [];

@@ -4,7 +4,7 @@ using Matrix.Web.Auth;
 
 namespace Matrix.ServiceTests.ClientApi.Accounts;
 
-public sealed class ConsentFixture : ClientApiFixture
+public class ConsentFixture : ClientApiFixture
 {
     public const string FormSecret = "secret of the forms";
     private readonly string folder = Directory.CreateTempSubdirectory("armada-consent").FullName;
@@ -45,6 +45,7 @@ public sealed class ConsentFixture : ClientApiFixture
         var session = (await PostAsync(null, "/_matrix/client/v3/register", new { username = name, password = "secret" })).Text("session");
         var answer = (await PostAsync(null, "/_matrix/client/v3/register", new { username = name, password = "secret", auth = new { type = "m.login.terms", session } })).RequireOk();
         var user = new TestUser(answer.Text("user_id"), answer.Text("access_token"), answer.Text("device_id"), "secret");
+        Assert.Equal("2.0", await ScalarAsync("select consent_version from users where user_id = $1", user.Id));
         await ExecuteAsync("update users set consent_version = null where user_id = $1", user.Id);
         return user;
     }

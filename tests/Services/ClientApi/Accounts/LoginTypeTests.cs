@@ -123,6 +123,20 @@ public sealed class LoginTypeTests(LoginTypeFixture api) : IClassFixture<LoginTy
     }
 
     [Fact]
+    public async Task The_user_of_an_application_service_itself_logs_in_without_having_been_registered()
+    {
+        var body = new { type = "m.login.application_service", identifier = new { type = "m.id.user", user = "_bridge" }, device_id = "OWN" };
+        for (var i = 0; i < 2; i++)
+        {
+            var login = (await AsServiceAsync(Login, body)).RequireOk();
+            var bridge = new TestUser(login.Text("user_id"), login.Text("access_token"), login.Text("device_id"), "");
+            Assert.Equal("@_bridge:test.example", (await api.GetAsync(bridge, "/_matrix/client/v3/account/whoami")).RequireOk().Text("user_id"));
+            await api.CreateRoomAsync(bridge);
+        }
+        (await AsServiceAsync(Login, body with { identifier = new { type = "m.id.user", user = "_bridge_unknown" } })).Require(403, "M_FORBIDDEN");
+    }
+
+    [Fact]
     public async Task Nobody_else_takes_a_name_of_an_application_service()
     {
         // The underscore is refused before; the namespace decides where underscores are allowed.

@@ -201,4 +201,25 @@ public sealed class ThreepidTests(ThreepidFixture api) : IClassFixture<ThreepidF
         // The address is free again.
         await WithAddressAsync("gone@good.example");
     }
+
+    [Theory]
+    [InlineData("delete")]
+    [InlineData("unbind")]
+    public async Task Only_mail_addresses_and_telephone_numbers_are_removed(string operation)
+    {
+        var (user, path) = (await api.RegisterUserAsync(), $"{V3}/account/3pid/{operation}");
+        (await api.PostAsync(user, path, new { medium = "pigeon", address = "a" })).Require(400, "M_BAD_JSON");
+        (await api.PostAsync(user, path, new { medium = "Email", address = "a" })).Require(400, "M_BAD_JSON");
+        (await api.PostAsync(user, path, new { address = "a" })).Require(400, "M_MISSING_PARAM");
+        (await api.PostAsync(user, path, new { medium = "msisdn", address = "447700900000" })).RequireOk();
+    }
+
+    [Fact]
+    public async Task Nothing_is_bound_without_a_token_of_the_identity_server()
+    {
+        var user = await api.RegisterUserAsync();
+        var refused = (await api.PostAsync(user, V3 + "/account/3pid/bind", new { id_server = "id.example", sid = "1", client_secret = "secret" })).Require(400, "M_MISSING_PARAM");
+        Assert.Contains("id_access_token", refused.Text("error"));
+        (await api.PostAsync(user, V3 + "/account/3pid/bind", new { id_server = "id.example", id_access_token = 1, sid = "1", client_secret = "secret" })).Require(400, "M_BAD_JSON");
+    }
 }

@@ -1,12 +1,13 @@
 using System.Text;
 using System.Text.Json;
 using Matrix.Primitives;
+using Matrix.Storage.Keys;
 using Matrix.Web.Json;
 
-namespace Matrix.ClientApi.Keys;
+namespace Matrix.Web.Keys;
 
-/// <summary>Reading what clients send about keys.</summary>
-internal static class KeyJson
+/// <summary>Reading what is sent about keys.</summary>
+public static class KeyJson
 {
     /// <summary>Canonical JSON of a value, as it is signed; what has no such form is M_BAD_JSON.</summary>
     public static byte[] Canonical(JsonElement value, int limit, string what)

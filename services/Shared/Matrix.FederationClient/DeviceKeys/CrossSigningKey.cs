@@ -1,9 +1,9 @@
 using Matrix.Primitives;
 
-namespace Matrix.ClientApi.Keys;
+namespace Matrix.FederationClient.DeviceKeys;
 
 /// <summary>Looking into canonical cross-signing keys.</summary>
-internal static class CrossSigningKey
+public static class CrossSigningKey
 {
     /// <summary>The one key of the object, unpadded base64, when its name says the same; null: it is no such key.</summary>
     public static string? PublicKeyOf(ReadOnlySpan<byte> canonical)

@@ -1,7 +1,7 @@
-namespace Matrix.ClientApi.Keys;
+namespace Matrix.Storage.Keys;
 
 /// <summary>How much of keys is taken in. The specification names no limits; these are far beyond what clients need.</summary>
-internal static class KeyLimits
+public static class KeyLimits
 {
     /// <summary>Characters of user, device and key ids, algorithms.</summary>
     public const int Id = 255;
