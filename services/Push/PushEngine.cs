@@ -1,3 +1,4 @@
+using Matrix.Events;
 using Matrix.Push.Delivery;
 using Matrix.Push.Evaluation;
 using Matrix.Replication;
@@ -124,7 +125,18 @@ internal sealed partial class PushEngine(PushSources sources, PusherBoard board,
         {
             var e = EventRow.Decode(row);
             if (sources.Unread.Count(e.Sender) is not null && sources.Unread.Read(e.Sender, e.RoomId, e.Position)) board.TellCounts(e.Sender);
+            if (e.Type == EventTypes.Redaction) await RecountAsync(e, users, ct);
             if (await sources.Evaluator.EvaluateAsync(e, users, ct) is { } evaluated) await TellAsync(evaluated, users, ct);
+        }
+    }
+
+    /// <summary>What has been redacted is not unread.</summary>
+    private async Task RecountAsync(EventRow redaction, IReadOnlyCollection<string> users, CancellationToken ct)
+    {
+        foreach (var (user, before) in sources.Unread.Redacted(redaction.RoomId))
+        {
+            await sources.Unread.LoadAsync(user, users, redaction.Position, ct);
+            if (sources.Unread.Count(user) != before) board.TellCounts(user);
         }
     }
 

@@ -35,6 +35,15 @@ internal sealed class UnreadRooms(PusherStore store, EventReader events, RoomAud
         return rooms.TryRemove(new KeyValuePair<string, long>(roomId, newest));
     }
 
+    /// <summary>Something was redacted in the room: who has it unread has to be counted anew. Those users, with their badges until now.</summary>
+    public List<(string UserId, int Count)> Redacted(string roomId)
+    {
+        var concerned = new List<(string, int)>();
+        foreach (var (userId, rooms) in known)
+            if (rooms.ContainsKey(roomId) && known.TryRemove(userId, out _)) concerned.Add((userId, rooms.Count));
+        return concerned;
+    }
+
     /// <summary>Counts, as of a position; to be called where the streams are applied, so that nothing is counted twice or lost.</summary>
     /// <param name="users">All who have pushers here, the user among them.</param>
     public async Task LoadAsync(string userId, IReadOnlyCollection<string> users, long upTo, CancellationToken ct)

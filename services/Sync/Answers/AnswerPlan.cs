@@ -61,6 +61,8 @@ internal sealed record JoinedRoom(UserRoom Own, long Known, bool IsFull, bool Is
 {
     /// <summary>This room is asked for in another way than the others.</summary>
     public SyncRequest? As { get; init; }
+    /// <summary>Rules have changed that its unread counts depend on.</summary>
+    public bool IsRecounted { get; init; }
 }
 
 /// <param name="EventNid">The last event about the reader's membership; 0: there is none any more.</param>

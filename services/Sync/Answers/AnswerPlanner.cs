@@ -2,6 +2,7 @@ using Matrix.Events;
 using Matrix.Storage.Ephemeral;
 using Matrix.Sync.Engine;
 using Matrix.Sync.Rooms;
+using Matrix.Sync.Unread;
 using Matrix.Sync.Users;
 
 namespace Matrix.Sync.Answers;
@@ -138,13 +139,15 @@ internal sealed class AnswerPlanner(SyncState state)
         var turned = user.LastEvent > since.Events || older.Memberships is not null ? PlanMemberships(plan, reader, since.Events, older) : null;
         var changedData = ChangedAccountData(plan, reader, since.AccountData, older);
         var filter = reader.Request.Filter.Room;
-        if (reader.Request.FullState || turned is not null || changedData is not null || RoomsHaveNews(user, since, plan.NowMs))
+        var recounts = reader.Request.CountsUnread && RulesChanged(user, since.AccountData, older);
+        if (reader.Request.FullState || turned is not null || changedData is not null || recounts || RoomsHaveNews(user, since, plan.NowMs))
         {
             foreach (var own in user.Rooms.Values)
             {
                 if (own.Room is not { } room || turned?.Contains(own.RoomId) == true || !filter.MatchesRoom(own.RoomId)) continue;
-                if (reader.Request.FullState || HasNews(room, since, plan.NowMs) || changedData?.Contains(own.RoomId) == true)
-                    plan.Waiting.Add(new JoinedRoom(own, since.Events, reader.Request.FullState, IsNew: false));
+                var isRecounted = recounts && UnreadState.IsOpen(own);
+                if (reader.Request.FullState || isRecounted || HasNews(room, since, plan.NowMs) || changedData?.Contains(own.RoomId) == true)
+                    plan.Waiting.Add(new JoinedRoom(own, since.Events, reader.Request.FullState, IsNew: false) { IsRecounted = isRecounted });
             }
         }
         if (user.PresenceFloor > since.Presence) PlanPresence(plan, reader, since.Presence);
@@ -154,6 +157,15 @@ internal sealed class AnswerPlanner(SyncState state)
         if (older.DeviceLists is { } changed) plan.DevicesChanged.UnionWith(changed);
         if (user.LastDeviceList > since.DeviceLists)
             foreach (var (userId, position) in user.DeviceListChanges) if (position > since.DeviceLists) plan.DevicesChanged.Add(userId);
+    }
+
+    /// <summary>What counts as unread is another thing now than it was when the client was told.</summary>
+    public static bool RulesChanged(User user, long since, OlderChanges older)
+    {
+        if (user.AccountData.Last <= since && older.AccountData is null && !older.AllAccountData) return false;
+        foreach (var type in (ReadOnlySpan<string>)[AccountDataCache.PushRulesType, AccountDataCache.IgnoredUsersType])
+            if (user.AccountData.Global.TryGetValue(type, out var entry) && IsChanged("", type, entry, since, older)) return true;
+        return false;
     }
 
     private static bool RoomsHaveNews(User user, in Positions since, long nowMs) =>

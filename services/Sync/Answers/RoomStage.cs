@@ -97,7 +97,7 @@ internal sealed partial class RoomStage(
                     if (!state.Rooms.TryGetValue(own.RoomId, out var room) || room.Cache is not { } cache) continue;
                     if (TryDisplayName(cache, reader.User.Id, out var name, out _))
                         isDone &= own.Unread.TryEvaluate(
-                            events[own], room, cache, reader.User, name, reader.User.AccountData.PushRules, upTo, plan.Threads, asked < ThreadFinder.Hops);
+                            events[own], room, cache, reader.User, name, UnreadBasis.Of(reader.User, cache), upTo, plan.Threads, asked < ThreadFinder.Hops);
                 }
             if (isDone) return;
             await plan.Threads.AskAsync(store, ct);
@@ -120,7 +120,7 @@ internal sealed partial class RoomStage(
         if (!TryRelatedBy(plan, wanted, joined, room, cache, needs, out var relatedBy)) return false;
         var part = new RoomPlan(room.Id, wanted.Request)
         {
-            RoomNid = room.Nid, MustTell = joined.IsNew || reader.Request.IsInitial || wanted.Request.IsSliding || HasRead(reader, own), RelatedBy = relatedBy,
+            RoomNid = room.Nid, MustTell = joined.IsNew || reader.Request.IsInitial || wanted.Request.IsSliding || joined.IsRecounted || HasRead(reader, own), RelatedBy = relatedBy,
             OldestTsMs = lifetimes.OldestTsMs(cache, plan.NowMs),
         };
         var planner = new RoomPlanner(cache, wanted, part, Membership.Join, joined.Known, plan.Now.Events, joined.IsFull);
@@ -166,8 +166,8 @@ internal sealed partial class RoomStage(
     private static bool TryCountUnread(
         AnswerPlan plan, Reader reader, UserRoom own, Room room, RoomCache cache, RoomPlan part, Needs needs, bool mayAsk)
     {
-        var rules = reader.User.AccountData.PushRules;
-        var from = own.Unread.Start(own, rules);
+        var basis = UnreadBasis.Of(reader.User, cache);
+        var from = own.Unread.Start(own, basis);
         var first = cache.LastAt(from) + 1;
         if (from < cache.Floor || first < cache.Window.Count)
         {
@@ -182,7 +182,7 @@ internal sealed partial class RoomStage(
                 return false;
             }
             var events = Between(cache, first, plan.Now.Events);
-            if (!own.Unread.TryEvaluate(events, room, cache, reader.User, name, rules, plan.Now.Events, plan.Threads, mayAsk)) return false;
+            if (!own.Unread.TryEvaluate(events, room, cache, reader.User, name, basis, plan.Now.Events, plan.Threads, mayAsk)) return false;
         }
         part.Unread = own.Unread.Count(own, reader.Request.ThreadCounts, part.OldestTsMs);
         return true;

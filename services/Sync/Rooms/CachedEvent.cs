@@ -47,8 +47,8 @@ internal sealed class CachedEvent
     /// <summary>Estimate of what it costs to keep it, bytes.</summary>
     public int Bytes => Body.Length + 448;
 
-    /// <summary>The event as push rules see it; made once, with the room as it is then.</summary>
-    public PushView Push(RoomCache room) => push ??= new PushView(this, room);
+    /// <summary>The event as push rules see it, with the room as it is now.</summary>
+    public PushView Push(RoomCache room) => push is { } known && known.IsOf(room) ? known : push = new PushView(this, room);
 
     /// <param name="redaction">The event that redacted it, when it is known.</param>
     public static CachedEvent Of(StoredEvent e, StoredEvent? redaction = null)
@@ -177,7 +177,11 @@ internal sealed class CachedEvent
 /// </summary>
 internal sealed class PushView(CachedEvent e, RoomCache room)
 {
+    private readonly PowerLevels levels = room.Levels;
+    private readonly int joined = room.Joined;
     private readonly PushEvent push = new(e.View, room.Levels, room.Joined);
+
+    public bool IsOf(RoomCache now) => levels == now.Levels && joined == now.Joined;
 
     public PushOutcome For(PushRuleSet rules, string userId, string? displayName)
     {

@@ -3,6 +3,7 @@ using Matrix.Sync.Answers;
 using Matrix.Sync.Encryption;
 using Matrix.Sync.Engine;
 using Matrix.Sync.Rooms;
+using Matrix.Sync.Unread;
 using Matrix.Sync.Users;
 
 namespace Matrix.Sync.Sliding;
@@ -81,7 +82,7 @@ internal sealed class SlidingPlanner(SyncState state, RoomSelector selector, Enc
             if (room.LastReceipt > since.Receipts && request.Extensions.Any(e => e.Name == "receipts")) return true;
             if (AnswerPlanner.TypingChanged(room, since, nowMs) && request.Extensions.Any(e => e.Name == "typing")) return true;
         }
-        if (!request.IsStable && own.LastReceipt > since.Receipts) return true;
+        if (!request.IsStable && (own.LastReceipt > since.Receipts || (UnreadState.IsOpen(own) && AnswerPlanner.RulesChanged(user, since.AccountData, older)))) return true;
         if (user.AccountData.Last <= since.AccountData && older.AccountData is null && !older.AllAccountData) return false;
         foreach (var (type, entry) in user.AccountData.OfRoom(own.RoomId))
             if (AnswerPlanner.IsChanged(own.RoomId, type, entry, since.AccountData, older)) return true;
@@ -94,6 +95,7 @@ internal sealed class RoomPlanning(Reader reader, AnswerPlan plan, SlidingReques
 {
     private readonly Dictionary<RoomConfig, SyncRequest> requests = [];
     private readonly List<ToldRoom> told = [];
+    private readonly bool recounts = !request.IsStable && since is { } from && AnswerPlanner.RulesChanged(reader.User, from.AccountData, older);
 
     public List<ToldRoom> Run(Selection selection)
     {
@@ -136,7 +138,8 @@ internal sealed class RoomPlanning(Reader reader, AnswerPlan plan, SlidingReques
         var isInitial = known == long.MinValue;
         var moreTimeline = !isInitial && room.Config.TimelineLimit > sent!.Value.Config.TimelineLimit;
         var moreState = !isInitial && !room.Config.Required.IsCoveredBy(sent!.Value.Config.Required);
-        if (!isInitial && !moreTimeline && !moreState && RoomSelector.Activity(own) <= known && sent!.Value.IsDm == room.IsDm && !HasRead(own, sent.Value)) return;
+        if (!isInitial && !moreTimeline && !moreState && RoomSelector.Activity(own) <= known && sent!.Value.IsDm == room.IsDm && !HasRead(own, sent.Value)
+            && !(recounts && UnreadState.IsOpen(own))) return;
         plan.Waiting.Add(new JoinedRoom(own, moreTimeline ? long.MinValue : known, IsFull: isInitial || moreTimeline || moreState, IsNew: false)
         {
             As = As(room.Config),

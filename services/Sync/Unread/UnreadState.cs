@@ -5,6 +5,18 @@ using Matrix.Sync.Users;
 
 namespace Matrix.Sync.Unread;
 
+/// <summary>
+/// What decides, beside an event itself, whether it counts: all as it is now, so that processes that looked at different times come to the same.
+/// </summary>
+/// <param name="MemberNid">The user's own member event, which has his name.</param>
+/// <param name="Joined">Members, as far as rules usually ask: whether they are two.</param>
+internal sealed record UnreadBasis(PushRuleSet Rules, IReadOnlySet<string> Ignored, long MemberNid, PowerLevels Levels, int Joined)
+{
+    public static UnreadBasis Of(User user, RoomCache cache) => new(
+        user.AccountData.PushRules, user.AccountData.Ignored, cache.Members.TryGetValue(user.Id, out var member) ? member.Nid : 0, cache.Levels,
+        Math.Min(cache.Joined, 3));
+}
+
 internal readonly record struct UnreadCount(int Notifications, int Highlights);
 
 /// <param name="Main">Of the main timeline, or of the whole room when the client wants no threads.</param>
@@ -12,8 +24,8 @@ internal readonly record struct UnreadCount(int Notifications, int Highlights);
 internal sealed record UnreadCounts(UnreadCount Main, Dictionary<string, UnreadCount>? Threads);
 
 /// <summary>
-/// Events of a room that the user's push rules notify about, from his read receipts on. Each event is evaluated once for a user; a receipt only takes
-/// away. Spec: client-server-api/#receiving-notifications, #threaded-read-receipts
+/// Events of a room that the user's push rules notify about, from his read receipts on. Each event is evaluated once for a user, until something changes that
+/// decides (<see cref="UnreadBasis"/>); a receipt only takes away. Spec: client-server-api/#receiving-notifications, #threaded-read-receipts
 /// </summary>
 internal sealed class UnreadState
 {
@@ -22,7 +34,7 @@ internal sealed class UnreadState
 
     private readonly List<Notice> notices = [];
     private readonly Lock gate = new();
-    private PushRuleSet? rules;
+    private UnreadBasis? basis;
 
     /// <param name="Thread">Event id of the root; null: main timeline.</param>
     private readonly record struct Notice(long Position, string EventId, string? Thread, bool Highlight, long SentTsMs);
@@ -39,14 +51,17 @@ internal sealed class UnreadState
     private static long Of(UserRoom own, string type, string thread) =>
         own.Receipts.TryGetValue((type, thread), out var receipt) ? receipt.EventPosition ?? 0 : 0;
 
-    /// <summary>From where on events still have to be evaluated; changed rules begin anew.</summary>
-    public long Start(UserRoom own, PushRuleSet now)
+    /// <summary>There may be something that he has not read, and that other rules would count in another way.</summary>
+    public static bool IsOpen(UserRoom own) => own.Room is { } room && room.LastEvent > ReadUpTo(own);
+
+    /// <summary>From where on events still have to be evaluated; on another basis all of them.</summary>
+    public long Start(UserRoom own, UnreadBasis now)
     {
         lock (gate)
         {
-            if (!ReferenceEquals(rules, now))
+            if (basis != now)
             {
-                rules = now;
+                basis = now;
                 notices.Clear();
                 Through = 0;
             }
@@ -60,19 +75,19 @@ internal sealed class UnreadState
     /// thread some of them belong to. Synapse: who is ignored notifies nobody, nor does what has been redacted.
     /// </summary>
     public bool TryEvaluate(
-        IEnumerable<CachedEvent> events, Room room, RoomCache cache, User user, string? displayName, PushRuleSet with, long through, ThreadFinder threads, bool mayAsk)
+        IEnumerable<CachedEvent> events, Room room, RoomCache cache, User user, string? displayName, UnreadBasis with, long through, ThreadFinder threads, bool mayAsk)
     {
         lock (gate)
         {
-            if (!ReferenceEquals(rules, with)) return true;
+            if (basis != with) return true;
             var found = new List<Notice>();
             var redacted = new HashSet<string>(StringComparer.Ordinal);
             foreach (var e in events)
             {
                 if (e.Position <= Through || e.IsRedacted) continue;
                 if (e.Redacts is { } gone) redacted.Add(gone);
-                if (e.Sender == user.Id || user.AccountData.Ignored.Contains(e.Sender) || notices.Count + found.Count >= MaxNotices) continue;
-                var outcome = e.Push(cache).For(with, user.Id, displayName);
+                if (e.Sender == user.Id || with.Ignored.Contains(e.Sender) || notices.Count + found.Count >= MaxNotices) continue;
+                var outcome = e.Push(cache).For(with.Rules, user.Id, displayName);
                 if (!outcome.Notify) continue;
                 found.Add(new Notice(e.Position, e.EventId, threads.RootOf(e, room.Nid, cache, mayAsk), outcome.Highlight, e.IsState ? long.MaxValue : e.View.OriginServerTs));
             }

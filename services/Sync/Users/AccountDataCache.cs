@@ -81,7 +81,7 @@ internal sealed class AccountDataCache
     }
 
     public const string PushRulesType = "m.push_rules";
-    private const string IgnoredUsersType = "m.ignored_user_list";
+    public const string IgnoredUsersType = "m.ignored_user_list";
     private const string DirectType = "m.direct";
     public const string TagType = "m.tag";
 

@@ -36,7 +36,7 @@ public sealed class InitialSyncCostTests(SyncFixture fixture) : IClassFixture<Sy
 
         async Task<int> CostAsync(int limit)
         {
-            using var sql = fixture.Count();
+            using var sql = fixture.CountOwn();
             var answer = await alice.SyncAsync(filter: Filter(limit), at: host);
             Assert.All(answer.JoinedRooms, room => Assert.Equal((limit, true), (answer.Joined(room)!.Timeline.Count, answer.Joined(room)!.Limited)));
             return sql.All.Count;
@@ -51,7 +51,7 @@ public sealed class InitialSyncCostTests(SyncFixture fixture) : IClassFixture<Sy
         var (few, many) = (await CostsAsync(await UserAsync(5, isRelated)), await CostsAsync(await UserAsync(30, isRelated)));
         Assert.Equal((few.Deeper, few.Warm), (many.Deeper, many.Warm));
         Assert.InRange(many.Warm, 0, isRelated ? 6 : 1);
-        Assert.InRange(many.Cold, few.Cold, few.Cold + 1);      // events that nobody has read are looked at some rooms at a time
+        Assert.InRange(many.Cold, Math.Max(1, few.Cold), few.Cold + 1);      // events that nobody has read are looked at some rooms at a time
     }
 
     [Fact]
@@ -72,7 +72,7 @@ public sealed class InitialSyncCostTests(SyncFixture fixture) : IClassFixture<Sy
 
             async Task<int> CountAsync()
             {
-                using var sql = fixture.Count();
+                using var sql = fixture.CountOwn();
                 Assert.Equal(rooms, (await FirstAsync()).RoomIds.Count);
                 return sql.All.Count;
             }
@@ -94,7 +94,7 @@ public sealed class InitialSyncCostTests(SyncFixture fixture) : IClassFixture<Sy
             for (var i = 0; i < rooms; i++) await alice.CreateRoomAsync();
             await using var host = await fixture.StartAsync("fresh");
             var client = new SlidingClient(alice, SlidingClient.Lists(SlidingClient.List(to: 9, filters: filters)));
-            using var sql = fixture.Count();
+            using var sql = fixture.CountOwn();
             var answer = await client.StepAsync(at: host);
             Assert.Equal((10, rooms), (answer.RoomIds.Count, answer.Count()));
             return sql.All.Count;
@@ -106,6 +106,7 @@ public sealed class InitialSyncCostTests(SyncFixture fixture) : IClassFixture<Sy
     {
         var (few, many) = (await CostAsync(3), await CostAsync(20));
         Assert.Equal(few, many);
+        Assert.NotEqual(0, few);
 
         async Task<int> CostAsync(int rooms)
         {
@@ -120,7 +121,7 @@ public sealed class InitialSyncCostTests(SyncFixture fixture) : IClassFixture<Sy
                 // Gone already when he was banned.
                 if (i % 3 == 1) await alice.BanAsync(room, bob);
             }
-            using var sql = fixture.Count();
+            using var sql = fixture.CountOwn();
             var answer = await bob.SyncAsync(filter: new { room = new { include_leave = true, timeline = new { limit = 5 }, state = new { lazy_load_members = true } } }, at: fixture.Two);
             Assert.Equal(rooms, answer.Json.At("rooms", "leave")!.Value.EnumerateObject().Count(r => new RoomAnswer(r.Value) is { Limited: true, State.Count: > 5, Timeline.Count: 5 }));
             return sql.All.Count;
@@ -132,6 +133,7 @@ public sealed class InitialSyncCostTests(SyncFixture fixture) : IClassFixture<Sy
     {
         var (few, many) = (await CostAsync(3), await CostAsync(15));
         Assert.Equal(few, many);
+        Assert.NotEqual(0, few);
 
         async Task<int> CostAsync(int rooms)
         {
@@ -145,7 +147,7 @@ public sealed class InitialSyncCostTests(SyncFixture fixture) : IClassFixture<Sy
                 for (var n = 0; n < 60; n++) await alice.SayAsync(room, $"{n}");
             }
             await using var host = await fixture.StartAsync("fresh");
-            using var sql = fixture.Count();
+            using var sql = fixture.CountOwn();
             var answer = await alice.SyncAsync(since, Filter(5), host);
             Assert.All(ids, room => Assert.Contains("m.room.topic|", answer.Joined(room)!.StateKeys));
             return sql.All.Count;
@@ -159,7 +161,7 @@ public sealed class InitialSyncCostTests(SyncFixture fixture) : IClassFixture<Sy
         foreach (var host in new[] { fixture.One, fixture.Two })
         {
             await plain.SyncAsync(filter: Filter(20), at: host);
-            using var sql = fixture.Count();
+            using var sql = fixture.CountOwn();
             await plain.SyncAsync(filter: Filter(20), at: host);
             Assert.Equal(0, sql.Containing("event_relations"));
         }

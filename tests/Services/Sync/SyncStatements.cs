@@ -10,6 +10,11 @@ internal static class SyncStatements
     private static readonly string[] Loads = ["from current_state", "from account_data"];
 
     /// <summary>What is asked of the fixture's database, without what runs in the background and without writing of events.</summary>
-    public static CountedStatements Count(this SyncFixture fixture) => new(fixture.Postgres.ConnectionString, text =>
-        (!text.ContainsAny(Background) || text.ContainsAny(Loads)) && !text.Contains("insert into events", StringComparison.Ordinal));
+    public static CountedStatements Count(this SyncFixture fixture) => new(fixture.Postgres.ConnectionString, IsMeant);
+
+    /// <summary>As <see cref="Count"/>, of the requests alone that the caller makes: processes that fall behind read what they have missed, whenever they like.</summary>
+    public static CountedStatements CountOwn(this SyncFixture fixture) => new(fixture.Postgres.ConnectionString, IsMeant, ownTrace: true);
+
+    private static bool IsMeant(string text) =>
+        (!text.ContainsAny(Background) || text.ContainsAny(Loads)) && !text.Contains("insert into events", StringComparison.Ordinal);
 }

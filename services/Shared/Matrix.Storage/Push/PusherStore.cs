@@ -39,7 +39,8 @@ public sealed class PusherStore(Database database)
     internal const string SqlAccountData =
         "select user_id, type, content from account_data where room_id = '' and user_id = any($1) and type in ('m.push_rules', 'm.ignored_user_list')";
 
-    // The newest events of others in each room of the user after what he has read there: enough to say whether a room is unread.
+    // The newest events of others in each room of the user after what he has read there: enough to say whether a room is unread. Flags: no outlier, rejected,
+    // soft-failed or redacted one.
     internal const string SqlUnread =
         """
         select l.pos, l.room_nid, l.event_nid
@@ -51,7 +52,7 @@ public sealed class PusherStore(Database database)
                 where c.room_id = r.room_id and c.user_id = $1 and c.receipt_type in ('m.read', 'm.read.private')), m.pos) as pos) as read
         cross join lateral (
             select s.pos, s.room_nid, s.event_nid from event_stream s join events e on e.event_nid = s.event_nid
-            where s.room_nid = m.room_nid and s.pos > read.pos and s.pos <= $2 and e.sender <> $1 and e.flags & 7 = 0 and e.state_key_nid is null
+            where s.room_nid = m.room_nid and s.pos > read.pos and s.pos <= $2 and e.sender <> $1 and e.flags & 15 = 0 and e.state_key_nid is null
             order by s.pos desc limit $3) as l
         where m.user_id = $1 and m.membership = 'join'
         """;
