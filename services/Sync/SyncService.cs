@@ -85,7 +85,6 @@ public static class SyncService
         services.AddSingleton<SyncHandler>();
         services.AddSingleton<PeekHandler>();
         services.AddSingleton<Connections>();
-        services.AddSingleton<IStreamConsumer>(p => p.GetRequiredService<Connections>());
         services.AddSingleton<RoomSelector>();
         services.AddSingleton<SlidingPlanner>();
         services.AddSingleton<SlidingBuilder>();

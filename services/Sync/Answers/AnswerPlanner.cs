@@ -155,8 +155,7 @@ internal sealed class AnswerPlanner(SyncState state)
             foreach (var (userId, position) in user.PresenceChanges)
                 if (position > since.Presence && state.Presence.Of(userId) is { } row) AddPresence(plan, reader, userId, row);
         if (older.DeviceLists is { } changed) plan.DevicesChanged.UnionWith(changed);
-        if (user.LastDeviceList > since.DeviceLists)
-            foreach (var (userId, position) in user.DeviceListChanges) if (position > since.DeviceLists) plan.DevicesChanged.Add(userId);
+        DeviceChanges.Collect(state, user, since.DeviceLists, plan.DevicesChanged, plan.DevicesLeft);
     }
 
     /// <summary>What counts as unread is another thing now than it was when the client was told.</summary>
@@ -196,7 +195,7 @@ internal sealed class AnswerPlanner(SyncState state)
             var before = room.First().Before;
             var wasElsewhere = before != Membership.Join || room.Any(t => t.After != Membership.Join);
             var wasJoined = before == Membership.Join || room.Any(t => t.After == Membership.Join);
-            if (wasJoined && own.Membership != Membership.Join) plan.GoneFrom.Add(own.RoomNid);
+            if (WasAway(room)) plan.GoneFrom.Add(own.RoomNid);
             switch (own.Membership)
             {
                 case Membership.Join when wasElsewhere:
@@ -222,6 +221,9 @@ internal sealed class AnswerPlanner(SyncState state)
         }
         return done;
     }
+
+    /// <summary>He left the room. Who is in it again has not been told who left it meanwhile.</summary>
+    public static bool WasAway(IEnumerable<MembershipTurn> turns) => turns.Any(t => t.Before == Membership.Join && t.After != Membership.Join);
 
     /// <summary>What the database told may have been read before the newest changes came: those are in the log.</summary>
     public static IEnumerable<IGrouping<string, MembershipTurn>> Turns(MembershipLog log, long since, OlderChanges older)

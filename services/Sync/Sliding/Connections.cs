@@ -1,8 +1,4 @@
-using System.Buffers.Text;
-using System.Globalization;
 using Matrix.Primitives;
-using Matrix.Replication;
-using Matrix.Storage.Sync;
 using Matrix.Sync.Store;
 using Matrix.Sync.Users;
 
@@ -17,42 +13,14 @@ internal sealed record Connection(long Nid, long Version, string UserId, string 
     public static Connection New(SlidingRequest request) => new(0, 0, request.UserId, request.DeviceId, ConnectionState.Empty, new ToldMembers());
 }
 
-/// <summary>
-/// Connections by number and version: in the database, and in memory what was used last. Any instance goes on with any of them. What the database does not
-/// know any more is forgotten here by stream caches (<see cref="SlidingStore.CachePrefix"/>).
-/// </summary>
-internal sealed class Connections(ISyncStore store, TimeProvider clock) : IStreamConsumer
+/// <summary>Connections by number and version: in the database, and in memory what was used last. Any instance goes on with any of them.</summary>
+internal sealed class Connections(ISyncStore store, TimeProvider clock)
 {
     private const long MaxBytes = 64 << 20;
     private readonly Dictionary<(long Nid, long Version), LinkedListNode<Connection>> known = [];
-    /// <summary>Those of each connection that are in memory.</summary>
-    private readonly Dictionary<long, List<long>> versions = [];
     private readonly LinkedList<Connection> byUse = new();
     private readonly Lock gate = new();
     private long bytes;
-    private long forgotten;
-
-    public IReadOnlyCollection<StreamDefinition> Streams { get; } = [Replication.Streams.Caches];
-
-    public ValueTask OnRowsAsync(StreamDefinition stream, long from, long to, IReadOnlyList<StreamRow> rows)
-    {
-        foreach (var row in rows)
-            if (row.Key.StartsWith(SlidingStore.CachePrefix, StringComparison.Ordinal)
-                && long.TryParse(row.Key.AsSpan(SlidingStore.CachePrefix.Length), CultureInfo.InvariantCulture, out var nid)
-                && Utf8Parser.TryParse(row.Payload.Span, out long before, out _))
-                Forget(nid, before);
-        return ValueTask.CompletedTask;
-    }
-
-    private void Forget(long nid, long before)
-    {
-        lock (gate)
-        {
-            forgotten++;
-            if (!versions.TryGetValue(nid, out var kept)) return;
-            foreach (var version in kept.Where(v => v < before).ToList()) Drop(known[(nid, version)]);
-        }
-    }
 
     /// <summary>Estimate of memory, bytes.</summary>
     public long Bytes => Volatile.Read(ref bytes);
@@ -62,11 +30,10 @@ internal sealed class Connections(ISyncStore store, TimeProvider clock) : IStrea
     {
         if (Known(nid, version) is not { } connection)
         {
-            var seen = Volatile.Read(ref forgotten);
             var stored = await store.SlidingStateAsync(nid, version, ct);
             if (stored is null || ConnectionState.Decode(stored.State) is not { } state) throw UnknownPos();
             connection = new(nid, version, stored.UserId, stored.DeviceId, state, new ToldMembers());
-            Keep(connection, seen);
+            Keep(connection);
         }
         if (connection.UserId != userId || connection.DeviceId != deviceId) throw UnknownPos();
         return connection;
@@ -89,7 +56,7 @@ internal sealed class Connections(ISyncStore store, TimeProvider clock) : IStrea
             var version = await store.PutSlidingAsync(basis.Nid, basis.Version, state.Encode(), now, ct) ?? throw UnknownPos();
             next = basis with { Version = version, State = state };
         }
-        Keep(next, null);
+        Keep(next);
         return next;
     }
 
@@ -104,17 +71,13 @@ internal sealed class Connections(ISyncStore store, TimeProvider clock) : IStrea
         }
     }
 
-    /// <param name="seen">How much had been forgotten before it was read: it may be what was forgotten since.</param>
-    private void Keep(Connection connection, long? seen)
+    private void Keep(Connection connection)
     {
         lock (gate)
         {
-            if (seen is { } then && then != forgotten) return;
             var key = (connection.Nid, connection.Version);
             if (known.ContainsKey(key)) return;
             known[key] = byUse.AddLast(connection);
-            if (!versions.TryGetValue(connection.Nid, out var kept)) versions[connection.Nid] = kept = [];
-            kept.Add(connection.Version);
             bytes += connection.State.Bytes;
             while (bytes > MaxBytes && byUse.Count > 1) Drop(byUse.First!);
         }
@@ -124,7 +87,6 @@ internal sealed class Connections(ISyncStore store, TimeProvider clock) : IStrea
     {
         byUse.Remove(node);
         known.Remove((node.Value.Nid, node.Value.Version));
-        if (versions.TryGetValue(node.Value.Nid, out var kept) && kept.Remove(node.Value.Version) && kept.Count == 0) versions.Remove(node.Value.Nid);
         bytes -= node.Value.State.Bytes;
     }
 

@@ -30,6 +30,7 @@ internal sealed class ExtensionContext
 {
     private HashSet<SelectedRoom>? initial;
 
+    public required SyncState State { get; init; }
     public required Reader Reader { get; init; }
     public required AnswerPlan Plan { get; init; }
     /// <summary>Null: the connection begins.</summary>

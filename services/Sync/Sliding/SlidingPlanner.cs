@@ -25,7 +25,7 @@ internal sealed class SlidingPlanner(SyncState state, RoomSelector selector, Enc
         var told = new RoomPlanning(reader, plan, request, before, since, older).Run(selection);
         var context = new ExtensionContext
         {
-            Reader = reader, Plan = plan, Since = since, Older = older, Selection = selection, Before = before, Told = told, Encryption = encryption,
+            State = state, Reader = reader, Plan = plan, Since = since, Older = older, Selection = selection, Before = before, Told = told, Encryption = encryption,
         };
         var extensions = request.Extensions.Select(SlidingExtensions.Create).ToList();
         foreach (var extension in extensions) extension.Plan(context);

@@ -1,6 +1,4 @@
-using Matrix.Replication;
 using Matrix.ServiceTests.Hosting;
-using Microsoft.Extensions.DependencyInjection;
 
 namespace Matrix.ServiceTests.Sync;
 
@@ -48,41 +46,6 @@ public sealed class SlidingConnectionTests(SyncFixture fixture) : IClassFixture<
         }
         await client.StepAsync(at: fixture.Two);
         Assert.Empty((await client.StepAsync(at: fixture.One)).RoomIds);
-    }
-
-    [Fact]
-    public async Task A_superseded_position_is_known_to_no_instance()
-    {
-        var alice = fixture.NewUser();
-        for (var i = 0; i < 4; i++) await alice.CreateRoomAsync();
-        var client = new SlidingClient(alice, SlidingClient.Lists(SlidingClient.List(to: 0)));
-        await client.StepAsync();
-        var old = client.Pos;
-        foreach (var host in Hosts) await client.StepAsync(at: host, keep: false);       // both have it in memory
-        for (var to = 1; to < 4; to++)
-        {
-            client.Body = SlidingClient.Lists(SlidingClient.List(to: to));
-            await client.StepAsync(at: fixture.One);
-        }
-        await CaughtUpAsync();
-        await using var cold = await fixture.StartAsync("coldsuperseded");
-        foreach (var host in (ServiceHost[])[.. Hosts, cold])
-        {
-            Assert.Equal("M_UNKNOWN_POS", (await new SlidingClient(alice, client.Body) { Pos = old }.StepAsync(at: host, status: 400)).Json.Text("errcode"));
-            await client.StepAsync(at: host, keep: false);
-        }
-        // The connection ends with one of the same name.
-        await new SlidingClient(alice, client.Body).StepAsync();
-        await CaughtUpAsync();
-        foreach (var host in Hosts) Assert.Equal("M_UNKNOWN_POS", (await client.StepAsync(at: host, status: 400)).Json.Text("errcode"));
-    }
-
-    private async Task CaughtUpAsync()
-    {
-        await using var command = fixture.Postgres.Source.CreateCommand("select pos from stream_counters where stream = 'caches'");
-        var position = (long)(await command.ExecuteScalarAsync())!;
-        foreach (var host in Hosts)
-            Assert.True(await host.Services.GetRequiredService<IStreamFollower>().WaitForAsync(Streams.Caches, position, TimeSpan.FromSeconds(10), CancellationToken.None));
     }
 
     [Fact]

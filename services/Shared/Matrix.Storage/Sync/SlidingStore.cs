@@ -1,7 +1,3 @@
-using System.Globalization;
-using System.Text;
-using Matrix.Replication;
-using Matrix.Storage.Streams;
 using Npgsql;
 
 namespace Matrix.Storage.Sync;
@@ -13,11 +9,8 @@ public sealed record SlidingVersion(string UserId, string DeviceId, byte[] State
 /// Connections of sliding sync (tables sliding_connections and sliding_states): opaque states by connection and version. A connection keeps the version
 /// that a request came with and the newest that were made of it, since a client may give a request up and repeat it; older ones are unknown.
 /// </summary>
-public sealed class SlidingStore(Database database, IStreamPublisher publisher)
+public sealed class SlidingStore(Database database)
 {
-    /// <summary>Key of a row of stream caches: versions of that connection before the one of the payload (a decimal number) are unknown from then on.</summary>
-    public const string CachePrefix = "sliding:";
-
     /// <summary>Connections that a device may have; the least recently used one beyond that goes.</summary>
     public const int MaxConnections = 20;
 
@@ -33,7 +26,6 @@ public sealed class SlidingStore(Database database, IStreamPublisher publisher)
             union all
             (select conn_nid from sliding_connections where user_id = $1 and device_id = $2 and conn_id <> $3 order by last_used_ts_ms desc, conn_nid desc
              offset $4))
-        returning conn_nid
         """;
     internal const string SqlBegin =
         """
@@ -49,7 +41,7 @@ public sealed class SlidingStore(Database database, IStreamPublisher publisher)
             update sliding_connections set last_version = last_version + 1, last_used_ts_ms = $3 where conn_nid = $1 returning conn_nid, last_version),
         gone as (
             delete from sliding_states s using c where s.conn_nid = c.conn_nid and s.version <> $2 and (s.version < $2 or s.version < c.last_version - 4))
-        insert into sliding_states (conn_nid, version, state) select conn_nid, last_version, $4 from c returning version, greatest($2, 1)
+        insert into sliding_states (conn_nid, version, state) select conn_nid, last_version, $4 from c returning version
         """;
     internal const string SqlPrune =
         "delete from sliding_connections where conn_nid in (select conn_nid from sliding_connections where last_used_ts_ms < $1 limit 1000)";
@@ -65,40 +57,26 @@ public sealed class SlidingStore(Database database, IStreamPublisher publisher)
     /// <summary>A new connection in place of the one of that name, with its first version.</summary>
     public async Task<(long ConnNid, long Version)> BeginAsync(string userId, string deviceId, string connId, byte[] state, long nowMs, CancellationToken ct)
     {
-        var (made, batches) = await database.InTransactionAsync(async tx =>
+        await using var connection = await database.Source.OpenConnectionAsync(ct);
+        await using var transaction = await connection.BeginTransactionAsync(ct);
+        await using var batch = new NpgsqlBatch(connection, transaction);
+        batch.BatchCommands.Add(Part(SqlEnd, userId, deviceId, connId, (long)(MaxConnections - 1)));
+        batch.BatchCommands.Add(Part(SqlBegin, userId, deviceId, connId, nowMs, state));
+        (long, long) made;
+        await using (var r = await batch.ExecuteReaderAsync(ct))
         {
-            await using var batch = new NpgsqlBatch(tx.Connection, tx);
-            batch.BatchCommands.Add(Part(SqlEnd, userId, deviceId, connId, (long)(MaxConnections - 1)));
-            batch.BatchCommands.Add(Part(SqlBegin, userId, deviceId, connId, nowMs, state));
-            var ended = new List<long>();
-            (long, long) begun;
-            await using (var r = await batch.ExecuteReaderAsync(ct))
-            {
-                while (await r.ReadAsync(ct)) ended.Add(r.GetInt64(0));
-                await r.NextResultAsync(ct);
-                await r.ReadAsync(ct);
-                begun = (r.GetInt64(0), r.GetInt64(1));
-            }
-            return (begun, await StreamStatement.AppendAsync(tx, ended.ConvertAll(nid => Unknown(nid, long.MaxValue)), ct));
-        }, ct);
-        await publisher.PublishAllAsync(batches);
+            await r.ReadAsync(ct);
+            made = (r.GetInt64(0), r.GetInt64(1));
+        }
+        await transaction.CommitAsync(ct);
         return made;
     }
 
     /// <summary>The next version, made from <paramref name="basedOn"/>; those before that one go. Null: the connection has ended.</summary>
     public async Task<long?> PutAsync(long connNid, long basedOn, byte[] state, long nowMs, CancellationToken ct)
     {
-        var (version, batches) = await database.InTransactionAsync(async tx =>
-        {
-            await using var command = new NpgsqlCommand(SqlPut, tx.Connection, tx);
-            foreach (var p in (ReadOnlySpan<object>)[connNid, basedOn, nowMs, state]) command.Parameters.AddWithValue(p);
-            long? next = null, kept = null;
-            await using (var r = await command.ExecuteReaderAsync(ct))
-                if (await r.ReadAsync(ct)) (next, kept) = (r.GetInt64(0), r.GetInt64(1));
-            return (next, kept is { } oldest ? await StreamStatement.AppendAsync(tx, [Unknown(connNid, oldest)], ct) : []);
-        }, ct);
-        await publisher.PublishAllAsync(batches);
-        return version;
+        await using var command = Command(SqlPut, connNid, basedOn, nowMs, state);
+        return await command.ExecuteScalarAsync(ct) is long version ? version : null;
     }
 
     /// <summary>Ends some of the connections that nothing was written for since; how many.</summary>
@@ -107,9 +85,6 @@ public sealed class SlidingStore(Database database, IStreamPublisher publisher)
         await using var command = Command(SqlPrune, beforeTsMs);
         return await command.ExecuteNonQueryAsync(ct);
     }
-
-    private static (StreamDefinition, string, byte[]) Unknown(long connNid, long before) => (
-        Replication.Streams.Caches, CachePrefix + connNid.ToString(CultureInfo.InvariantCulture), Encoding.ASCII.GetBytes(before.ToString(CultureInfo.InvariantCulture)));
 
     private NpgsqlCommand Command(string sql, params ReadOnlySpan<object> parameters)
     {

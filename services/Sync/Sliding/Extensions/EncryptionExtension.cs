@@ -24,8 +24,7 @@ internal sealed class EncryptionExtension(ExtensionRequest request) : SlidingExt
         if (context.Since is not { } since) return;
         var user = context.Reader.User;
         if (context.Older.DeviceLists is { } older) changed.UnionWith(older);
-        if (user.LastDeviceList > since.DeviceLists)
-            foreach (var (userId, position) in user.DeviceListChanges) if (position > since.DeviceLists) changed.Add(userId);
+        DeviceChanges.Collect(context.State, user, since.DeviceLists, changed, left);
         foreach (var (userId, isJoined) in user.Contacts.After(since.Events)) (isJoined ? changed : left).Add(userId);
         if (user.LastEvent <= since.Events) return;
         if (user.Contacts.Floor > since.Events) membersSince = since.Events;
@@ -34,7 +33,7 @@ internal sealed class EncryptionExtension(ExtensionRequest request) : SlidingExt
             if (user.Find(room.Key) is not { } own) continue;
             var wasJoined = room.First().Before == Membership.Join;
             if (own.Membership == Membership.Join && (!wasJoined || room.Any(t => t.After != Membership.Join))) joinedRooms.Add(own.RoomNid);
-            else if (own.Membership != Membership.Join && (wasJoined || room.Any(t => t.After == Membership.Join))) leftRooms.Add(own.RoomNid);
+            if (AnswerPlanner.WasAway(room)) leftRooms.Add(own.RoomNid);
         }
     }
 

@@ -10,7 +10,7 @@ namespace Matrix.ServiceTests.Sync.Model;
 /// </summary>
 public sealed class ModelTests(SyncFixture fixture) : IClassFixture<SyncFixture>
 {
-    public static TheoryData<int> Seeds => ModelRun.Seeds(1, 2, 3004, 3012, 7005, 9125);
+    public static TheoryData<int> Seeds => ModelRun.Seeds(1, 2, 3004, 3012, 7005, 9125, 52012);
 
     [Theory]
     [MemberData(nameof(Seeds))]
