@@ -62,4 +62,62 @@ public sealed class DeviceListTests(SyncFixture fixture) : IClassFixture<SyncFix
         Assert.Equal([carol.Id], Told(answer, "changed"));
         Assert.Empty(Told(answer, "left"));
     }
+
+    [Fact]
+    public async Task Who_left_while_the_reader_was_away_is_a_device_list_that_left()
+    {
+        var (alice, bob, carol) = (fixture.NewUser(), fixture.NewUser(), fixture.NewUser());
+        var room = await alice.CreateRoomAsync();
+        await bob.JoinAsync(room);
+        await carol.JoinAsync(room);
+        var since = (await bob.SyncAsync()).Next;
+        var sliding = new SlidingClient(bob.On("PHONE"), SlidingClient.Lists(SlidingClient.List(), Encryption));
+        await sliding.StepAsync();
+        await bob.LeaveAsync(room);
+        await carol.LeaveAsync(room);
+        await bob.JoinAsync(room);
+        await using var cold = await fixture.StartAsync("away");
+        foreach (var host in new[] { fixture.One, fixture.Two, cold })
+        {
+            Assert.Equal([carol.Id], (await bob.SyncUntilAsync(since, a => a.DevicesChanged.Contains(alice.Id), host)).DevicesLeft);
+            var answer = await sliding.StepAsync(at: host, keep: false);
+            Assert.Equal([carol.Id], Told(answer, "left"));
+        }
+    }
+
+    [Fact]
+    public async Task Who_left_before_the_reader_did_is_a_device_list_that_left()
+    {
+        var (alice, bob) = (fixture.NewUser(), fixture.NewUser());
+        var room = await alice.CreateRoomAsync();
+        await bob.JoinAsync(room);
+        var since = (await bob.SyncAsync()).Next;
+        var sliding = new SlidingClient(bob.On("PHONE"), SlidingClient.Lists(SlidingClient.List(), Encryption));
+        await sliding.StepAsync();
+        await alice.LeaveAsync(room);
+        await bob.LeaveAsync(room);
+        await using var cold = await fixture.StartAsync("left");
+        foreach (var host in new[] { fixture.One, fixture.Two, cold })
+        {
+            Assert.Equal([alice.Id], (await bob.SyncUntilAsync(since, a => a.Left(room) is not null, host)).DevicesLeft);
+            var answer = await sliding.StepAsync(at: host, keep: false);
+            Assert.Equal([alice.Id], Told(answer, "left"));
+        }
+    }
+
+    [Fact]
+    public async Task Who_left_and_was_invited_again_between_two_answers_shares_no_room_meanwhile()
+    {
+        var (alice, bob) = (fixture.NewUser(), fixture.NewUser());
+        var room = await alice.CreateRoomAsync();
+        await bob.JoinAsync(room);
+        var since = (await bob.SyncAsync()).Next;
+        await bob.LeaveAsync(room);
+        await alice.InviteAsync(room, bob);
+        foreach (var host in new[] { fixture.One, fixture.Two })
+        {
+            var answer = await bob.SyncUntilAsync(since, a => a.Invited(room) is not null, host);
+            Assert.Equal([alice.Id], answer.DevicesLeft);
+        }
+    }
 }
