@@ -14,9 +14,16 @@ internal sealed class CatchUp(IStreamFollower follower)
         foreach (var (stream, position) in positions)
         {
             if (follower.Position(stream) >= position) continue;
-            if (!await follower.WaitForAsync(stream, position, Longest, ct)) return false;
+            if (!await WaitAsync(stream, position, ct)) return false;
         }
         return true;
+    }
+
+    /// <summary>What this process has missed is read for everybody: that is no part of the request that happens to wait for it, nor of its trace.</summary>
+    private Task<bool> WaitAsync(StreamDefinition stream, long position, CancellationToken ct)
+    {
+        using AsyncFlowControl? apart = ExecutionContext.IsFlowSuppressed() ? null : ExecutionContext.SuppressFlow();
+        return follower.WaitForAsync(stream, position, Longest, ct).AsTask();
     }
 
     public async ValueTask ReachAsync(IEnumerable<(StreamDefinition Stream, long Position)> positions, CancellationToken ct)
