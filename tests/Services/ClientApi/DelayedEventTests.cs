@@ -75,7 +75,7 @@ public sealed class DelayedEventTests(DelayedEventFixture api) : IClassFixture<D
         }
         // Nothing of other tests is left that is due earlier.
         await api.ExecuteAsync("update delayed_events set finalised_ts_ms = 1 where finalised_ts_ms is null");
-        Assert.Equal([1, 0, 1], [await ToldAsync(60_000), await ToldAsync(70_000), await ToldAsync(50_000)]);
+        Assert.Equal((1, 0, 1), (await ToldAsync(60_000), await ToldAsync(70_000), await ToldAsync(50_000)));
     }
 
     [Fact]

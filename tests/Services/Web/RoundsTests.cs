@@ -101,7 +101,7 @@ public sealed class RoundsTests : IDisposable
             }
         }
 
-        public void Log<TState>(LogLevel level, EventId id, TState state, Exception? exception, Func<TState, Exception?, string> format)
+        public void Log<TState>(LogLevel level, Microsoft.Extensions.Logging.EventId id, TState state, Exception? exception, Func<TState, Exception?, string> format)
         {
             lock (lines) lines.Add((level, exception is not null));
         }
