@@ -1,4 +1,3 @@
-using Matrix.Replication;
 using Matrix.Storage.Streams;
 using Npgsql;
 using static Matrix.Storage.StoreParameters;

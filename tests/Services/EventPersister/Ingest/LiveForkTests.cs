@@ -1,8 +1,6 @@
 using Matrix.Background.Duties;
 using Matrix.Events;
-using Matrix.Primitives;
 using Matrix.Replication;
-using Matrix.Rooms.Ingest;
 using Matrix.Rooms.Writing;
 using Matrix.Storage.Events;
 using Matrix.Storage.Rooms;

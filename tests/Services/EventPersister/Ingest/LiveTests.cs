@@ -1,15 +1,7 @@
-using Matrix.Background.Duties;
 using Matrix.Events;
-using Matrix.Primitives;
-using Matrix.Replication;
 using Matrix.Rooms.Ingest;
-using Matrix.Rooms.Writing;
 using Matrix.Storage.Events;
-using Matrix.Storage.Rooms;
-using Matrix.Storage.Streams;
 using Matrix.Testing;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Matrix.ServiceTests.EventPersister.Ingest;
 
