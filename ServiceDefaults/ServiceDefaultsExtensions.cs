@@ -49,6 +49,7 @@ public static partial class ServiceDefaultsExtensions
             throw Leave(ConfigurationFault, e.Message);
         }
 
+        PoolThreads.Begin();
         // The empty builder: nothing watches files, nothing is found by reflection, start takes half the time.
         var builder = WebApplication.CreateEmptyBuilder(new() { Args = args, ContentRootPath = AppContext.BaseDirectory });
         builder.Configuration.AddEnvironmentVariables();

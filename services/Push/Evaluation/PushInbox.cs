@@ -14,7 +14,7 @@ internal readonly record struct ReadUpTo(string UserId, string RoomId, long? Pos
 internal sealed record PushNews(IReadOnlyCollection<string> Pushers, IReadOnlyCollection<string> Settings, IReadOnlyList<ReadUpTo> Receipts, bool AllReceipts);
 
 /// <summary>The side of the engine that the streams see: memory only, quick, bounded.</summary>
-internal sealed class PushInbox(EventFeed feed) : IStreamConsumer, IDisposable
+internal sealed class PushInbox(EventFeed feed) : IStreamConsumer
 {
     private const int MaxReceipts = 10_000;
     private readonly Lock gate = new();
@@ -68,6 +68,4 @@ internal sealed class PushInbox(EventFeed feed) : IStreamConsumer, IDisposable
 
     /// <summary>Until something happens, or the time is over.</summary>
     public Task WaitAsync(TimeSpan atMost, TimeProvider clock, CancellationToken ct) => news.WaitAsync(atMost, clock, ct);
-
-    public void Dispose() => news.Dispose();
 }

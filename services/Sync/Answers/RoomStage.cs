@@ -36,8 +36,11 @@ internal sealed partial class RoomStage(
 
     public async Task RunAsync(AnswerPlan plan, Reader reader, OlderChanges older, CancellationToken ct)
     {
+        var isLong = plan.Waiting.Count > RoomsPerTurn;
         foreach (var chunk in plan.Waiting.Chunk(RoomsPerTurn))
         {
+            // Thousands of rooms take as long as hundreds of short answers, which shall not wait for the thread.
+            if (isLong) await Task.Yield();
             var waiting = chunk.ToList();
             for (var turn = 0; waiting.Count > 0; turn++)
             {

@@ -207,12 +207,6 @@ public sealed partial class DutyFollower(IFollowingDuty duty, FollowingContext c
         SetBack();
     }
 
-    public override void Dispose()
-    {
-        news.Dispose();
-        base.Dispose();
-    }
-
     [LoggerMessage(1, LogLevel.Information, "{Reader} builds from the tables what it follows afterwards")]
     private partial void LogRebuilding(string reader);
 

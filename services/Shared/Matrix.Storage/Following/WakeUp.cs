@@ -1,27 +1,39 @@
 namespace Matrix.Storage.Following;
 
 /// <summary>Wakes one loop. Waking twice before it looks is waking once: a slow loop gathers no queue.</summary>
-public sealed class WakeUp : IDisposable
+public sealed class WakeUp
 {
     private readonly Lock gate = new();
-    private readonly SemaphoreSlim signal = new(0, 1);
+    private TaskCompletionSource? waiting;
+    private bool isWoken;
 
     public void Wake()
     {
-        lock (gate) if (signal.CurrentCount == 0) signal.Release();
+        lock (gate)
+        {
+            isWoken = true;
+            waiting?.TrySetResult();
+        }
     }
 
     /// <summary>Until woken, or the time is over.</summary>
     public async Task WaitAsync(TimeSpan atMost, TimeProvider clock, CancellationToken ct)
     {
-        using var enough = CancellationTokenSource.CreateLinkedTokenSource(ct);
-        var woken = signal.WaitAsync(enough.Token);
-        var rested = Task.Delay(atMost, clock, enough.Token);
-        await Task.WhenAny(woken, rested);
-        await enough.CancelAsync();
-        await Task.WhenAll(woken, rested).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        var wait = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        lock (gate)
+        {
+            if (isWoken) wait.SetResult();
+            waiting = wait;
+        }
+        // Lighter than a delay that is cancelled: this happens for each event in each service that follows.
+        await using (clock.CreateTimer(static w => ((TaskCompletionSource)w!).TrySetResult(), wait, atMost, Timeout.InfiniteTimeSpan))
+        await using (ct.UnsafeRegister(static w => ((TaskCompletionSource)w!).TrySetResult(), wait))
+            await wait.Task;
+        lock (gate)
+        {
+            waiting = null;
+            isWoken = false;
+        }
         ct.ThrowIfCancellationRequested();
     }
-
-    public void Dispose() => signal.Dispose();
 }
