@@ -1,5 +1,6 @@
 using System.Data.Common;
 using Matrix.Primitives;
+using Matrix.Storage.Following;
 using Microsoft.Extensions.Logging;
 
 namespace Matrix.Web;
@@ -8,13 +9,13 @@ namespace Matrix.Web;
 /// <param name="work">Names it in the log.</param>
 public sealed partial class Rounds(string work, TimeProvider clock, ILogger log)
 {
-    private TaskCompletionSource woken = NewSignal();
+    private readonly WakeUp news = new();
 
     /// <summary>Done after each round that failed.</summary>
     public Action? OnFailure { get; init; }
 
     /// <summary>The next round comes now; when one is under way, right after it.</summary>
-    public void Wake() => Volatile.Read(ref woken).TrySetResult();
+    public void Wake() => news.Wake();
 
     /// <summary>A round after <paramref name="first"/>, then one at each interval after the end of the last, until it is cancelled.</summary>
     public Task EveryAsync(TimeSpan interval, Func<CancellationToken, Task> round, CancellationToken ct, TimeSpan first = default) =>
@@ -30,14 +31,8 @@ public sealed partial class Rounds(string work, TimeProvider clock, ILogger log)
     public async Task RunAsync(Func<CancellationToken, Task<TimeSpan>> round, TimeSpan afterFailure, CancellationToken ct, TimeSpan first = default)
     {
         await Task.Yield();
-        await PauseAsync(woken, first, ct);
-        while (!ct.IsCancellationRequested)
-        {
-            // From here on somebody who wakes means the round after this one: this one may have looked already.
-            var signal = NewSignal();
-            Volatile.Write(ref woken, signal);
-            await PauseAsync(signal, await TryAsync(round, ct) ?? afterFailure, ct);
-        }
+        await PauseAsync(first, ct);
+        while (!ct.IsCancellationRequested) await PauseAsync(await TryAsync(round, ct) ?? afterFailure, ct);
     }
 
     /// <summary>Null: it failed.</summary>
@@ -63,10 +58,11 @@ public sealed partial class Rounds(string work, TimeProvider clock, ILogger log)
         return null;
     }
 
-    private async Task PauseAsync(TaskCompletionSource signal, TimeSpan pause, CancellationToken ct) =>
-        await signal.Task.WaitAsync(pause, clock, ct).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-
-    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+    /// <summary>Ends at once when it is cancelled, and when somebody has woken it since the last one.</summary>
+    private async Task PauseAsync(TimeSpan pause, CancellationToken ct)
+    {
+        if (pause > TimeSpan.Zero) await news.WaitAsync(pause, clock, ct).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
 
     [LoggerMessage(30, LogLevel.Warning, "{Work} waits: {Reason}")]
     private partial void LogSetBack(string work, string reason);
