@@ -16,7 +16,7 @@ internal sealed class RedactionJobDuty(RedactionJobStore store, IRoomWriter writ
     private static readonly TimeSpan ClaimLife = TimeSpan.FromMinutes(10);
 
     public string Name => "redaction_jobs";
-    public TimeSpan Interval => TimeSpan.FromSeconds(30);
+    public TimeSpan Interval => TimeSpan.FromSeconds(10);
 
     /// <summary>One room of one job; 0: there is no job.</summary>
     public async Task<int> RunAsync(CancellationToken ct)
