@@ -26,6 +26,9 @@ internal sealed partial class PushEngine(PushSources sources, PusherBoard board,
     private const long MaxCatchUp = 100_000;
     private static readonly TimeSpan Rest = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan SaveIdleEvery = TimeSpan.FromSeconds(30);
+    /// <summary>Receipts that wait; beyond that all is counted anew.</summary>
+    private const int MaxEarly = 10_000;
+    private readonly List<ReadUpTo> early = [];
     private long at = -1;
     private long shardVersion = -1;
     private long idleSavedAt;
@@ -97,12 +100,33 @@ internal sealed partial class PushEngine(PushSources sources, PusherBoard board,
             sources.Settings.Forget(user);
             sources.Unread.Forget(user);
         }
-        if (!news.AllReceipts) sources.Unread.Clear();
+        if (!news.AllReceipts || early.Count > MaxEarly)
+        {
+            sources.Unread.Clear();
+            early.Clear();
+        }
         foreach (var receipt in news.Receipts)
         {
-            if (receipt.Position is not { } position) sources.Unread.Forget(receipt.UserId);
-            else if (sources.Unread.Read(receipt.UserId, receipt.RoomId, position)) board.TellCounts(receipt.UserId);
+            if (sources.Unread.Count(receipt.UserId) is null) continue;
+            if (receipt.Position is null) sources.Unread.Forget(receipt.UserId);
+            else early.Add(receipt);
         }
+        await ReadAsync(ct);
+    }
+
+    /// <summary>Receipts for events that have been evaluated; the others wait for theirs.</summary>
+    private async Task ReadAsync(CancellationToken ct)
+    {
+        if (early.Count == 0) return;
+        var due = early.FindAll(r => r.Position <= at);
+        early.RemoveAll(r => r.Position <= at);
+        foreach (var receipt in due) if (await sources.Unread.ReadAsync(receipt, board.Users, at, ct)) await TellCountsAsync(receipt.UserId, at, ct);
+    }
+
+    private async ValueTask TellCountsAsync(string userId, long position, CancellationToken ct)
+    {
+        await sources.Unread.EnsureAsync(userId, board.Users, position, ct);
+        board.TellCounts(userId);
     }
 
     /// <summary>Pushers of some users, or of all when null, as the database has them.</summary>
@@ -124,20 +148,21 @@ internal sealed partial class PushEngine(PushSources sources, PusherBoard board,
         foreach (var row in rows)
         {
             var e = EventRow.Decode(row);
-            if (sources.Unread.Count(e.Sender) is not null && sources.Unread.Read(e.Sender, e.RoomId, e.Position)) board.TellCounts(e.Sender);
-            if (e.Type == EventTypes.Redaction) await RecountAsync(e, users, ct);
+            if (e is { Type: EventTypes.Member, StateKey: { } member }) await TurnAsync(e, member, ct);
+            foreach (var move in e.Moves) if (move.Type == EventTypes.Member) sources.Unread.Forget(move.StateKey);
+            if (e.Redacts is { } gone)
+                foreach (var user in await sources.Unread.RedactedAsync(e.RoomId, gone, users, e.Position, ct)) await TellCountsAsync(user, e.Position, ct);
             if (await sources.Evaluator.EvaluateAsync(e, users, ct) is { } evaluated) await TellAsync(evaluated, users, ct);
         }
     }
 
-    /// <summary>What has been redacted is not unread.</summary>
-    private async Task RecountAsync(EventRow redaction, IReadOnlyCollection<string> users, CancellationToken ct)
+    /// <summary>A user has come, or gone, or is invited.</summary>
+    private async ValueTask TurnAsync(EventRow e, string userId, CancellationToken ct)
     {
-        foreach (var (user, before) in sources.Unread.Redacted(redaction.RoomId))
-        {
-            await sources.Unread.LoadAsync(user, users, redaction.Position, ct);
-            if (sources.Unread.Count(user) != before) board.TellCounts(user);
-        }
+        if (sources.Unread.Count(userId) is null || !(e.IsCurrentState || (e.Flags & EventFlags.Outlier) != 0)) return;
+        var isInvited = MemberContent.Read(e.Json).Membership == Memberships.Invite
+            && !(await sources.Settings.OfAsync([userId], ct))[userId].Ignored.Contains(e.Sender);
+        if (sources.Unread.Turned(userId, e.RoomId, e.Position, isInvited)) await TellCountsAsync(userId, e.Position, ct);
     }
 
     private async Task TellAsync(EvaluatedEvent evaluated, IReadOnlyCollection<string> users, CancellationToken ct)
@@ -146,13 +171,15 @@ internal sealed partial class PushEngine(PushSources sources, PusherBoard board,
         {
             var position = evaluated.Row.Position;
             if (!board.Wants(notified.UserId, position)) continue;
-            if (sources.Unread.Count(notified.UserId) is null) await sources.Unread.LoadAsync(notified.UserId, users, position, ct);
-            sources.Unread.Notified(notified.UserId, evaluated.Row.RoomId, position);
+            await sources.Unread.EnsureAsync(notified.UserId, users, position, ct);
+            if (evaluated.Row.StateKey != notified.UserId) sources.Unread.Notified(notified.UserId, evaluated.Row.RoomId, NoticeOf(evaluated));
             board.Tell(notified.UserId, new Notification(
                 position, evaluated.Pdu, notified.Outcome, evaluated.Audience.Name, evaluated.Audience.Alias, evaluated.SenderName,
                 evaluated.Row.StateKey == notified.UserId, evaluated.Row.ReceivedTsMs));
         }
     }
+
+    private static UnreadNotice NoticeOf(EvaluatedEvent e) => new(e.Row.Position, e.Row.RoomNid, e.Row.EventId, EventRelation.Read(e.Pdu));
 
     [LoggerMessage(1, LogLevel.Warning, "Pushing pauses: {Reason}")]
     private partial void LogSetBack(string reason);

@@ -34,6 +34,8 @@ public static class PushService
         services.AddSingleton<IStreamConsumer>(p => p.GetRequiredService<PushInbox>());
         services.AddSingleton<RoomAudiences>();
         services.AddSingleton<UserSettingsCache>();
+        services.AddSingleton<ThreadRoots>();
+        services.AddSingleton<UnreadFinder>();
         services.AddSingleton<UnreadRooms>();
         services.AddSingleton<EventEvaluator>();
         services.AddSingleton<PusherBoard>();

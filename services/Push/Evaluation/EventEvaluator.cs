@@ -11,15 +11,19 @@ internal sealed record Notified(string UserId, PushOutcome Outcome);
 internal sealed record EvaluatedEvent(EventRow Row, Pdu Pdu, RoomAudience Audience, string? SenderName, IReadOnlyList<Notified> Users);
 
 /// <summary>Evaluates push rules for users with pushers here. Reads the database only for rooms and users that it does not know yet.</summary>
-internal sealed class EventEvaluator(RoomAudiences audiences, UserSettingsCache settings, RoomReader rooms, PushMetrics metrics)
+internal sealed class EventEvaluator(RoomAudiences audiences, UserSettingsCache settings, UnreadRooms unread, RoomReader rooms, PushMetrics metrics)
 {
     private const EventFlags NotForClients = EventFlags.Outlier | EventFlags.Rejected | EventFlags.SoftFailed;
+
+    /// <summary>Of larger rooms it is certain that one member more or less does not make them rooms of two.</summary>
+    private const int FewMembers = 4;
 
     /// <summary>Null: nobody is to be told.</summary>
     public async Task<EvaluatedEvent?> EvaluateAsync(EventRow row, IReadOnlyCollection<string> users, CancellationToken ct)
     {
         // The room as it was: this event may change it for those that follow.
         var audience = await audiences.OfAsync(row.RoomNid, users, ct);
+        if (ChangesRules(row, audience)) unread.Doubt(row.RoomId, audience.Listeners);
         if (row is { IsCurrentState: true, Type: EventTypes.Member or EventTypes.PowerLevels or EventTypes.Create or EventTypes.Name or EventTypes.CanonicalAlias })
             audiences.Forget(row.RoomNid);
         else if ((row.Flags & EventFlags.StateMoved) != 0) audiences.Forget(row.RoomNid);
@@ -36,6 +40,11 @@ internal sealed class EventEvaluator(RoomAudiences audiences, UserSettingsCache 
         var notified = await EvaluateAsync(new PushEvent(pdu, audience.Levels, audience.MemberCount), row.Position, audience.Listeners, ct);
         return notified.Count == 0 ? null : new EvaluatedEvent(row, pdu, audience, await NameOfAsync(row.RoomNid, pdu.Sender, ct), notified);
     }
+
+    /// <summary>What was unread may notify, or not, after this: rules ask for power levels, and whether a room has two members.</summary>
+    private static bool ChangesRules(EventRow row, RoomAudience audience) =>
+        (row.Flags & EventFlags.StateMoved) != 0
+        || (row.IsCurrentState && (row.Type == EventTypes.PowerLevels || (row.Type == EventTypes.Member && audience.MemberCount <= FewMembers)));
 
     private async Task<RoomAudience> WithTargetAsync(RoomAudience audience, long roomNid, string target, CancellationToken ct)
     {

@@ -5,7 +5,9 @@ using Matrix.Storage.Streams;
 namespace Matrix.Push.Evaluation;
 
 /// <summary>Receipts of users, as far as they matter here.</summary>
-internal readonly record struct ReadUpTo(string UserId, string RoomId, long? Position);
+/// <param name="ThreadId">Empty: of all threads.</param>
+/// <param name="Position">Of the event in stream events; null: it is not known.</param>
+internal readonly record struct ReadUpTo(string UserId, string RoomId, string ThreadId, long? Position);
 
 /// <summary>What happened in the streams besides events, until the engine looks.</summary>
 /// <param name="Pushers">Users whose pushers changed.</param>
@@ -44,7 +46,7 @@ internal sealed class PushInbox(EventFeed feed) : IStreamConsumer
         else if (stream == Replication.Streams.Receipts)
         {
             var receipt = ReceiptRow.Decode(row.Payload.Span);
-            if (receipts.Count < MaxReceipts) receipts.Add(new(receipt.UserId, row.Key, receipt.EventPosition));
+            if (receipts.Count < MaxReceipts) receipts.Add(new(receipt.UserId, row.Key, receipt.ThreadId, receipt.EventPosition));
             else allReceipts = false;
         }
         else if (stream == Replication.Streams.PushRules || AccountDataRow.Decode(row.Payload.Span) is { RoomId: "", Type: "m.push_rules" or "m.ignored_user_list" })

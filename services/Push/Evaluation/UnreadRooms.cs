@@ -1,67 +1,124 @@
 using System.Collections.Concurrent;
-using Matrix.Events;
-using Matrix.Storage.Events;
-using Matrix.Storage.Push;
 
 namespace Matrix.Push.Evaluation;
 
 /// <summary>
-/// The badge of a user: rooms with something unread that would notify. Counted from the database when first asked for (the newest unread events
-/// of each room decide), kept up with the streams afterwards. Synapse: rooms are counted, not messages.
+/// The badges of users: rooms with something unread that notifies. Found in the database when first asked for (<see cref="UnreadFinder"/>), kept up with the
+/// streams afterwards; a room is looked at again only where what is known of it does not say what else is unread. Synapse: rooms are counted, not messages.
+/// Written by the engine alone, where the streams are applied, so that nothing is counted twice or lost.
 /// </summary>
-internal sealed class UnreadRooms(PusherStore store, EventReader events, RoomAudiences audiences, UserSettingsCache settings)
+internal sealed class UnreadRooms(UnreadFinder finder, ThreadRoots threads)
 {
-    private const int EventsPerRoom = 5;
     private const int MaxUsers = 20_000;
 
-    /// <summary>For each user the rooms that are unread, and the newest position there that notified.</summary>
-    private readonly ConcurrentDictionary<string, ConcurrentDictionary<string, long>> known = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, Counted> known = new(StringComparer.Ordinal);
+    /// <summary>Rooms in which something has changed that decides what notifies: they are looked at again before the user is told a number.</summary>
+    private readonly Dictionary<string, HashSet<string>> doubtful = new(StringComparer.Ordinal);
 
-    public void Clear() => known.Clear();
-    public void Forget(string userId) => known.TryRemove(userId, out _);
+    private sealed class Counted(Dictionary<string, UnreadRoom> found, long asOf)
+    {
+        public ConcurrentDictionary<string, UnreadRoom> Rooms { get; } = new(found, StringComparer.Ordinal);
+        /// <summary>Position in stream events that this holds for: the engine may go back for the sake of a pusher.</summary>
+        public long AsOf { get; set; } = asOf;
+    }
+
+    public void Clear()
+    {
+        known.Clear();
+        doubtful.Clear();
+    }
+
+    public void Forget(string userId)
+    {
+        known.TryRemove(userId, out _);
+        doubtful.Remove(userId);
+    }
 
     /// <summary>Null: not counted yet.</summary>
-    public int? Count(string userId) => known.TryGetValue(userId, out var rooms) ? rooms.Count : null;
+    public int? Count(string userId) => known.TryGetValue(userId, out var user) ? user.Rooms.Count : null;
 
-    public void Notified(string userId, string roomId, long position)
-    {
-        if (known.TryGetValue(userId, out var rooms)) rooms[roomId] = position;
-    }
-
-    /// <summary>True when the badge changes: everything that notified in the room was read.</summary>
-    public bool Read(string userId, string roomId, long upTo)
-    {
-        if (!known.TryGetValue(userId, out var rooms) || !rooms.TryGetValue(roomId, out var newest) || newest > upTo) return false;
-        return rooms.TryRemove(new KeyValuePair<string, long>(roomId, newest));
-    }
-
-    /// <summary>Something was redacted in the room: who has it unread has to be counted anew. Those users, with their badges until now.</summary>
-    public List<(string UserId, int Count)> Redacted(string roomId)
-    {
-        var concerned = new List<(string, int)>();
-        foreach (var (userId, rooms) in known)
-            if (rooms.ContainsKey(roomId) && known.TryRemove(userId, out _)) concerned.Add((userId, rooms.Count));
-        return concerned;
-    }
-
-    /// <summary>Counts, as of a position; to be called where the streams are applied, so that nothing is counted twice or lost.</summary>
+    /// <summary>Makes the count right as of a position.</summary>
     /// <param name="users">All who have pushers here, the user among them.</param>
-    public async Task LoadAsync(string userId, IReadOnlyCollection<string> users, long upTo, CancellationToken ct)
+    public async ValueTask EnsureAsync(string userId, IReadOnlyCollection<string> users, long upTo, CancellationToken ct)
     {
-        var candidates = await store.UnreadAsync(userId, upTo, EventsPerRoom, ct);
-        var stored = (await events.ByNidsAsync([.. candidates.Select(c => c.EventNid)], ct)).ToDictionary(e => e.EventNid);
-        var own = (await settings.OfAsync([userId], ct))[userId];
-        var rooms = new ConcurrentDictionary<string, long>(StringComparer.Ordinal);
-        foreach (var (pos, roomNid, eventNid) in candidates.OrderByDescending(c => c.Pos))
+        if (!known.TryGetValue(userId, out var user))
         {
-            if (!stored.TryGetValue(eventNid, out var e) || rooms.ContainsKey(e.Pdu.RoomId) || own.Ignored.Contains(e.Pdu.Sender)) continue;
-            var audience = await audiences.OfAsync(roomNid, users, ct);
-            if (audience.Levels is null) continue;
-            var listener = audience.Listeners.FirstOrDefault(l => l.UserId == userId);
-            if (own.Rules.Evaluate(new PushEvent(e.Pdu, audience.Levels, audience.MemberCount), new PushUser(userId, listener?.DisplayName)).Notify)
-                rooms[e.Pdu.RoomId] = pos;
+            var found = await finder.FindAsync(userId, null, users, upTo, ct);
+            if (known.Count >= MaxUsers) Clear();
+            known[userId] = new(found, upTo);
         }
-        if (known.Count >= MaxUsers) known.Clear();
-        known[userId] = rooms;
+        else if (doubtful.Remove(userId, out var again))
+        {
+            await FindAgainAsync(userId, user, again, users, upTo, ct);
+        }
+    }
+
+    private async Task FindAgainAsync(
+        string userId, Counted user, IReadOnlyCollection<string> roomIds, IReadOnlyCollection<string> users, long upTo, CancellationToken ct)
+    {
+        var found = await finder.FindAsync(userId, roomIds, users, Math.Max(user.AsOf, upTo), ct);
+        foreach (var roomId in roomIds)
+        {
+            if (found.TryGetValue(roomId, out var room)) user.Rooms[roomId] = room;
+            else user.Rooms.TryRemove(roomId, out _);
+        }
+    }
+
+    public void Notified(string userId, string roomId, UnreadNotice notice)
+    {
+        if (!known.TryGetValue(userId, out var user) || notice.Position <= user.AsOf) return;
+        user.AsOf = notice.Position;
+        user.Rooms.GetOrAdd(roomId, static _ => new UnreadRoom()).Add(notice);
+    }
+
+    /// <summary>True when the badge falls.</summary>
+    public async ValueTask<bool> ReadAsync(ReadUpTo receipt, IReadOnlyCollection<string> users, long upTo, CancellationToken ct)
+    {
+        var (userId, roomId, thread) = (receipt.UserId, receipt.RoomId, receipt.ThreadId);
+        if (!known.TryGetValue(userId, out var user) || !user.Rooms.TryGetValue(roomId, out var room) || receipt.Position is not { } position) return false;
+        if (thread.Length == 0) room.ReadAll(position);
+        else
+        {
+            await threads.FindAsync(room.Notices.Where(n => n.Position <= position), ct);
+            room.Read(thread, position);
+        }
+        if (!room.IsEmpty) return false;
+        if (room.IsWhole) user.Rooms.TryRemove(roomId, out _);
+        else await FindAgainAsync(userId, user, [roomId], users, upTo, ct);
+        return !user.Rooms.ContainsKey(roomId);
+    }
+
+    /// <summary>The user has come into the room, or left it, or is invited: what came before is read. True when the badge changes.</summary>
+    public bool Turned(string userId, string roomId, long position, bool isInvited)
+    {
+        if (!known.TryGetValue(userId, out var user) || position <= user.AsOf) return false;
+        user.AsOf = position;
+        if (!isInvited) return user.Rooms.TryRemove(roomId, out _);
+        user.Rooms[roomId] = new UnreadRoom { IsInvitation = true };
+        return false;       // the notification of the invitation tells it
+    }
+
+    /// <summary>The room has other rules now: its power levels, or whether it has two members.</summary>
+    public void Doubt(string roomId, IEnumerable<Listener> listeners)
+    {
+        foreach (var listener in listeners)
+        {
+            if (!known.ContainsKey(listener.UserId)) continue;
+            if (!doubtful.TryGetValue(listener.UserId, out var rooms)) doubtful[listener.UserId] = rooms = new(StringComparer.Ordinal);
+            rooms.Add(roomId);
+        }
+    }
+
+    /// <summary>An event was redacted, so it is not unread any more: users who have counted it, when their badges fall.</summary>
+    public async Task<List<string>> RedactedAsync(string roomId, string eventId, IReadOnlyCollection<string> users, long upTo, CancellationToken ct)
+    {
+        var fallen = new List<string>();
+        foreach (var (userId, user) in known)
+        {
+            if (!user.Rooms.TryGetValue(roomId, out var room) || !room.Notices.Any(n => n.EventId == eventId)) continue;
+            await FindAgainAsync(userId, user, [roomId], users, upTo, ct);
+            if (!user.Rooms.ContainsKey(roomId)) fallen.Add(userId);
+        }
+        return fallen;
     }
 }

@@ -21,8 +21,6 @@ internal sealed class AnswerPlan
     public List<UserRoom> Invites { get; } = [];
     public List<UserRoom> Knocks { get; } = [];
     public List<LeftRoom> Left { get; } = [];
-    /// <summary>Rooms that the reader was in after the token and is not in any more, by nid; he may have been invited again.</summary>
-    public List<long> GoneFrom { get; } = [];
     /// <summary>What became of <see cref="Invites"/>, <see cref="Knocks"/> and <see cref="Left"/>.</summary>
     public List<StrippedPlan> InvitePlans { get; } = [];
     public List<StrippedPlan> KnockPlans { get; } = [];
@@ -46,12 +44,11 @@ internal sealed class AnswerPlan
     /// <summary>Bundled aggregations by event id, JSON.</summary>
     public IReadOnlyDictionary<string, ReadOnlyMemory<byte>> Relations { get; set; } = NoRelations;
     private static readonly Dictionary<string, ReadOnlyMemory<byte>> NoRelations = [];
-    public HashSet<string> DevicesChanged { get; } = new(StringComparer.Ordinal);
-    public HashSet<string> DevicesLeft { get; } = new(StringComparer.Ordinal);
+    public DeviceNews Devices { get; } = new();
 
     public bool HasNews =>
         Joined.Count > 0 || InvitePlans.Count > 0 || KnockPlans.Count > 0 || LeftPlans.Count > 0 || AccountData.Count > 0 || Presence.Count > 0
-        || ToDevice.Count > 0 || DevicesChanged.Count > 0 || DevicesLeft.Count > 0;
+        || ToDevice.Count > 0 || Devices.HasNews;
 }
 
 /// <param name="Known">Position up to which the client knows the timeline; <see cref="long.MinValue"/>: not at all.</param>

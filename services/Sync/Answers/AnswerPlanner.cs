@@ -104,7 +104,7 @@ internal sealed class AnswerPlanner(SyncState state)
         foreach (var (userId, (position, row)) in state.Presence.All)
         {
             if (since is { } told ? position <= told : row.Presence == "offline") continue;
-            var shares = SharesRoom(reader.User, userId);
+            var shares = state.SharesRoom(reader.User, userId);
             if (shares == true) AddPresence(plan, reader, userId, row);
             else if (shares is null && reader.Request.Filter.Presence.Matches("m.presence", userId)) plan.PresenceInDoubt.Add((userId, row));
         }
@@ -113,22 +113,6 @@ internal sealed class AnswerPlanner(SyncState state)
     private static void AddPresence(AnswerPlan plan, Reader reader, string userId, PresenceRow row)
     {
         if (reader.Request.Filter.Presence.Matches("m.presence", userId)) plan.Presence.Add((userId, row));
-    }
-
-    /// <summary>Null: memory does not know which rooms the other one is in.</summary>
-    private bool? SharesRoom(User user, string other)
-    {
-        if (user.Id == other) return true;
-        if (state.Users.TryGetValue(other, out var known) && known.IsLoaded)
-        {
-            foreach (var own in known.Rooms.Values)
-                if (own.Membership == Membership.Join && user.Find(own.RoomId) is { Membership: Membership.Join }) return true;
-            return false;
-        }
-        if (state.JoinedRooms.Of(other) is not { } rooms) return null;
-        foreach (var roomId in rooms)
-            if (user.Find(roomId) is { Membership: Membership.Join }) return true;
-        return false;
     }
 
     // ---------------------------------------------------------------- incremental
@@ -142,20 +126,27 @@ internal sealed class AnswerPlanner(SyncState state)
         var recounts = reader.Request.CountsUnread && RulesChanged(user, since.AccountData, older);
         if (reader.Request.FullState || turned is not null || changedData is not null || recounts || RoomsHaveNews(user, since, plan.NowMs))
         {
+            var isHidden = false;
             foreach (var own in user.Rooms.Values)
             {
-                if (own.Room is not { } room || turned?.Contains(own.RoomId) == true || !filter.MatchesRoom(own.RoomId)) continue;
+                if (own.Room is not { } room || turned?.Contains(own.RoomId) == true) continue;
+                if (!filter.MatchesRoom(own.RoomId))
+                {
+                    isHidden |= room.LastEvent > since.Events;
+                    continue;
+                }
                 var isRecounted = recounts && UnreadState.IsOpen(own);
                 if (reader.Request.FullState || isRecounted || HasNews(room, since, plan.NowMs) || changedData?.Contains(own.RoomId) == true)
                     plan.Waiting.Add(new JoinedRoom(own, since.Events, reader.Request.FullState, IsNew: false) { IsRecounted = isRecounted });
             }
+            // Nobody looks at those rooms otherwise.
+            if (isHidden) plan.Devices.AddContacts(user, since.Events);
         }
         if (user.PresenceFloor > since.Presence) PlanPresence(plan, reader, since.Presence);
         else if (user.LastPresence > since.Presence)
             foreach (var (userId, position) in user.PresenceChanges)
                 if (position > since.Presence && state.Presence.Of(userId) is { } row) AddPresence(plan, reader, userId, row);
-        if (older.DeviceLists is { } changed) plan.DevicesChanged.UnionWith(changed);
-        DeviceChanges.Collect(state, user, since.DeviceLists, plan.DevicesChanged, plan.DevicesLeft);
+        plan.Devices.AddChanges(state, user, since.DeviceLists, older);
     }
 
     /// <summary>What counts as unread is another thing now than it was when the client was told.</summary>
@@ -191,11 +182,16 @@ internal sealed class AnswerPlanner(SyncState state)
         HashSet<string>? done = null;
         foreach (var room in Turns(reader.User.Log, since, older))
         {
-            if (reader.User.Find(room.Key) is not { } own || !reader.Request.Filter.Room.MatchesRoom(own.RoomId)) continue;
+            if (reader.User.Find(room.Key) is not { } own) continue;
             var before = room.First().Before;
             var wasElsewhere = before != Membership.Join || room.Any(t => t.After != Membership.Join);
             var wasJoined = before == Membership.Join || room.Any(t => t.After == Membership.Join);
-            if (WasAway(room)) plan.GoneFrom.Add(own.RoomNid);
+            if (WasAway(room)) plan.Devices.AddLeft(own);
+            if (!reader.Request.Filter.Room.MatchesRoom(own.RoomId))
+            {
+                if (own.Membership == Membership.Join && wasElsewhere) plan.Devices.AddEntered(own);
+                continue;
+            }
             switch (own.Membership)
             {
                 case Membership.Join when wasElsewhere:

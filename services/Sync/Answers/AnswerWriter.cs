@@ -165,13 +165,13 @@ internal static class AnswerWriter
 
     private static void WriteDeviceLists(PooledBuffer output, AnswerPlan plan)
     {
-        if (plan.DevicesChanged.Count + plan.DevicesLeft.Count == 0) return;
+        if (!plan.Devices.HasNews) return;
         output.Raw(",\"device_lists\":{\"changed\":["u8);
         var first = true;
-        foreach (var user in plan.DevicesChanged) output.Comma(ref first).Text(user);
+        foreach (var user in plan.Devices.Changed) output.Comma(ref first).Text(user);
         output.Raw("],\"left\":["u8);
         first = true;
-        foreach (var user in plan.DevicesLeft) output.Comma(ref first).Text(user);
+        foreach (var user in plan.Devices.Left) output.Comma(ref first).Text(user);
         output.Raw("]}"u8);
     }
 }

@@ -36,7 +36,7 @@ internal sealed class FillStage(SyncState state, ISyncStore store)
         if (plan.PresenceInDoubt.Count > 0) await FillPresenceAsync(plan, reader, ct);
         if (plan.AskToDevice) await FillToDeviceAsync(plan, reader, ct);
         if (reader.Request.Filter.EventFormat == EventFormat.Federation) await FillPdusAsync(plan, ct);
-        if (plan.DevicesLeft.Count > 0) await KeepStrangersAsync(plan, reader, ct);
+        await plan.Devices.FillAsync(reader, plan.Now.Events, store, ct);
     }
 
     /// <summary>As <see cref="EventVisibility"/> does it with what comes from the database.</summary>
@@ -68,7 +68,7 @@ internal sealed class FillStage(SyncState state, ISyncStore store)
             if (!keys.TryGetValue(keyNid, out var key)) continue;
             if (part.Request.Tells(key) && nid != 0) part.State.Add(new StateRef(nid, null));
             else if (part.Request.Tells(key)) part.Deleted.Add(key);
-            if (key.Type == EventTypes.Member && key.Key != reader.User.Id) TellDevices(plan, part.RoomId, key.Key);
+            if (key.Type == EventTypes.Member && key.Key != reader.User.Id && !reader.Request.IsSliding) TellDevices(plan, part.RoomId, key.Key);
         }
     }
 
@@ -79,7 +79,7 @@ internal sealed class FillStage(SyncState state, ISyncStore store)
         using (state.Read())
             isJoined = state.Rooms.TryGetValue(roomId, out var room) && room.Cache is { } cache
                 ? cache.Members.TryGetValue(userId, out var member) && member.Membership == Membership.Join : null;
-        (isJoined == false ? plan.DevicesLeft : plan.DevicesChanged).Add(userId);
+        (isJoined == false ? plan.Devices.Left : plan.Devices.Changed).Add(userId);
     }
 
     /// <summary>Lazily loaded members that the device has been told already, or is told anyway.</summary>
@@ -209,14 +209,5 @@ internal sealed class FillStage(SyncState state, ISyncStore store)
         output.Write(","u8);
         output.Write(pdu.Json.Span[1..]);
         return output.WrittenMemory;
-    }
-
-    /// <summary>Who left a room may share another one with the reader.</summary>
-    private async Task KeepStrangersAsync(AnswerPlan plan, Reader reader, CancellationToken ct)
-    {
-        plan.DevicesLeft.Remove(reader.User.Id);
-        if (plan.DevicesLeft.Count == 0) return;
-        plan.DevicesLeft.ExceptWith(await store.SharingAsync(reader.User.Id, plan.DevicesLeft, ct));
-        plan.DevicesChanged.ExceptWith(plan.DevicesLeft);
     }
 }

@@ -18,8 +18,6 @@ internal sealed class LeftStage(ISyncStore store)
 
     public async Task RunAsync(AnswerPlan plan, Reader reader, CancellationToken ct)
     {
-        // Their members, also those who left them meanwhile: the reader may share no room with them any more.
-        if (plan.GoneFrom.Count > 0) plan.DevicesLeft.UnionWith(await store.MembersSinceAsync(plan.GoneFrom, reader.Request.Since!.Value.Events, ct));
         if (plan.Left.Count == 0) return;
         var forgotten = reader.Request.IsInitial ? await store.ForgottenAsync(reader.User.Id, [.. plan.Left.Select(l => l.RoomNid)], ct) : [];
         foreach (var rooms in plan.Left.Where(l => !forgotten.Contains(l.RoomNid)).Chunk(RoomsPerTurn)) await TellAsync(plan, reader, rooms, ct);

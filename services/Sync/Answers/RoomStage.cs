@@ -231,8 +231,8 @@ internal sealed partial class RoomStage(
     private void PlanContacts(AnswerPlan plan, Reader reader, RoomPlan part)
     {
         if (reader.Request.IsInitial) return;
-        plan.DevicesChanged.UnionWith(part.NewMembers);
-        plan.DevicesLeft.UnionWith(part.GoneMembers);
+        plan.Devices.Changed.UnionWith(part.NewMembers);
+        plan.Devices.Left.UnionWith(part.GoneMembers);
         if (!config.EnablePresence) return;
         // Synapse: that somebody is offline is told as well. Here where they are few: elsewhere it goes without saying.
         var isOfflineTold = part.NewMembers.Count <= MaxOfflineTold;

@@ -1,5 +1,6 @@
 using Matrix.Events;
 using Matrix.Replication;
+using Matrix.Rooms;
 using Matrix.Storage.Ephemeral;
 using Matrix.Storage.Events;
 using Matrix.Storage.Streams;
@@ -90,7 +91,7 @@ internal sealed class StreamApplier(SyncState state, ContactNews contacts, Typin
             if (room.Cache is { } cache && (!isKnown || !cache.Append(e!, row.IsCurrentState))) room.Cache = null;
         }
         room.WakePeekers();
-        if (row.Type == EventTypes.Member && row.StateKey is { } contact && row.IsCurrentState) NoteContact(row, room, contact, ToMembership(row));
+        if (row.Type == EventTypes.Member && row.StateKey is { } contact && row.IsCurrentState && IsTurn(row)) NoteContact(row, room, contact, ToMembership(row));
         foreach (var move in row.Moves) if (move.Type == EventTypes.Member) NoteContact(row, room, move.StateKey, move.Membership);
         foreach (var watcher in room.Watchers)
         {
@@ -107,6 +108,10 @@ internal sealed class StreamApplier(SyncState state, ContactNews contacts, Typin
         ForUser(user, row.Position, Replication.Streams.Events, u => Join(u, row, membership, row.EventNid, row.Sender));
         woken.Add(user);
     }
+
+    /// <summary>Somebody came or left: who is only invited, or changes his name, shares the room as before.</summary>
+    private static bool IsTurn(EventRow row) =>
+        (ToMembership(row) == Memberships.Join) != (!row.PrevContent.IsEmpty && StateContent.String(row.PrevContent.Span, "membership"u8) == Memberships.Join);
 
     private static void NoteContact(EventRow row, Room room, string who, string? membership)
     {

@@ -74,6 +74,19 @@ internal sealed class SyncState(IStreamFollower follower, TimeProvider clock) : 
         DropIfUnused(room);
     }
 
+    /// <summary>Whether both are in some room, or are the same. Null: memory does not know which rooms the other one is in. Under the lock.</summary>
+    public bool? SharesRoom(User user, string other)
+    {
+        if (user.Id == other) return true;
+        if (Users.TryGetValue(other, out var known) && known.IsLoaded)
+        {
+            foreach (var own in known.Rooms.Values)
+                if (own.Membership == Membership.Join && user.Find(own.RoomId) is { Membership: Membership.Join }) return true;
+            return false;
+        }
+        return JoinedRooms.Of(other) is { } rooms ? Array.Exists(rooms, room => user.Find(room) is { Membership: Membership.Join }) : null;
+    }
+
     public void DropIfUnused(Room room)
     {
         if (room.Watchers.Count == 0 && room.Peekers == 0 && room.Cache is null && room.Arriving is null) Rooms.Remove(room.Id);

@@ -18,6 +18,8 @@ internal sealed class Connections(ISyncStore store, TimeProvider clock)
 {
     private const long MaxBytes = 64 << 20;
     private readonly Dictionary<(long Nid, long Version), LinkedListNode<Connection>> known = [];
+    /// <summary>Those of each connection that are in memory.</summary>
+    private readonly Dictionary<long, List<long>> versions = [];
     private readonly LinkedList<Connection> byUse = new();
     private readonly Lock gate = new();
     private long bytes;
@@ -41,7 +43,10 @@ internal sealed class Connections(ISyncStore store, TimeProvider clock)
 
     public static MatrixException UnknownPos() => MatrixError.Custom(400, "M_UNKNOWN_POS", "Unknown position: begin a new connection").AsException();
 
-    /// <summary>The next version of a connection, stored.</summary>
+    /// <summary>
+    /// The next version of a connection, stored; what it supersedes is forgotten here too. M_UNKNOWN_POS if the basis itself has been superseded meanwhile, by
+    /// another instance as a rule: that costs nothing to find out here, and nothing where a client stays on one instance.
+    /// </summary>
     public async Task<Connection> SaveAsync(Connection basis, string connId, ConnectionState state, CancellationToken ct)
     {
         var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
@@ -53,8 +58,10 @@ internal sealed class Connections(ISyncStore store, TimeProvider clock)
         }
         else
         {
-            var version = await store.PutSlidingAsync(basis.Nid, basis.Version, state.Encode(), now, ct) ?? throw UnknownPos();
-            next = basis with { Version = version, State = state };
+            var version = await store.PutSlidingAsync(basis.Nid, basis.Version, state.Encode(), now, ct);
+            Forget(basis.Nid, version is null ? basis.Version + 1 : basis.Version);
+            if (version is null) throw UnknownPos();
+            next = basis with { Version = version.Value, State = state };
         }
         Keep(next);
         return next;
@@ -78,15 +85,26 @@ internal sealed class Connections(ISyncStore store, TimeProvider clock)
             var key = (connection.Nid, connection.Version);
             if (known.ContainsKey(key)) return;
             known[key] = byUse.AddLast(connection);
+            if (!versions.TryGetValue(connection.Nid, out var kept)) versions[connection.Nid] = kept = [];
+            kept.Add(connection.Version);
             bytes += connection.State.Bytes;
             while (bytes > MaxBytes && byUse.Count > 1) Drop(byUse.First!);
         }
     }
 
+    private void Forget(long nid, long before)
+    {
+        lock (gate)
+            if (versions.TryGetValue(nid, out var kept))
+                foreach (var version in kept.FindAll(v => v < before)) Drop(known[(nid, version)]);
+    }
+
     private void Drop(LinkedListNode<Connection> node)
     {
+        var (nid, version) = (node.Value.Nid, node.Value.Version);
         byUse.Remove(node);
-        known.Remove((node.Value.Nid, node.Value.Version));
+        known.Remove((nid, version));
+        if (versions[nid] is var kept && kept.Remove(version) && kept.Count == 0) versions.Remove(nid);
         bytes -= node.Value.State.Bytes;
     }
 

@@ -67,7 +67,7 @@ internal interface ISyncStore
     /// <summary>Null: no such version of the connection, or not any more.</summary>
     Task<SlidingVersion?> SlidingStateAsync(long connNid, long version, CancellationToken ct);
     Task<(long ConnNid, long Version)> BeginSlidingAsync(string userId, string deviceId, string connId, byte[] state, long nowMs, CancellationToken ct);
-    /// <summary>The version that was made; null: the connection has ended.</summary>
+    /// <summary>The version that was made; null: that which it is based on has been superseded, or the connection has ended.</summary>
     Task<long?> PutSlidingAsync(long connNid, long basedOn, byte[] state, long nowMs, CancellationToken ct);
     Task<int> PruneSlidingAsync(long beforeTsMs, CancellationToken ct);
     /// <summary>Users whose member events in rooms that the user is in have positions in (after, upTo].</summary>

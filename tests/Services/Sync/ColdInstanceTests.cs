@@ -38,48 +38,6 @@ public sealed class ColdInstanceTests(SyncFixture fixture) : IClassFixture<SyncF
     }
 
     [Fact]
-    public async Task Who_left_while_the_reader_was_away_is_a_device_list_that_left()
-    {
-        var (alice, bob, carol) = (fixture.NewUser(), fixture.NewUser(), fixture.NewUser());
-        var room = await alice.CreateRoomAsync();
-        await bob.JoinAsync(room);
-        await carol.JoinAsync(room);
-        var since = (await bob.SyncAsync()).Next;
-        var sliding = new SlidingClient(bob.On("PHONE"), SlidingClient.Lists(SlidingClient.List(), new { e2ee = new { enabled = true } }));
-        await sliding.StepAsync();
-        await bob.LeaveAsync(room);
-        await carol.LeaveAsync(room);
-        await bob.JoinAsync(room);
-        await using var cold = await fixture.StartAsync("away");
-        foreach (var host in new[] { fixture.One, fixture.Two, cold })
-        {
-            Assert.Equal([carol.Id], (await bob.SyncUntilAsync(since, a => a.DevicesChanged.Contains(alice.Id), host)).DevicesLeft);
-            var answer = await sliding.StepAsync(at: host, keep: false);
-            Assert.Equal(carol.Id, Assert.Single(answer.Extension("e2ee", "device_lists", "left")!.Value.EnumerateArray()).GetString());
-        }
-    }
-
-    [Fact]
-    public async Task Who_left_before_the_reader_did_is_a_device_list_that_left()
-    {
-        var (alice, bob) = (fixture.NewUser(), fixture.NewUser());
-        var room = await alice.CreateRoomAsync();
-        await bob.JoinAsync(room);
-        var since = (await bob.SyncAsync()).Next;
-        var sliding = new SlidingClient(bob.On("PHONE"), SlidingClient.Lists(SlidingClient.List(), new { e2ee = new { enabled = true } }));
-        await sliding.StepAsync();
-        await alice.LeaveAsync(room);
-        await bob.LeaveAsync(room);
-        await using var cold = await fixture.StartAsync("left");
-        foreach (var host in new[] { fixture.One, fixture.Two, cold })
-        {
-            Assert.Equal([alice.Id], (await bob.SyncUntilAsync(since, a => a.Left(room) is not null, host)).DevicesLeft);
-            var answer = await sliding.StepAsync(at: host, keep: false);
-            Assert.Equal(alice.Id, Assert.Single(answer.Extension("e2ee", "device_lists", "left")!.Value.EnumerateArray()).GetString());
-        }
-    }
-
-    [Fact]
     public async Task Who_stopped_typing_in_a_room_that_nobody_watched_is_told_all_the_same()
     {
         var (alice, bob) = (fixture.NewUser(), fixture.NewUser());

@@ -168,4 +168,26 @@ public sealed class EncryptionTests(SyncFixture fixture) : IClassFixture<SyncFix
         Assert.Equal(bob.Id, Assert.Single(changes.GetProperty("changed").EnumerateArray()).GetString());
         Assert.Empty((await bob.GetAsync($"/keys/changes?from={ofBob}&to={ofBob}")).GetProperty("changed").EnumerateArray());
     }
+
+    [Fact]
+    public async Task A_signature_of_a_user_whose_rooms_memory_does_not_know_is_told_if_they_share_one_and_does_not_say_that_he_left()
+    {
+        var (alice, bob, stranger) = (await NewDeviceAsync(), await NewDeviceAsync(), await NewDeviceAsync());
+        await bob.JoinAsync(await alice.CreateRoomAsync());
+        await stranger.CreateRoomAsync();
+        foreach (var host in new[] { fixture.One, fixture.Two })
+        {
+            var since = (await alice.SyncAsync(at: host)).Next;
+            var sliding = new SlidingClient(alice, SlidingClient.Lists(SlidingClient.List(), new { e2ee = new { enabled = true } })) { Host = host };
+            await sliding.StepAsync();
+            await SignAsync(alice, stranger);
+            await SignAsync(alice, bob);
+            var told = await alice.SyncUntilAsync(since, a => a.DevicesChanged.Contains(bob.Id), host);
+            Assert.Equal([bob.Id], told.DevicesChanged);
+            Assert.Empty(told.DevicesLeft);
+            var lists = (await sliding.StepAsync()).Extension("e2ee", "device_lists")!.Value;
+            Assert.Equal([bob.Id], lists.GetProperty("changed").EnumerateArray().Select(u => u.GetString()));
+            Assert.Equal(0, lists.GetProperty("left").GetArrayLength());
+        }
+    }
 }

@@ -49,6 +49,29 @@ public sealed class SlidingConnectionTests(SyncFixture fixture) : IClassFixture<
     }
 
     [Fact]
+    public async Task Nothing_is_built_on_a_superseded_position()
+    {
+        var alice = fixture.NewUser();
+        for (var i = 0; i < 4; i++) await alice.CreateRoomAsync();
+        var client = new SlidingClient(alice, SlidingClient.Lists(SlidingClient.List(to: 0)));
+        await client.StepAsync();
+        var old = client.Pos;
+        foreach (var host in Hosts) await client.StepAsync(at: host, keep: false);       // both have it in memory
+        for (var to = 1; to < 4; to++)
+        {
+            client.Body = SlidingClient.Lists(SlidingClient.List(to: to));
+            await client.StepAsync(at: fixture.One);
+        }
+        await using var cold = await fixture.StartAsync("coldsuperseded");
+        foreach (var host in (ServiceHost[])[.. Hosts, cold])
+        {
+            foreach (var body in new[] { client.Body, SlidingClient.Lists(SlidingClient.List(to: 0)) })
+                Assert.Equal("M_UNKNOWN_POS", (await new SlidingClient(alice, body) { Pos = old }.StepAsync(at: host, status: 400)).Json.Text("errcode"));
+            await client.StepAsync(at: host, keep: false);
+        }
+    }
+
+    [Fact]
     public async Task A_device_has_only_so_many_connections()
     {
         var alice = fixture.NewUser();

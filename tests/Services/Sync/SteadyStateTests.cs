@@ -65,6 +65,26 @@ public sealed class SyncSteadyStateTests(SyncFixture fixture) : IClassFixture<Sy
     }
 
     [Fact]
+    public async Task What_a_process_has_missed_is_not_read_on_account_of_the_request_that_waits_for_it()
+    {
+        var (alice, _, room) = await WarmAsync();
+        await alice.SyncAsync(at: fixture.Two);
+        fixture.Bus.Loss = 1;
+        try
+        {
+            await alice.SayAsync(room, "lost");
+            var ahead = (await alice.SyncAsync()).Next;
+            using var sql = fixture.CountOwn();
+            Assert.True((await alice.SyncAsync(ahead, at: fixture.Two)).IsEmpty);
+            Assert.Empty(sql.All);
+        }
+        finally
+        {
+            fixture.Bus.Loss = 0;
+        }
+    }
+
+    [Fact]
     public async Task A_second_initial_sync_reads_positions_and_receipts_only()
     {
         var (alice, bob, room) = await WarmAsync();

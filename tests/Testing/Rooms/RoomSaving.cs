@@ -45,11 +45,15 @@ public static class RoomSaving
         await ScalarAsync(tx,
             """
             insert into events (event_nid, event_id, room_nid, type, state_key_nid, sender, depth, origin_server_ts, received_ts_ms, replaces_nid,
-                prev_nids, auth_nids, json)
-            values ($1, $2, $3, $4, $5::bigint, $6, $7, $8, (extract(epoch from now()) * 1000)::bigint, $9::bigint, '{}', '{}', $10)
-            """, nid, pdu.EventId, roomNid, pdu.Type, key, pdu.Sender, pdu.Depth, pdu.OriginServerTs, replaces, pdu.Json.ToArray());
+                prev_nids, auth_nids, json, redacts)
+            values ($1, $2, $3, $4, $5::bigint, $6, $7, $8, (extract(epoch from now()) * 1000)::bigint, $9::bigint, '{}', '{}', $10, $11::text)
+            """, nid, pdu.EventId, roomNid, pdu.Type, key, pdu.Sender, pdu.Depth, pdu.OriginServerTs, replaces, pdu.Json.ToArray(), (object?)pdu.Redacts ?? DBNull.Value);
         var position = (long)(await ScalarAsync(tx, "update stream_counters set pos = pos + 1 where stream = 'events' returning pos"))!;
         await ScalarAsync(tx, "insert into event_stream (pos, room_nid, event_nid) values ($1, $2, $3)", position, roomNid, nid);
+        if (EventRelation.Read(pdu) is { } relation)
+            await ScalarAsync(tx,
+                "insert into event_relations (event_nid, room_nid, parent_id, rel_type, pos, type, sender, can_replace) values ($1, $2, $3, $4, $5, $6, $7, false)",
+                nid, roomNid, relation.ParentId, relation.RelType, position, pdu.Type, pdu.Sender);
         if (pdu is { Type: "m.room.member", StateKey: not null })
             await ScalarAsync(tx,
                 """

@@ -15,6 +15,20 @@ public sealed record PusherState(
 /// <param name="BeforeJson">The member event that it replaced; null: none.</param>
 public sealed record JoinedUser(string UserId, long JoinedPos, byte[] MemberJson, byte[]? BeforeJson);
 
+/// <summary>How far a user has read in a room.</summary>
+/// <param name="IsInvited">False: he is in it.</param>
+/// <param name="TurnedPos">Position of his membership event in stream events: what came before is read.</param>
+/// <param name="Sender">Of that event.</param>
+/// <param name="Threads">Positions of his receipts by thread; empty: of all of them.</param>
+public sealed record RoomRead(long RoomNid, string RoomId, bool IsInvited, long TurnedPos, string Sender, Dictionary<string, long> Threads)
+{
+    /// <summary>Of a thread, or the main timeline ("main"); empty: of everything.</summary>
+    public long ReadUpTo(string thread) => Math.Max(Math.Max(TurnedPos, Threads.GetValueOrDefault("")), Threads.GetValueOrDefault(thread));
+
+    /// <summary>What came after that is read in no thread.</summary>
+    public long Newest => Threads.Values.Append(TurnedPos).Max();
+}
+
 /// <summary>What service Push reads and saves: pushers, who is where, what is unread.</summary>
 public sealed class PusherStore(Database database)
 {
@@ -39,29 +53,34 @@ public sealed class PusherStore(Database database)
     internal const string SqlAccountData =
         "select user_id, type, content from account_data where room_id = '' and user_id = any($1) and type in ('m.push_rules', 'm.ignored_user_list')";
 
-    // The newest events of others in each room of the user after what he has read there: enough to say whether a room is unread. Flags: no outlier, rejected,
-    // soft-failed or redacted one.
-    internal const string SqlUnread =
+    internal const string SqlRead =
         """
-        select l.pos, l.room_nid, l.event_nid
+        select m.room_nid, r.room_id, m.membership, m.pos, m.sender, c.thread_id, max(c.event_pos)
         from room_memberships m
         join rooms r on r.room_nid = m.room_nid
+        left join receipts c on c.room_id = r.room_id and c.user_id = $1 and c.receipt_type in ('m.read', 'm.read.private')
+        where m.user_id = $1 and m.membership in ('join', 'invite') and (r.room_id = any($2) or $2::text[] is null)
+        group by m.room_nid, r.room_id, m.membership, m.pos, m.sender, c.thread_id
+        """;
+
+    // Flags: no outlier, rejected, soft-failed or redacted one. What relates to nothing is in the main timeline.
+    internal const string SqlNewest =
+        """
+        select s.pos, q.room_nid, s.event_nid,
+               e.sender <> $1 and e.flags & 15 = 0 and (s.pos > q.main or exists (select 1 from event_relations x where x.event_nid = s.event_nid))
+        from unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[]) as q(room_nid, after, main, below)
         cross join lateral (
-            select coalesce((
-                select max(c.event_pos) from receipts c
-                where c.room_id = r.room_id and c.user_id = $1 and c.receipt_type in ('m.read', 'm.read.private')), m.pos) as pos) as read
-        cross join lateral (
-            select s.pos, s.room_nid, s.event_nid from event_stream s join events e on e.event_nid = s.event_nid
-            where s.room_nid = m.room_nid and s.pos > read.pos and s.pos <= $2 and e.sender <> $1 and e.flags & 15 = 0 and e.state_key_nid is null
-            order by s.pos desc limit $3) as l
-        where m.user_id = $1 and m.membership = 'join'
+            select l.pos, l.event_nid from event_stream l
+            where l.room_nid = q.room_nid and l.pos > q.after and l.pos < q.below
+            order by l.pos desc limit $6) s
+        join events e on e.event_nid = s.event_nid
         """;
 
     /// <summary>HTTP pushers that are switched on; of all users when <paramref name="userIds"/> is null.</summary>
     public async Task<List<PusherState>> LoadAsync(IReadOnlyCollection<string>? userIds, CancellationToken ct)
     {
         await using var command = database.Source.CreateCommand(SqlLoad);
-        command.Parameters.Add(new NpgsqlParameter { Value = (object?)userIds?.ToArray() ?? DBNull.Value, NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Array | NpgsqlTypes.NpgsqlDbType.Text });
+        command.Parameters.Add(TextsOrNull(userIds));
         var pushers = new List<PusherState>();
         await using var r = await command.ExecuteReaderAsync(ct);
         while (await r.ReadAsync(ct))
@@ -114,16 +133,43 @@ public sealed class PusherStore(Database database)
         return found;
     }
 
-    /// <summary>Newest events that a user has not read, at most <paramref name="perRoom"/> of each of his rooms: position, room, event.</summary>
-    public async Task<List<(long Pos, long RoomNid, long EventNid)>> UnreadAsync(string userId, long upTo, int perRoom, CancellationToken ct)
+    /// <summary>Rooms that the user is in or invited to, and how far he has read there; of some rooms unless <paramref name="roomIds"/> is null.</summary>
+    public async Task<IReadOnlyCollection<RoomRead>> ReadAsync(string userId, IReadOnlyCollection<string>? roomIds, CancellationToken ct)
     {
-        await using var command = database.Source.CreateCommand(SqlUnread);
+        await using var command = database.Source.CreateCommand(SqlRead);
         command.Parameters.AddWithValue(userId);
-        command.Parameters.AddWithValue(upTo);
-        command.Parameters.AddWithValue(perRoom);
-        var unread = new List<(long, long, long)>();
+        command.Parameters.Add(TextsOrNull(roomIds));
+        var rooms = new Dictionary<long, RoomRead>();
         await using var r = await command.ExecuteReaderAsync(ct);
-        while (await r.ReadAsync(ct)) unread.Add((r.GetInt64(0), r.GetInt64(1), r.GetInt64(2)));
-        return unread;
+        while (await r.ReadAsync(ct))
+        {
+            if (!rooms.TryGetValue(r.GetInt64(0), out var room))
+                rooms[r.GetInt64(0)] = room = new(r.GetInt64(0), r.GetString(1), r.GetString(2) == "invite", r.GetInt64(3), r.GetString(4), new(StringComparer.Ordinal));
+            if (!r.IsDBNull(6)) room.Threads[r.GetString(5)] = r.GetInt64(6);
+        }
+        return rooms.Values;
     }
+
+    /// <summary>
+    /// The newest events of each room that no unthreaded receipt of the user has reached, at most <paramref name="perRoom"/>, below a position: position, room,
+    /// event, and whether it may count as unread.
+    /// </summary>
+    public async Task<List<(long Pos, long RoomNid, long EventNid, bool MayCount)>> NewestAsync(
+        string userId, IReadOnlyCollection<(RoomRead Room, long Below)> rooms, int perRoom, CancellationToken ct)
+    {
+        await using var command = database.Source.CreateCommand(SqlNewest);
+        command.Parameters.AddWithValue(userId);
+        command.Parameters.AddWithValue(rooms.Select(q => q.Room.RoomNid).ToArray());
+        command.Parameters.AddWithValue(rooms.Select(q => q.Room.ReadUpTo("")).ToArray());
+        command.Parameters.AddWithValue(rooms.Select(q => q.Room.ReadUpTo("main")).ToArray());
+        command.Parameters.AddWithValue(rooms.Select(q => q.Below).ToArray());
+        command.Parameters.AddWithValue(perRoom);
+        var newest = new List<(long, long, long, bool)>();
+        await using var r = await command.ExecuteReaderAsync(ct);
+        while (await r.ReadAsync(ct)) newest.Add((r.GetInt64(0), r.GetInt64(1), r.GetInt64(2), r.GetBoolean(3)));
+        return newest;
+    }
+
+    private static NpgsqlParameter TextsOrNull(IReadOnlyCollection<string>? texts) =>
+        new() { Value = (object?)texts?.ToArray() ?? DBNull.Value, NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Array | NpgsqlTypes.NpgsqlDbType.Text };
 }

@@ -35,10 +35,12 @@ public sealed class SlidingStore(Database database)
             returning conn_nid, last_version)
         insert into sliding_states (conn_nid, version, state) select conn_nid, last_version, $5 from c returning conn_nid, version
         """;
+    // Nothing is built on a version that is gone.
     internal const string SqlPut =
         """
         with c as (
-            update sliding_connections set last_version = last_version + 1, last_used_ts_ms = $3 where conn_nid = $1 returning conn_nid, last_version),
+            update sliding_connections set last_version = last_version + 1, last_used_ts_ms = $3
+            where conn_nid = $1 and exists (select 1 from sliding_states where conn_nid = $1 and version = $2) returning conn_nid, last_version),
         gone as (
             delete from sliding_states s using c where s.conn_nid = c.conn_nid and s.version <> $2 and (s.version < $2 or s.version < c.last_version - 4))
         insert into sliding_states (conn_nid, version, state) select conn_nid, last_version, $4 from c returning version
@@ -72,7 +74,7 @@ public sealed class SlidingStore(Database database)
         return made;
     }
 
-    /// <summary>The next version, made from <paramref name="basedOn"/>; those before that one go. Null: the connection has ended.</summary>
+    /// <summary>The next version, made from <paramref name="basedOn"/>; those before that one go. Null: it is unknown, or the connection has ended.</summary>
     public async Task<long?> PutAsync(long connNid, long basedOn, byte[] state, long nowMs, CancellationToken ct)
     {
         await using var command = Command(SqlPut, connNid, basedOn, nowMs, state);
