@@ -35,9 +35,8 @@ internal sealed class DelayedEvents(DelayedEventStore store, DelayedEventDeliver
             RandomNumberGenerator.GetString(Letters, 24), request.Requester.UserId.Value, request.RoomId, request.Type, request.StateKey,
             Sender.Content(content), Sender.Timestamp(request), delayMs, NowMs);
         // Without a transaction each request is one of its own.
-        var (id, isNext) = await store.AddAsync(e, request.Requester.DeviceId, request.TxnId ?? e.DelayId, ct);
-        // Who sleeps until a later one is due is woken. If this is lost, it looks now and then by itself.
-        if (isNext) await publisher.PublishAllAsync([await store.TellNextAsync(CancellationToken.None)]);
+        var (id, told) = await store.AddAsync(e, request.Requester.DeviceId, request.TxnId ?? e.DelayId, ct);
+        await publisher.PublishAllAsync(told);
         return MatrixResults.Object(w => w.WriteString("delay_id"u8, id));
     }
 

@@ -35,13 +35,14 @@ public sealed class DelayedEventRestTests(PostgresFixture postgres) : IClassFixt
 
     private CountedStatements Count() => new(connection, s => s.Contains("delayed_events", StringComparison.Ordinal));
 
+    /// <summary>True when those who sleep are to be told.</summary>
     private async Task<bool> ScheduleAsync(TimeSpan delay, bool claimed = false)
     {
         var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
         var e = new DelayedEvent($"d{++ids}", "@a:x", "!r:x", "m.room.message", null, "{}"u8.ToArray(), null, (long)delay.TotalMilliseconds, now);
-        var (id, isNext) = await store.AddAsync(e, "D", e.DelayId, CancellationToken.None);
+        var (id, told) = await store.AddAsync(e, "D", e.DelayId, CancellationToken.None);
         if (claimed) Assert.NotNull((await store.ClaimAsync(id, e.UserId, now, now + 120_000, CancellationToken.None)).Event);
-        return isNext;
+        return told is [{ Rows: [{ Key: DelayedEventStore.NextKey }] }];
     }
 
     private ValueTask TellAsync(string key) => sender.OnRowsAsync(Streams.Caches, 0, 1, [new StreamRow(1, key, default)]);
