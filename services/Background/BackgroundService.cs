@@ -2,6 +2,7 @@ using Matrix.Background.Delayed;
 using Matrix.Background.Duties;
 using Matrix.Background.Redactions;
 using Matrix.Background.Search;
+using Matrix.Replication;
 using Matrix.Rooms.Delayed;
 using Matrix.Rooms.Writing;
 using Matrix.Storage.Accounts;
@@ -32,6 +33,7 @@ public static class BackgroundService
         services.TryAddSingleton<DelayedEventDelivery>();
         services.AddSingleton<DelayedEventSender>();
         services.AddHostedService(p => p.GetRequiredService<DelayedEventSender>());
+        services.AddSingleton<IStreamConsumer>(p => p.GetRequiredService<DelayedEventSender>());
         services.TryAddSingleton<RedactionJobStore>();
         services.AddSingleton<IBackgroundDuty, RedactionJobDuty>();
         services.AddSingleton<IBackgroundDuty>(p => new ExpiryDuty(

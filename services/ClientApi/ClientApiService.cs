@@ -32,7 +32,6 @@ using Matrix.ClientApi.Typing;
 using Matrix.ClientApi.Uia;
 using Matrix.ClientApi.Versions;
 using Matrix.ClientApi.Voip;
-using Matrix.FederationClient;
 using Matrix.Replication;
 using Matrix.Rooms;
 using Matrix.Rooms.Aggregations;
@@ -59,6 +58,7 @@ using Matrix.Storage.Sync;
 using Matrix.Storage.ToDevice;
 using Matrix.Web.AppServices;
 using Matrix.Web.Auth;
+using Matrix.Web.Federation;
 using Matrix.Web.Routing;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -95,7 +95,7 @@ public static class ClientApiService
         services.AddSingleton<RoomPager>();
         services.AddSingleton<ChildrenPager>();
         services.AddSingleton<RoomSnapshotReader>();
-        services.AddFederationClient(p => ClientOptions(p.GetRequiredService<HomeserverConfig>()));
+        services.AddFederationClient();
         services.TryAddSingleton<ServerMembers>();
         services.TryAddSingleton<RoomSummaries>();
         services.AddSingleton<RemoteSpaces>();
@@ -127,15 +127,6 @@ public static class ClientApiService
             p.GetRequiredService<StateReader>(), p.GetRequiredService<RoomReader>(), p.GetRequiredService<EventReader>(), retention, p.GetRequiredService<TimeProvider>(),
             p.GetRequiredService<ErasedUsers>());
     }
-
-    private static FederationClientOptions ClientOptions(HomeserverConfig config) => new()
-    {
-        VerifyCertificates = config.FederationVerifyCertificates,
-        CustomCaFiles = config.FederationCustomCaList,
-        IpRangeBlacklist = config.IpRangeBlacklist,
-        IpRangeWhitelist = config.IpRangeWhitelist,
-        DomainWhitelist = config.FederationDomainWhitelist,
-    };
 
     private static void AddStores(IServiceCollection services)
     {

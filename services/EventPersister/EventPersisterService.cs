@@ -11,13 +11,11 @@ using Matrix.EventPersister.Rpc;
 using Matrix.EventPersister.Sending;
 using Matrix.EventPersister.State;
 using Matrix.EventPersister.ThirdParty;
-using Matrix.FederationClient;
 using Matrix.Replication;
 using Matrix.Rooms.Aliases;
 using Matrix.Rooms.Delayed;
 using Matrix.Rooms.Ingest;
 using Matrix.Rooms.Writing;
-using Matrix.ServiceDefaults;
 using Matrix.Storage;
 using Matrix.Storage.AccountData;
 using Matrix.Storage.Accounts;
@@ -30,6 +28,7 @@ using Matrix.Storage.Relations;
 using Matrix.Storage.Rooms;
 using Matrix.Storage.Spaces;
 using Matrix.Web.AppServices;
+using Matrix.Web.Federation;
 using Matrix.Web.RateLimits;
 using Matrix.Web.Routing;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -99,7 +98,7 @@ public static class EventPersisterService
         services.AddSingleton<ProfileChanges>();
         services.TryAddSingleton<RoomFactsReader>();
         services.AddSingleton<ProfileAccess>();
-        services.AddFederationClient(p => ClientOptions(p.GetRequiredService<HomeserverConfig>()));
+        services.AddFederationClient();
         services.TryAddSingleton<EventGraphReader>();
         services.AddSingleton<MissingEvents>();
         services.AddSingleton<PduIngestor>();
@@ -112,15 +111,6 @@ public static class EventPersisterService
         services.Replace(ServiceDescriptor.Singleton<IRoomWriter>(p => p.GetRequiredService<LocalRoomWriter>()));
         return builder;
     }
-
-    private static FederationClientOptions ClientOptions(HomeserverConfig config) => new()
-    {
-        VerifyCertificates = config.FederationVerifyCertificates,
-        CustomCaFiles = config.FederationCustomCaList,
-        IpRangeBlacklist = config.IpRangeBlacklist,
-        IpRangeWhitelist = config.IpRangeWhitelist,
-        DomainWhitelist = config.FederationDomainWhitelist,
-    };
 
     public static IEndpointRouteBuilder MapEventPersister(this IEndpointRouteBuilder endpoints)
     {

@@ -1,4 +1,3 @@
-using Matrix.FederationClient;
 using Matrix.FederationInbound.Authentication;
 using Matrix.FederationInbound.DeviceKeys;
 using Matrix.FederationInbound.Keys;
@@ -10,7 +9,6 @@ using Matrix.Rooms.Ingest;
 using Matrix.Rooms.Spaces;
 using Matrix.Rooms.Writing;
 using Matrix.Rooms;
-using Matrix.ServiceDefaults;
 using Matrix.Storage.Events;
 using Matrix.Storage.Federation;
 using Matrix.Storage.Keys;
@@ -18,6 +16,7 @@ using Matrix.Storage.Profiles;
 using Matrix.Storage.Rooms;
 using Matrix.Storage.Spaces;
 using Matrix.Web.Auth;
+using Matrix.Web.Federation;
 using Matrix.Web.Routing;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -31,7 +30,7 @@ public static class FederationInboundService
     public static IHostApplicationBuilder AddFederationInbound(this IHostApplicationBuilder builder)
     {
         var services = builder.Services;
-        services.AddFederationClient(p => ClientOptions(p.GetRequiredService<HomeserverConfig>()));
+        services.AddFederationClient();
         services.AddSingleton<XMatrixAuthenticator>();
         services.AddSingleton<OwnKeys>();
         services.TryAddSingleton<ProfileStore>();
@@ -57,15 +56,6 @@ public static class FederationInboundService
         services.AddHostedService(p => p.GetRequiredService<InboundWork>());
         return builder;
     }
-
-    private static FederationClientOptions ClientOptions(HomeserverConfig config) => new()
-    {
-        VerifyCertificates = config.FederationVerifyCertificates,
-        CustomCaFiles = config.FederationCustomCaList,
-        IpRangeBlacklist = config.IpRangeBlacklist,
-        IpRangeWhitelist = config.IpRangeWhitelist,
-        DomainWhitelist = config.FederationDomainWhitelist,
-    };
 
     public static IEndpointRouteBuilder MapFederationInbound(this IEndpointRouteBuilder endpoints)
     {

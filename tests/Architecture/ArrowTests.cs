@@ -15,7 +15,7 @@ public class ArrowTests
         ["Matrix.Storage"] = ["Matrix.Primitives", "Matrix.Events", "Matrix.Replication"],
         ["Matrix.FederationClient"] = ["Matrix.Primitives", "Matrix.Events", "Matrix.Crypto", "Matrix.Storage", "Matrix.Replication"],
         ["Matrix.Rooms"] = ["Matrix.Primitives", "Matrix.Events", "Matrix.Crypto", "Matrix.Storage", "Matrix.Replication", "Matrix.FederationClient"],
-        ["Matrix.Web"] = ["Matrix.Primitives", "Matrix.Crypto", "Matrix.Storage", "Matrix.Replication", "ServiceDefaults"],
+        ["Matrix.Web"] = ["Matrix.Primitives", "Matrix.Crypto", "Matrix.Storage", "Matrix.Replication", "Matrix.FederationClient", "ServiceDefaults"],
         ["ServiceDefaults"] = [],
         ["RoutingTable"] = ["Matrix.Primitives"],
         ["Gateway"] = ["RoutingTable", "ServiceDefaults", "Matrix.Storage", "Matrix.Replication", "Matrix.Primitives"],

@@ -1,42 +1,40 @@
+using Matrix.Replication;
 using Matrix.Rooms.Delayed;
 using Matrix.Storage.DelayedEvents;
-using Npgsql;
+using Matrix.Web;
 
 namespace Matrix.Background.Delayed;
 
 /// <summary>
-/// Sends delayed events when their time has come. Every instance looks once a second; each event is claimed by one of them, so there is no lease to wait for
-/// when an instance goes. What was due while nobody ran is sent first, in its order.
+/// Sends delayed events when their time has come. Every instance sleeps until the next one is due, and is woken when an earlier one is scheduled; each event
+/// is claimed by one of them, so there is no lease to wait for when an instance goes. What was due while nobody ran is sent first, in its order.
 /// </summary>
 internal sealed partial class DelayedEventSender(DelayedEventStore store, DelayedEventDelivery delivery, TimeProvider clock, ILogger<DelayedEventSender> log)
-    : Microsoft.Extensions.Hosting.BackgroundService
+    : Microsoft.Extensions.Hosting.BackgroundService, IStreamConsumer
 {
     private const int AtOnce = 50;
-    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
+    /// <summary>After a fault, and while another instance has what is due in its hands.</summary>
+    private static readonly TimeSpan ShortRest = TimeSpan.FromSeconds(1);
+    /// <summary>However late the next one is: claims end, and who schedules one may die before he tells it.</summary>
+    internal static readonly TimeSpan LongRest = TimeSpan.FromSeconds(30);
+    private readonly Rounds rounds = new("Sending of delayed events", clock, log);
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    public IReadOnlyCollection<StreamDefinition> Streams { get; } = [Replication.Streams.Caches];
+
+    public ValueTask OnRowsAsync(StreamDefinition stream, long from, long to, IReadOnlyList<StreamRow> rows)
     {
-        await Task.Yield();
-        while (!stoppingToken.IsCancellationRequested)
-        {
-            try
-            {
-                while (await SendDueAsync(stoppingToken) == AtOnce) { }
-            }
-            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-            {
-                break;
-            }
-            catch (NpgsqlException e)
-            {
-                LogSetBack(e.Message);
-            }
-            catch (Exception e)
-            {
-                LogFailed(e);
-            }
-            await Task.Delay(Interval, clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        }
+        if (rows.Any(r => r.Key == DelayedEventStore.NextKey)) rounds.Wake();
+        return ValueTask.CompletedTask;
+    }
+
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => rounds.RunAsync(RoundAsync, ShortRest, stoppingToken);
+
+    private async Task<TimeSpan> RoundAsync(CancellationToken ct)
+    {
+        var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
+        var next = await store.NextAsync(now, ct) ?? long.MaxValue;
+        if (next > now) return next - now < LongRest.TotalMilliseconds ? TimeSpan.FromMilliseconds(next - now) : LongRest;
+        return await SendDueAsync(ct) > 0 ? TimeSpan.Zero : ShortRest;
     }
 
     /// <summary>How many were due, at most <see cref="AtOnce"/>.</summary>
@@ -48,12 +46,6 @@ internal sealed partial class DelayedEventSender(DelayedEventStore store, Delaye
             if (await delivery.DeliverAsync(e, staysScheduled: false, ct) is { } error) LogRefused(e.DelayId, e.UserId, e.RoomId, error.Message);
         return due.Count;
     }
-
-    [LoggerMessage(10, LogLevel.Warning, "Delayed events wait: {Reason}")]
-    private partial void LogSetBack(string reason);
-
-    [LoggerMessage(11, LogLevel.Error, "A delayed event could not be sent; its claim is taken again when it is over")]
-    private partial void LogFailed(Exception e);
 
     [LoggerMessage(12, LogLevel.Information, "Delayed event {DelayId} of {UserId} was refused by room {RoomId}: {Reason}")]
     private partial void LogRefused(string delayId, string userId, string roomId, string reason);

@@ -6,7 +6,11 @@ namespace Matrix.ClientApi.Account;
 
 /// <summary>Who logs in.</summary>
 /// <param name="AfterLogin">Done once the device is there; given its id.</param>
-internal sealed record LoginProof(UserId User, Func<string, CancellationToken, Task>? AfterLogin = null);
+internal sealed record LoginProof(UserId User, Func<string, CancellationToken, Task>? AfterLogin = null)
+{
+    /// <summary>False: a session of the user vouches for him, which anybody might have who has its token.</summary>
+    public bool IsOwn { get; init; } = true;
+}
 
 /// <summary>Where a login comes from.</summary>
 /// <param name="BearerToken">Of the Authorization header, for application services; null: none.</param>

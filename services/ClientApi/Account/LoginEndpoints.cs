@@ -42,7 +42,7 @@ internal static class LoginEndpoints
         var refreshable = submission.BoolOrNull("refresh_token") ?? false;
         var proof = await type.ProveAsync(submission, client, ct);
         await limiter.RequireAsync(RateLimitRules.LoginAccount, null, proof.User.Value, ct);
-        var session = await sessions.LogInAsync(proof.User, deviceId, displayName, ct, refreshable);
+        var session = await sessions.LogInAsync(proof.User, deviceId, displayName, ct, refreshable, proof.IsOwn);
         if (proof.AfterLogin is { } after) await after(session.DeviceId, ct);
         return LoginAnswer.Of(session.User, session, config, withWellKnown: true);
     }

@@ -51,7 +51,8 @@ internal sealed class Registration(
     public async Task UpgradeGuestAsync(UserId guest, string passwordHash, string? consentVersion, CancellationToken ct)
     {
         var (now, time) = (clock.GetUtcNow().ToUnixTimeMilliseconds(), joins.TimeFor(false, null, null, consentVersion));
-        await publisher.PublishAllAsync(await accounts.UpgradeGuestAsync(guest.Value, passwordHash, time, now, ct) ?? throw MatrixError.UserInUse().AsException());
+        await publisher.PublishAllAsync(
+            await accounts.UpgradeGuestAsync(guest.Value, passwordHash, consentVersion, time, now, ct) ?? throw MatrixError.UserInUse().AsException());
         if (time is AutoJoinTime.AtOnce) await joins.RunAsync(guest);
     }
 

@@ -17,13 +17,15 @@ internal sealed class Sessions(
     AccountStore accounts, DeviceStore devices, RefreshTokenStore refreshTokens, TokenIssuer issuer, IStreamPublisher publisher, UsageGate usage, TimeProvider clock)
 {
     /// <param name="refreshable">The client knows how to refresh.</param>
-    public async Task<Session> LogInAsync(UserId user, string deviceId, string? displayName, CancellationToken ct, bool refreshable = false)
+    /// <param name="isProof">The user has proved who he is, which counts with this device for some time (<c>ui_auth.session_timeout</c>).</param>
+    public async Task<Session> LogInAsync(
+        UserId user, string deviceId, string? displayName, CancellationToken ct, bool refreshable = false, bool isProof = false)
     {
         await usage.RequireAsync(user, ct);
         await RequireNoKeyAsync(user, deviceId, ct);
         var tokens = issuer.ForLogin(user, refreshable);
         await publisher.PublishAllAsync(
-            await accounts.LogInAsync(user.Value, deviceId, displayName, tokens.Stored, clock.GetUtcNow().ToUnixTimeMilliseconds(), ct));
+            await accounts.LogInAsync(user.Value, deviceId, displayName, tokens.Stored, clock.GetUtcNow().ToUnixTimeMilliseconds(), ct, isProof));
         return new Session(user, deviceId, tokens);
     }
 

@@ -27,6 +27,6 @@ internal sealed class TokenLoginType(LoginTokenStore tokens, LoginGate gate, Hom
         var token = await tokens.ConsumeAsync(submission.RequiredString("token"), ct)
             ?? throw MatrixError.Forbidden("Invalid login token").AsException();
         await gate.RequireOpenAsync(new UserId(token.UserId), ct);
-        return new LoginProof(new UserId(token.UserId), (device, c) => tokens.BindDeviceAsync(token, device, c));
+        return new LoginProof(new UserId(token.UserId), (device, c) => tokens.BindDeviceAsync(token, device, c)) { IsOwn = token.AuthProvider is not null };
     }
 }

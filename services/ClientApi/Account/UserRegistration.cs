@@ -76,7 +76,7 @@ internal sealed class UserRegistration(
         return LoginAnswer.Of(user, session, config);
 
         async Task<IResult> AnswerAsync(UserId known) => LoginAnswer.Of(
-            known, inhibit ? null : await sessions.LogInAsync(known, device, DeviceIds.DisplayNameOf(source), ct, refreshable), config);
+            known, inhibit ? null : await sessions.LogInAsync(known, device, DeviceIds.DisplayNameOf(source), ct, refreshable, isProof: guest is not null), config);
     }
 
     public async Task RequireFreeAsync(string username, CancellationToken ct)

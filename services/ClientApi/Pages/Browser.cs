@@ -51,8 +51,13 @@ internal sealed class Browser(HttpContext context, HomeserverConfig config)
         return secret;
     }
 
-    /// <summary>Whether it says where its requests come from, as all browsers do since 2023: others cannot be led here against their will.</summary>
-    public bool SaysSite => context.Request.Headers.ContainsKey("Sec-Fetch-Site");
+    /// <summary>
+    /// Whether it is a browser at all, which somebody can send here against its user's will. Those since 2023 say over https where a request comes from; all of
+    /// them are called Mozilla and name their user's languages, and a page that sends them somewhere cannot change that.
+    /// </summary>
+    public bool IsBrowser =>
+        context.Request.Headers.ContainsKey("Sec-Fetch-Site") || context.Request.Headers.AcceptLanguage.Count > 0
+        || context.Request.Headers.UserAgent.ToString().Contains("Mozilla/", StringComparison.OrdinalIgnoreCase);
 
     public bool HasFlow => Cookie(FlowCookie) is not null;
 

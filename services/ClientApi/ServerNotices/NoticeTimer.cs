@@ -1,38 +1,20 @@
-using Matrix.Primitives;
 using Matrix.ServiceDefaults;
 using Matrix.Storage.Instances;
-using Npgsql;
+using Matrix.Web;
 
 namespace Matrix.ClientApi.ServerNotices;
 
 /// <summary>Goes the rounds once a minute, in one instance: the one that holds the lease.</summary>
-internal sealed partial class NoticeTimer(NoticeRounds rounds, LeaseStore leases, InstanceIdentity me, TimeProvider clock, ILogger<NoticeTimer> log) : BackgroundService
+internal sealed class NoticeTimer(NoticeRounds notices, LeaseStore leases, InstanceIdentity me, TimeProvider clock, ILogger<NoticeTimer> log) : BackgroundService
 {
     private static readonly TimeSpan Every = TimeSpan.FromMinutes(1);
+    private readonly Rounds rounds = new("Sending of server notices", clock, log);
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
+        notices.AreNeeded ? rounds.EveryAsync(Every, RunAsync, stoppingToken, first: Every) : Task.CompletedTask;
+
+    private async Task RunAsync(CancellationToken ct)
     {
-        if (!rounds.AreNeeded) return;
-        using var timer = new PeriodicTimer(Every, clock);
-        try
-        {
-            while (await timer.WaitForNextTickAsync(stoppingToken))
-            {
-                try
-                {
-                    if (await leases.TryTakeAsync("clientapi:server_notices", me.Name, 2 * Every, stoppingToken)) await rounds.RunAsync(stoppingToken);
-                }
-                catch (Exception e) when (e is NpgsqlException or MatrixException)
-                {
-                    LogSetBack(log, e.Message);
-                }
-            }
-        }
-        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-        {
-        }
+        if (await leases.TryTakeAsync("clientapi:server_notices", me.Name, 2 * Every, ct)) await notices.RunAsync(ct);
     }
-
-    [LoggerMessage(4041, LogLevel.Warning, "Server notices wait: {Reason}")]
-    private static partial void LogSetBack(ILogger log, string reason);
 }

@@ -2,15 +2,17 @@ using System.Security.Cryptography;
 using Matrix.EventPersister.Sending;
 using Matrix.Events;
 using Matrix.Primitives;
+using Matrix.Replication;
 using Matrix.Rooms.Delayed;
 using Matrix.ServiceDefaults;
 using Matrix.Storage.DelayedEvents;
+using Matrix.Storage.Streams;
 using Matrix.Web.Json;
 
 namespace Matrix.EventPersister.Delayed;
 
 /// <summary>Schedules events and changes what is scheduled. Power in the room counts when the event is sent, not here.</summary>
-internal sealed class DelayedEvents(DelayedEventStore store, DelayedEventDelivery delivery, HomeserverConfig config, TimeProvider clock)
+internal sealed class DelayedEvents(DelayedEventStore store, DelayedEventDelivery delivery, IStreamPublisher publisher, HomeserverConfig config, TimeProvider clock)
 {
     private const string Letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
@@ -33,7 +35,8 @@ internal sealed class DelayedEvents(DelayedEventStore store, DelayedEventDeliver
             RandomNumberGenerator.GetString(Letters, 24), request.Requester.UserId.Value, request.RoomId, request.Type, request.StateKey,
             Sender.Content(content), Sender.Timestamp(request), delayMs, NowMs);
         // Without a transaction each request is one of its own.
-        var id = await store.AddAsync(e, request.Requester.DeviceId, request.TxnId ?? e.DelayId, ct);
+        var (id, told) = await store.AddAsync(e, request.Requester.DeviceId, request.TxnId ?? e.DelayId, ct);
+        await publisher.PublishAllAsync(told);
         return MatrixResults.Object(w => w.WriteString("delay_id"u8, id));
     }
 

@@ -1,7 +1,7 @@
 using Matrix.EventPersister.Ingest;
 using Matrix.Rooms.Ingest;
 using Matrix.Storage.Federation;
-using Npgsql;
+using Matrix.Web;
 
 namespace Matrix.EventPersister.Policy;
 
@@ -11,34 +11,18 @@ namespace Matrix.EventPersister.Policy;
 /// it wants it asked for as well, and a server that restarts would cost the room what was said meanwhile. Spec:
 /// server-server-api/#validating-policy-server-signatures
 /// </summary>
-internal sealed partial class PolicyRetries(PolicyWaits waits, PduIngestor ingestor, TimeProvider clock, ILogger<PolicyRetries> log) : BackgroundService
+internal sealed class PolicyRetries(PolicyWaits waits, PduIngestor ingestor, TimeProvider clock, ILogger<PolicyRetries> log) : BackgroundService
 {
     private const int AtOnce = 200;
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    private readonly Rounds rounds = new("Asking policy servers again", clock, log);
+
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => rounds.EveryAsync(Interval, RunAsync, stoppingToken);
+
+    private async Task RunAsync(CancellationToken ct)
     {
-        await Task.Yield();
-        while (!stoppingToken.IsCancellationRequested)
-        {
-            try
-            {
-                while (await RunAsync(clock.GetUtcNow().ToUnixTimeMilliseconds(), stoppingToken) == AtOnce) { }
-            }
-            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-            {
-                break;
-            }
-            catch (NpgsqlException e)
-            {
-                LogSetBack(e.Message);
-            }
-            catch (Exception e)
-            {
-                LogFailed(e);
-            }
-            await Task.Delay(Interval, clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        }
+        while (await RunAsync(clock.GetUtcNow().ToUnixTimeMilliseconds(), ct) == AtOnce) { }
     }
 
     /// <summary>How many were due, at most <see cref="AtOnce"/>. What cannot be judged now has its next try.</summary>
@@ -54,10 +38,4 @@ internal sealed partial class PolicyRetries(PolicyWaits waits, PduIngestor inges
         }
         return due.Count;
     }
-
-    [LoggerMessage(5040, LogLevel.Warning, "Policy servers are asked again later: {Reason}")]
-    private partial void LogSetBack(string reason);
-
-    [LoggerMessage(5041, LogLevel.Error, "Events about which policy servers are asked again could not be handed in")]
-    private partial void LogFailed(Exception e);
 }

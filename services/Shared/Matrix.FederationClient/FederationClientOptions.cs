@@ -1,6 +1,6 @@
 namespace Matrix.FederationClient;
 
-/// <summary>How this server goes out to others; filled from homeserver.yaml by the service.</summary>
+/// <summary>How this server goes out to others; filled from homeserver.yaml (Matrix.Web/Federation).</summary>
 public sealed record FederationClientOptions
 {
     /// <summary>Off in tests only.</summary>

@@ -62,6 +62,23 @@ public sealed class DelayedEventTests(DelayedEventFixture api) : IClassFixture<D
     }
 
     [Fact]
+    public async Task Whoever_sleeps_until_the_next_one_is_told_of_an_earlier_one_alone()
+    {
+        var alice = await api.RegisterUserAsync();
+        var room = await api.CreateRoomAsync(alice);
+        async Task<long> ToldAsync(long delay)
+        {
+            const string Sql = "select count(*) from stream_rows where stream = 'caches' and key = 'delayed_events:next'";
+            var before = (long)(await api.ScalarAsync(Sql))!;
+            await ScheduleAsync(alice, room, delay);
+            return (long)(await api.ScalarAsync(Sql))! - before;
+        }
+        // Nothing of other tests is left that is due earlier.
+        await api.ExecuteAsync("update delayed_events set finalised_ts_ms = 1 where finalised_ts_ms is null");
+        Assert.Equal((1, 0, 1), (await ToldAsync(60_000), await ToldAsync(70_000), await ToldAsync(50_000)));
+    }
+
+    [Fact]
     public async Task What_is_scheduled_can_be_listed_restarted_sent_and_cancelled()
     {
         var (alice, bob) = (await api.RegisterUserAsync(), await api.RegisterUserAsync());

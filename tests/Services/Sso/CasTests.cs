@@ -109,6 +109,13 @@ public sealed class CasTests(SsoFixture sso) : IClassFixture<SsoFixture>
         (await browser.GetAsync($"{FakeOidcProvider.QueryOf(confirm.Button)["service"]}&ticket={sso.NewTicketOf(name)}")).Require(400);
         browser.Site = "cross-site";
         (await browser.GetAsync($"/_matrix/client/r0/login/cas/ticket?session={session}&ticket={sso.NewTicketOf(name)}")).Require(400);
+        // Old ones, and all where the address is no https, do not say where they come from.
+        browser.Site = null;
+        foreach (var says in ((string, string)[])[("User-Agent", "Mozilla/5.0 (iPhone; CPU iPhone OS 14_8 like Mac OS X) AppleWebKit/605.1.15"), ("Accept-Language", "de")])
+        {
+            browser.Says = says;
+            (await browser.GetAsync($"/_matrix/client/r0/login/cas/ticket?session={session}&ticket={sso.NewTicketOf(name)}")).Require(400);
+        }
         (await browser.GetAsync($"/_matrix/client/r0/login/cas/ticket?state=forged&ticket={sso.NewTicketOf(name)}")).Require(400);
         Assert.Equal(401, (await sso.JsonAsync(HttpMethod.Delete, "/_matrix/client/v3/devices/PHONE", login.Text("access_token"), new { auth = new { session } })).Status);
     }

@@ -15,6 +15,8 @@ internal sealed partial class TestBrowser(ServiceHost host)
     public string? Origin { get; set; } = SsoFixture.PublicBase.TrimEnd('/');
     /// <summary>Where it says that it comes from; null: it is too old to say.</summary>
     public string? Site { get; set; }
+    /// <summary>Other things that browsers say.</summary>
+    public (string Name, string Value)? Says { get; set; }
 
     public Task<Visit> GetAsync(string address) => SendAsync(new HttpRequestMessage(HttpMethod.Get, PathOf(address)));
 
@@ -37,6 +39,7 @@ internal sealed partial class TestBrowser(ServiceHost host)
         using (request)
         {
             if (Site is not null) request.Headers.Add("Sec-Fetch-Site", Site);
+            if (Says is var (name, text)) request.Headers.TryAddWithoutValidation(name, text);
             if (cookies.Count > 0) request.Headers.Add("Cookie", string.Join("; ", cookies.Select(c => $"{c.Key}={c.Value}")));
             using var response = await Host.Http.SendAsync(request);
             var set = response.Headers.TryGetValues("Set-Cookie", out var values) ? values.ToList() : [];

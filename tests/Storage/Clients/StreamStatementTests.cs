@@ -46,6 +46,19 @@ public class StreamStatementTests(PostgresFixture postgres) : IClassFixture<Post
     }
 
     [Fact]
+    public async Task Who_is_erased_is_an_account()
+    {
+        var database = await FreshAsync();
+        await RegisterAsync(database, "@a:x", "A");
+        var accounts = new AccountStore(database);
+        async Task<IEnumerable<string>> ErasedAsync(string user) =>
+            (await accounts.DeactivateAsync(user, true, 1, default)).SelectMany(b => b.Rows).Select(r => r.Key).Where(k => k.StartsWith("erased:", StringComparison.Ordinal));
+        Assert.Equal(["erased:@a:x"], await ErasedAsync("@a:x"));
+        Assert.Empty(await ErasedAsync("@nobody:x"));
+        Assert.Equal(["@a:x"], await new ErasedUserReader(database).AllAsync(default));
+    }
+
+    [Fact]
     public async Task Writers_of_overlapping_streams_neither_deadlock_nor_leave_gaps()
     {
         var database = await FreshAsync();

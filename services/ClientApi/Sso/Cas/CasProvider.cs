@@ -37,8 +37,9 @@ internal sealed class CasProvider(CasConfig settings, HomeserverConfig config, S
         var (name, value) = (redirectUrl, session, state) switch
         {
             ({ } url, null, null) => ("redirectUrl", ClientAddresses.Require(url)),
-            // Synapse: its addresses name the session of an authentication. Whoever is no browser may use them.
-            (null, { } uia, null) when !browser.SaysSite => ("session", uia),
+            // Synapse: its addresses name the session of an authentication. Whoever is no browser may use them: it cannot be led here by somebody else. A cookie
+            // would not tell more: who comes this way has begun nothing here.
+            (null, { } uia, null) when !browser.IsBrowser => ("session", uia),
             (null, null, { } secret) => ("state", secret),
             _ => throw new PageException(400, "M_MISSING_PARAM", "It cannot be told what this login is for."),
         };

@@ -21,6 +21,8 @@ internal static class SamlSignature
     private static readonly HashSet<string> Canonical = [SignedXml.XmlDsigExcC14NTransformUrl, SignedXml.XmlDsigExcC14NWithCommentsTransformUrl];
     /// <summary>Signatures in one document that are looked at.</summary>
     private const int MaxSignatures = 2;
+    /// <summary>Each costs a decryption with every key of ours.</summary>
+    private const int MaxEncryptedAttributes = 50;
     private const string Assertion = "Assertion";
     private const string EncryptedAssertion = "EncryptedAssertion";
 
@@ -39,7 +41,11 @@ internal static class SamlSignature
         }
         if ((settings.WantAssertionsSigned || !isResponseSigned) && !IsSigned(assertion, certificates))
             throw new ProviderException("neither the response nor the assertion is signed by the identity provider, or the assertion must be (want_assertions_signed)");
+        // What is signed is proved, and so is what is encrypted within it.
         if (assertion.Child("Subject", SamlXml.Assertion)?.Child("EncryptedID", SamlXml.Assertion) is { } id) decryption.Replace(id, "NameID", isProved: true);
+        var attributes = assertion.Children("AttributeStatement", SamlXml.Assertion).SelectMany(s => s.Children("EncryptedAttribute", SamlXml.Assertion)).ToList();
+        if (attributes.Count > MaxEncryptedAttributes) throw new ProviderException($"there are more than {MaxEncryptedAttributes} encrypted attributes");
+        foreach (var attribute in attributes) decryption.Replace(attribute, "Attribute", isProved: true);
         return assertion;
     }
 

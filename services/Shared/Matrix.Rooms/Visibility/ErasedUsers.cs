@@ -8,8 +8,10 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 namespace Matrix.Rooms;
 
 /// <summary>
-/// Users of this server who were deactivated with <c>erase</c>: read once, then kept by stream caches (<c>erased:ID</c>). Nobody comes back from it, so the
-/// set only grows; some 100 bytes a user. Spec: client-server-api/#post_matrixclientv3accountdeactivate
+/// Users of this server who were deactivated with <c>erase</c>: read once, then kept by stream caches (<c>erased:ID</c>). Nobody comes back from it. The set
+/// holds each erased account once and nothing else: a row is written with the account's own change alone, never for an id that is no account, and other
+/// servers' users have no part in it. So it is as large as that column of <c>users</c>, some 100 bytes an account; all of it, because who is missing would be
+/// shown what he has taken away. Spec: client-server-api/#post_matrixclientv3accountdeactivate
 /// </summary>
 public sealed class ErasedUsers(ErasedUserReader reader, IStreamFollower follower) : IStreamConsumer
 {

@@ -21,8 +21,8 @@ public sealed partial class AccountStore
             insert into profiles (user_id, displayname) select u.user_id, $8::text from new_user u where $8 is not null
             on conflict (user_id) do nothing),
         new_device as (
-            insert into devices (user_id, device_id, display_name, created_ts_ms)
-            select u.user_id, $9::text, $10::text, $3 from new_user u where $9 is not null),
+            insert into devices (user_id, device_id, display_name, created_ts_ms, proved_ts_ms)
+            select u.user_id, $9::text, $10::text, $3, case when not $5 then $3 end from new_user u where $9 is not null),
         new_token as (
             insert into access_tokens (token_hash, user_id, device_id, created_ts_ms, expires_ts_ms, refresh_hash)
             select $11, u.user_id, $9, $3, $12::bigint, $13 from new_user u where $9 is not null),
@@ -61,7 +61,8 @@ public sealed partial class AccountStore
         """;
 
     /// <remarks>
-    /// An existing device keeps its name and loses its older tokens (client-server-api: relationship between access tokens and devices).
+    /// An existing device keeps its name and loses its older tokens (client-server-api: relationship between access tokens and devices). What was proved
+    /// with them goes too: $11 is when who logs in has proved himself, or null.
     /// </remarks>
     internal const string SqlLogIn =
         """
@@ -69,8 +70,10 @@ public sealed partial class AccountStore
         old_refresh as (delete from refresh_tokens where user_id = $1 and device_id = $2),
         old_oauth as (delete from oauth_sessions where user_id = $1 and device_id = $2),
         new_device as (
-            insert into devices (user_id, device_id, display_name, created_ts_ms) values ($1, $2, $3, $4)
+            insert into devices (user_id, device_id, display_name, created_ts_ms, proved_ts_ms) values ($1, $2, $3, $4, $11::bigint)
             on conflict (user_id, device_id) do nothing returning device_id),
+        known_device as (
+            update devices set proved_ts_ms = $11 where user_id = $1 and device_id = $2 and proved_ts_ms is distinct from $11),
         new_token as (
             insert into access_tokens (token_hash, user_id, device_id, created_ts_ms, expires_ts_ms, refresh_hash)
             values ($6, $1, $2, $4, $7::bigint, $8)),
@@ -106,7 +109,9 @@ public sealed partial class AccountStore
     internal const string SqlUpgradeGuest =
         """
         with changed as (
-            update users set password_hash = $2, is_guest = false where user_id = $1 and is_guest and not deactivated returning user_id),
+            update users set password_hash = $2, is_guest = false, consent_version = coalesce($6, consent_version),
+                consent_ts_ms = case when $6::text is null then consent_ts_ms else $5 end
+            where user_id = $1 and is_guest and not deactivated returning user_id),
         new_joins as (
             insert into auto_joins (user_id, is_first, next_try_ts_ms)
             select c.user_id, not exists (select 1 from users where not is_guest and appservice_id is null and coalesce(user_type not in ('bot', 'support'), true)),
@@ -138,7 +143,7 @@ public sealed partial class AccountStore
         stream_input as (
             select 'caches'::text as stream, 'user:' || $1 as key, ''::bytea as payload
             union all select 'caches', 'profile:' || $1, ''::bytea where $2
-            union all select 'caches', 'erased:' || $1, ''::bytea where $2
+            union all select 'caches', 'erased:' || c.user_id, ''::bytea from changed c where $2
             union all select 'user_directory', $1, ''::bytea
             union all select 'device_lists', $1, $3 from (select count(*) as n from gone) d where d.n > 0
             union all select 'pushers', $1, ''::bytea from (select count(*) as n from gone_pushers) p where p.n > 0)

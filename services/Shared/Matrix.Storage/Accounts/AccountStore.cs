@@ -96,8 +96,9 @@ public sealed partial class AccountStore(Database database)
     }
 
     /// <summary>Adds the device unless it exists and gives it these tokens alone.</summary>
+    /// <param name="isProof">Who logs in has proved who he is.</param>
     public async Task<IReadOnlyList<StreamBatch>> LogInAsync(
-        string userId, string deviceId, string? displayName, IssuedTokens tokens, long nowMs, CancellationToken ct)
+        string userId, string deviceId, string? displayName, IssuedTokens tokens, long nowMs, CancellationToken ct, bool isProof = false)
     {
         await using var command = database.Source.CreateCommand(SqlLogIn);
         var p = command.Parameters;
@@ -107,6 +108,7 @@ public sealed partial class AccountStore(Database database)
         p.AddWithValue(nowMs);
         p.AddWithValue(new DeviceListRow(deviceId).Encode());
         IssuedTokens.Add(p, tokens);
+        p.Add(StoreParameters.BigInt(isProof ? nowMs : null));
         return await ReadAsync(command, ct);
     }
 
@@ -135,7 +137,9 @@ public sealed partial class AccountStore(Database database)
     }
 
     /// <summary>Makes a full account of a guest's; null when there is no such guest.</summary>
-    public async Task<IReadOnlyList<StreamBatch>?> UpgradeGuestAsync(string userId, string passwordHash, AutoJoinTime autoJoin, long nowMs, CancellationToken ct)
+    /// <param name="consentVersion">Of the policy that he has agreed to now; null: what he agreed to before stands.</param>
+    public async Task<IReadOnlyList<StreamBatch>?> UpgradeGuestAsync(
+        string userId, string passwordHash, string? consentVersion, AutoJoinTime autoJoin, long nowMs, CancellationToken ct)
     {
         await using var command = database.Source.CreateCommand(SqlUpgradeGuest);
         command.Parameters.AddWithValue(userId);
@@ -143,6 +147,7 @@ public sealed partial class AccountStore(Database database)
         command.Parameters.AddWithValue(autoJoin != AutoJoinTime.Never);
         command.Parameters.AddWithValue(autoJoin == AutoJoinTime.AfterConsent);
         command.Parameters.AddWithValue(nowMs);
+        command.Parameters.Add(StoreParameters.Text(consentVersion));
         var batches = await ReadAsync(command, ct);
         return batches.Count == 0 ? null : batches;
     }

@@ -1,3 +1,4 @@
+using Matrix.Storage.Streams;
 using Npgsql;
 using static Matrix.Storage.StoreParameters;
 
@@ -9,19 +10,28 @@ namespace Matrix.Storage.DelayedEvents;
 /// </summary>
 public sealed class DelayedEventStore(Database database)
 {
+    /// <summary>Key in the stream of caches: whoever knows when the next one is due must ask again.</summary>
+    public const string NextKey = "delayed_events:next";
     private const string Columns =
         "delay_id, user_id, room_id, type, state_key, content, origin_ts_ms, delay_ms, scheduled_ts_ms, finalised_ts_ms, event_id, error";
     private const string Open = "finalised_ts_ms is null and claimed_until_ms <= $3";
 
+    // $1 is the id of a new one. Another request of the same transaction may have been first.
     internal const string SqlAdd =
         """
-        with known as (select delay_id from delayed_events where user_id = $2 and device_id = $3 and room_id = $5 and txn_id = $4),
-        added as (
+        with added as (
             insert into delayed_events (delay_id, user_id, device_id, txn_id, room_id, type, state_key, content, origin_ts_ms, delay_ms, scheduled_ts_ms, send_ts_ms)
-            select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11::bigint + $10::bigint where not exists (select 1 from known)
-            on conflict (user_id, device_id, room_id, txn_id) do nothing returning delay_id)
-        select delay_id from known union all select delay_id from added
-        """;
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11::bigint + $10::bigint)
+            on conflict (user_id, device_id, room_id, txn_id) do nothing returning send_ts_ms),
+        stream_input as (
+            select 'caches'::text as stream, '
+        """ + NextKey + """
+        ' as key, ''::bytea as payload from added a where not exists (
+                select 1 from delayed_events d where d.finalised_ts_ms is null and d.claimed_until_ms <= $11 and d.send_ts_ms <= a.send_ts_ms))
+        """ + StreamStatement.Tail;
+    internal const string SqlAdded = "select delay_id from delayed_events where user_id = $1 and device_id = $2 and room_id = $3 and txn_id = $4";
+    internal const string SqlNext =
+        "select send_ts_ms from delayed_events where finalised_ts_ms is null and claimed_until_ms <= $1 order by send_ts_ms limit 1";
     internal const string SqlLoad = "select count(*), min(send_ts_ms) from delayed_events where user_id = $1 and finalised_ts_ms is null";
     internal const string SqlFind = "select " + Columns + " from delayed_events where delay_id = $1 and user_id = $2";
     internal const string SqlScheduled = "select " + Columns + " from delayed_events where user_id = $1 and finalised_ts_ms is null order by send_ts_ms, delay_id";
@@ -42,20 +52,35 @@ public sealed class DelayedEventStore(Database database)
     internal const string SqlForget =
         "delete from delayed_events where ctid = any(array(select ctid from delayed_events where finalised_ts_ms < $1 limit $2)) and finalised_ts_ms < $1";
 
-    /// <summary>Its id: the new one, or that of the event which the same transaction scheduled before.</summary>
-    public async Task<string> AddAsync(DelayedEvent e, string deviceId, string txnId, CancellationToken ct)
+    /// <summary>
+    /// Its id: the new one, or that of the event which the same transaction scheduled before. To be published: whether it is due before all others, for those who
+    /// sleep until the next one.
+    /// </summary>
+    public async Task<(string Id, IReadOnlyList<StreamBatch> Told)> AddAsync(DelayedEvent e, string deviceId, string txnId, CancellationToken ct)
     {
-        while (true)
+        await using var batch = database.Source.CreateBatch();
+        batch.BatchCommands.Add(new NpgsqlBatchCommand(SqlAdd)
         {
-            await using var command = Command(SqlAdd, e.DelayId, e.UserId, deviceId, txnId, e.RoomId, e.Type);
-            command.Parameters.Add(Text(e.StateKey));
-            command.Parameters.AddWithValue(e.Content);
-            command.Parameters.Add(BigInt(e.OriginTsMs));
-            command.Parameters.AddWithValue(e.DelayMs);
-            command.Parameters.AddWithValue(e.ScheduledTsMs);
-            // Null: the same request at the same moment; the next look sees it.
-            if (await command.ExecuteScalarAsync(ct) is string id) return id;
-        }
+            Parameters =
+            {
+                Text(e.DelayId), Text(e.UserId), Text(deviceId), Text(txnId), Text(e.RoomId), Text(e.Type), Text(e.StateKey), new() { Value = e.Content },
+                BigInt(e.OriginTsMs), BigInt(e.DelayMs), BigInt(e.ScheduledTsMs),
+            },
+        });
+        batch.BatchCommands.Add(new NpgsqlBatchCommand(SqlAdded) { Parameters = { Text(e.UserId), Text(deviceId), Text(e.RoomId), Text(txnId) } });
+        await using var r = await batch.ExecuteReaderAsync(ct);
+        var told = await StreamStatement.ReadAsync(r, ct);
+        await r.NextResultAsync(ct);
+        await r.ReadAsync(ct);
+        return (r.GetString(0), told);
+    }
+
+    /// <summary>When the next one is due that nobody has claimed; null: there is none.</summary>
+    public async Task<long?> NextAsync(long nowMs, CancellationToken ct)
+    {
+        await using var command = database.Source.CreateCommand(SqlNext);
+        command.Parameters.AddWithValue(nowMs);
+        return await command.ExecuteScalarAsync(ct) is long at ? at : null;
     }
 
     /// <summary>How many events the user has scheduled, and when the first of them is due.</summary>

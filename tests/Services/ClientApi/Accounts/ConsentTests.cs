@@ -59,6 +59,18 @@ public sealed class ConsentTests(ConsentFixture api) : IClassFixture<ConsentFixt
     private async Task<object?> AgreedAsync(TestUser user) => await api.ScalarAsync("select consent_version from users where user_id = $1", user.Id);
 
     [Fact]
+    public async Task A_guest_who_becomes_a_user_agrees_to_the_policy_like_anybody_else()
+    {
+        const string Path = "/_matrix/client/v3/register";
+        var guest = (await api.PostAsync(null, Path + "?kind=guest", "{}")).RequireOk();
+        var (id, token) = (guest.Text("user_id"), guest.Text("access_token"));
+        var name = id[1..id.IndexOf(':')];
+        var session = (await api.PostAsync(null, Path, new { username = name, password = "secret", guest_access_token = token })).Text("session");
+        (await api.PostAsync(null, Path, new { username = name, password = "secret", guest_access_token = token, auth = new { type = "m.login.terms", session } })).RequireOk();
+        Assert.Equal("2.0", await api.ScalarAsync("select consent_version from users where user_id = $1 and consent_ts_ms > created_ts_ms - 1 and not is_guest", id));
+    }
+
+    [Fact]
     public async Task Everybody_may_read_the_policy_and_who_has_a_link_may_agree()
     {
         var (status, html, policy) = await api.OpenAsync("");
