@@ -22,8 +22,15 @@ internal sealed class CatchUp(IStreamFollower follower)
     /// <summary>What this process has missed is read for everybody: that is no part of the request that happens to wait for it, nor of its trace.</summary>
     private Task<bool> WaitAsync(StreamDefinition stream, long position, CancellationToken ct)
     {
-        using AsyncFlowControl? apart = ExecutionContext.IsFlowSuppressed() ? null : ExecutionContext.SuppressFlow();
-        return follower.WaitForAsync(stream, position, Longest, ct).AsTask();
+        var apart = ExecutionContext.IsFlowSuppressed() ? (AsyncFlowControl?)null : ExecutionContext.SuppressFlow();
+        try
+        {
+            return follower.WaitForAsync(stream, position, Longest, ct).AsTask();
+        }
+        finally
+        {
+            apart?.Undo();
+        }
     }
 
     public async ValueTask ReachAsync(IEnumerable<(StreamDefinition Stream, long Position)> positions, CancellationToken ct)
