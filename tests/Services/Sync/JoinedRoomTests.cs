@@ -162,7 +162,7 @@ public sealed class JoinedRoomTests(SyncFixture fixture) : IClassFixture<SyncFix
         var first = await alice.SyncAsync(filter: lazy);
         var members = first.Joined(room)!.State.Where(e => e.Text("type") == "m.room.member").Select(e => e.Text("state_key")).ToList();
         // Those who name the room are told too.
-        Assert.Equal([alice.Id, bob.Id, carol.Id], members.Order());
+        Assert.Equal(new[] { alice.Id, bob.Id, carol.Id }.Order(), members.Order());
         await bob.SayAsync(room, "two");
         var second = await alice.SyncUntilAsync(first.Next, a => a.Joined(room) is not null, filter: lazy);
         Assert.Empty(second.Joined(room)!.State);
