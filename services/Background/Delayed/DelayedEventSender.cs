@@ -43,7 +43,7 @@ internal sealed partial class DelayedEventSender(DelayedEventStore store, Delaye
         var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
         var due = await store.ClaimDueAsync(now, now + (long)DelayedEventDelivery.ClaimLife.TotalMilliseconds, AtOnce, ct);
         foreach (var e in due)
-            if (await delivery.DeliverAsync(e, staysScheduled: false, ct) is { } error) LogRefused(e.DelayId, e.UserId, e.RoomId, error.Message);
+            if (await delivery.DeliverAsync(e, byHand: false, ct) is { } error) LogRefused(e.DelayId, e.UserId, e.RoomId, error.Message);
         return due.Count;
     }
 

@@ -19,6 +19,10 @@ internal readonly record struct EventIntent(string Type, string? StateKey, strin
     public long? OriginServerTs { get; init; }
     public string? DeviceId { get; init; }
     public string? TxnId { get; init; }
+    /// <summary>Sent by the user's own hand: he has read up to it. Spec: client-server-api/#marking-notifications-as-read</summary>
+    public bool Reads { get; init; }
+    /// <summary>The root of the thread that it reads; null: the main timeline.</summary>
+    public string? ReadRoot { get; init; }
 }
 
 /// <summary>One of the three: an event was added, or it stands in the state already, or it is refused.</summary>
@@ -145,6 +149,7 @@ internal sealed partial class RoomTurn(RoomState room, RoomStorage storage, Serv
             ReplacesNid = replaced?.EventNid, Replaced = replaced?.Pdu, PrevNids = prevNids, AuthNids = authNids, ReceivedTsMs = NowMs,
             TxnDeviceId = intent.DeviceId, TxnId = intent.TxnId, IsCurrentState = stateKey is not null,
             Redacts = intent.RedactionTarget is null && intent.Redacts is null ? null : intent.Redacts,
+            Flags = intent.Reads ? EventFlags.Reads : EventFlags.None, ReadRoot = intent.ReadRoot,
         };
         Apply(e, stateKey, intent);
         return new Appended(e, null, null);
@@ -190,8 +195,25 @@ internal sealed partial class RoomTurn(RoomState room, RoomStorage storage, Serv
         room.SetEntry(key, entry with { Pdu = Pdu.ReadTrusted(bare, room.Version, target.Pdu.EventId) });
     }
 
+    /// <summary>An event of this turn, or of the database, whatever its room; null: it is not here.</summary>
+    public async ValueTask<StoredEvent?> FindEventAsync(string eventId, CancellationToken ct) =>
+        EventOfTurn(eventId) ?? (await storage.Events.ByIdsAsync([eventId], ct)).FirstOrDefault();
+
+    /// <summary>The root of the thread that an event with this relation is in; null: it is in the main timeline.</summary>
+    /// <param name="parent">What it relates to; null: that is not here.</param>
+    public async ValueTask<string?> ThreadRootAsync(EventRelation relation, StoredEvent? parent, CancellationToken ct)
+    {
+        var walk = new ThreadWalk(relation);
+        while (walk.Next is { } id)
+        {
+            var e = id == relation.ParentId ? parent : await FindEventAsync(id, ct);
+            walk.Step(e?.RoomNid == room.RoomNid ? EventRelation.Read(e.Pdu) : null);
+        }
+        return walk.Root;
+    }
+
     /// <summary>An event of this turn that is not in the database yet.</summary>
-    public StoredEvent? EventOfTurn(string eventId)
+    private StoredEvent? EventOfTurn(string eventId)
     {
         foreach (var e in events)
             if (e.Pdu.EventId == eventId)

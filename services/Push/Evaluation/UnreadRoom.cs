@@ -5,7 +5,7 @@ namespace Matrix.Push.Evaluation;
 /// <summary>Something that a user has not read and is notified about.</summary>
 internal sealed class UnreadNotice(long position, long roomNid, string eventId, EventRelation? relation)
 {
-    public const string Main = "main";
+    public const string Main = ThreadWalk.Main;
 
     public long Position { get; } = position;
     public long RoomNid { get; } = roomNid;

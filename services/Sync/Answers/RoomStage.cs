@@ -100,7 +100,7 @@ internal sealed partial class RoomStage(
                     if (!state.Rooms.TryGetValue(own.RoomId, out var room) || room.Cache is not { } cache) continue;
                     if (TryDisplayName(cache, reader.User.Id, out var name, out _))
                         isDone &= own.Unread.TryEvaluate(
-                            events[own], room, cache, reader.User, name, UnreadBasis.Of(reader.User, cache), upTo, plan.Threads, asked < ThreadFinder.Hops);
+                            events[own], room, cache, reader.User, name, UnreadBasis.Of(reader.User, cache), upTo, plan.Threads, asked < ThreadWalk.MaxHops);
                 }
             if (isDone) return;
             await plan.Threads.AskAsync(store, ct);
@@ -152,8 +152,9 @@ internal sealed partial class RoomStage(
         return true;
     }
 
-    /// <summary>His counts go down, also where his filter hides receipts.</summary>
-    private static bool HasRead(Reader reader, UserRoom own) => reader.Request.Since is { } since && own.LastReceipt > since.Receipts;
+    /// <summary>His counts go down, also where his filter hides receipts, or what he has sent.</summary>
+    private static bool HasRead(Reader reader, UserRoom own) =>
+        reader.Request.Since is { } since && (own.LastReceipt > since.Receipts || own.Sent.Last > since.Events);
 
     /// <summary>False: whether others relate to the window's events has to be asked for.</summary>
     private static bool TryRelatedBy(

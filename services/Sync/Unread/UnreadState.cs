@@ -24,7 +24,7 @@ internal readonly record struct UnreadCount(int Notifications, int Highlights);
 internal sealed record UnreadCounts(UnreadCount Main, Dictionary<string, UnreadCount>? Threads);
 
 /// <summary>
-/// Events of a room that the user's push rules notify about, from his read receipts on. Each event is evaluated once for a user, until something changes that
+/// Events of a room that the user's push rules notify about, from his read receipts, and what he has sent, on. Each event is evaluated once for a user, until something changes that
 /// decides (<see cref="UnreadBasis"/>); a receipt only takes away. Spec: client-server-api/#receiving-notifications, #threaded-read-receipts
 /// </summary>
 internal sealed class UnreadState
@@ -46,7 +46,7 @@ internal sealed class UnreadState
     private static long ReadUpTo(UserRoom own) => Math.Max(PositionOf(own, ""), own.Position);
 
     private static long PositionOf(UserRoom own, string thread) =>
-        Math.Max(Of(own, ReceiptTypes.Read, thread), Of(own, ReceiptTypes.Private, thread));
+        Math.Max(own.Sent.UpTo(thread), Math.Max(Of(own, ReceiptTypes.Read, thread), Of(own, ReceiptTypes.Private, thread)));
 
     private static long Of(UserRoom own, string type, string thread) =>
         own.Receipts.TryGetValue((type, thread), out var receipt) ? receipt.EventPosition ?? 0 : 0;
@@ -106,7 +106,7 @@ internal sealed class UnreadState
         {
             var unthreaded = ReadUpTo(own);
             notices.RemoveAll(n => n.Position <= unthreaded);
-            var main = PositionOf(own, "main");
+            var main = PositionOf(own, ThreadWalk.Main);
             var total = default(UnreadCount);
             Dictionary<string, UnreadCount>? threads = null;
             foreach (var n in notices)
