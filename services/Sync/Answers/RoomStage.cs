@@ -152,9 +152,8 @@ internal sealed partial class RoomStage(
         return true;
     }
 
-    /// <summary>His counts go down, also where his filter hides receipts, or what he has sent.</summary>
-    private static bool HasRead(Reader reader, UserRoom own) =>
-        reader.Request.Since is { } since && (own.LastReceipt > since.Receipts || own.Sent.Last > since.Events);
+    /// <summary>His counts go down, also where his filter hides receipts.</summary>
+    private static bool HasRead(Reader reader, UserRoom own) => reader.Request.Since is { } since && own.LastReceipt > since.Receipts;
 
     /// <summary>False: whether others relate to the window's events has to be asked for.</summary>
     private static bool TryRelatedBy(
@@ -189,6 +188,7 @@ internal sealed partial class RoomStage(
             if (!own.Unread.TryEvaluate(events, room, cache, reader.User, name, basis, plan.Now.Events, plan.Threads, mayAsk)) return false;
         }
         part.Unread = own.Unread.Count(own, reader.Request.ThreadCounts, part.OldestTsMs);
+        part.MustTell |= reader.Request.Since is { } since && part.Unread.ReadBySending > since.Events;
         return true;
     }
 

@@ -21,7 +21,8 @@ internal readonly record struct UnreadCount(int Notifications, int Highlights);
 
 /// <param name="Main">Of the main timeline, or of the whole room when the client wants no threads.</param>
 /// <param name="Threads">By the event id of the root; null: none.</param>
-internal sealed record UnreadCounts(UnreadCount Main, Dictionary<string, UnreadCount>? Threads);
+/// <param name="ReadBySending">Position of the last event that he sent without which there would be more; 0: none. His filter may hide it.</param>
+internal sealed record UnreadCounts(UnreadCount Main, Dictionary<string, UnreadCount>? Threads, long ReadBySending);
 
 /// <summary>
 /// Events of a room that the user's push rules notify about, from his read receipts, and what he has sent, on. Each event is evaluated once for a user, until something changes that
@@ -46,7 +47,7 @@ internal sealed class UnreadState
     private static long ReadUpTo(UserRoom own) => Math.Max(PositionOf(own, ""), own.Position);
 
     private static long PositionOf(UserRoom own, string thread) =>
-        Math.Max(own.Sent.UpTo(thread), Math.Max(Of(own, ReceiptTypes.Read, thread), Of(own, ReceiptTypes.Private, thread)));
+        Math.Max(Of(own, ReceiptTypes.Read, thread), Of(own, ReceiptTypes.Private, thread));
 
     private static long Of(UserRoom own, string type, string thread) =>
         own.Receipts.TryGetValue((type, thread), out var receipt) ? receipt.EventPosition ?? 0 : 0;
@@ -107,15 +108,23 @@ internal sealed class UnreadState
             var unthreaded = ReadUpTo(own);
             notices.RemoveAll(n => n.Position <= unthreaded);
             var main = PositionOf(own, ThreadWalk.Main);
+            var sentMain = own.Sent.UpTo(ThreadWalk.Main);
+            var readBySending = 0L;
             var total = default(UnreadCount);
             Dictionary<string, UnreadCount>? threads = null;
             foreach (var n in notices)
             {
                 if (n.SentTsMs < oldestTsMs || n.Position <= (n.Thread is null ? main : PositionOf(own, n.Thread))) continue;
+                var sent = n.Thread is null ? sentMain : own.Sent.UpTo(n.Thread);
+                if (n.Position <= sent)
+                {
+                    readBySending = Math.Max(readBySending, sent);
+                    continue;
+                }
                 if (n.Thread is null || !byThread) total = Plus(total, n);
                 else (threads ??= [])[n.Thread] = Plus(threads.GetValueOrDefault(n.Thread), n);
             }
-            return new UnreadCounts(total, threads);
+            return new UnreadCounts(total, threads, readBySending);
         }
     }
 

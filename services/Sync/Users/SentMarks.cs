@@ -8,15 +8,12 @@ internal sealed class SentMarks
     private long main;
     private Dictionary<string, long>? threads;
 
-    /// <summary>Position of the last of them in stream events; 0: none.</summary>
-    public long Last { get; private set; }
-
-    /// <param name="thread">Event id of the root, or <see cref="ThreadWalk.Main"/>. All threads have none.</param>
+    /// <summary>Position in stream events; 0: he has sent nothing there.</summary>
+    /// <param name="thread">Event id of the root, or <see cref="ThreadWalk.Main"/>.</param>
     public long UpTo(string thread) => thread == ThreadWalk.Main ? main : threads?.GetValueOrDefault(thread) ?? 0;
 
     public void Add(string thread, long position)
     {
-        Last = Math.Max(Last, position);
         if (thread == ThreadWalk.Main) main = Math.Max(main, position);
         else (threads ??= new(StringComparer.Ordinal))[thread] = Math.Max(UpTo(thread), position);
     }
