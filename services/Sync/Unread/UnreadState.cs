@@ -32,6 +32,8 @@ internal sealed class UnreadState
 {
     /// <summary>Beyond that the counts stand still: nobody reads such numbers.</summary>
     public const int MaxNotices = 10_000;
+    /// <summary>With more than so many those go that were read in their threads: they would be in the way of what comes.</summary>
+    private const int MaxRead = 1_000;
 
     private readonly List<Notice> notices = [];
     private readonly Lock gate = new();
@@ -124,6 +126,7 @@ internal sealed class UnreadState
                 if (n.Thread is null || !byThread) total = Plus(total, n);
                 else (threads ??= [])[n.Thread] = Plus(threads.GetValueOrDefault(n.Thread), n);
             }
+            if (notices.Count > MaxRead) notices.RemoveAll(n => n.Position <= Math.Max(PositionOf(own, n.Thread ?? ThreadWalk.Main), own.Sent.UpTo(n.Thread ?? ThreadWalk.Main)));
             return new UnreadCounts(total, threads, readBySending);
         }
     }
