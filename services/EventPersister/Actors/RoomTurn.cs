@@ -195,35 +195,6 @@ internal sealed partial class RoomTurn(RoomState room, RoomStorage storage, Serv
         room.SetEntry(key, entry with { Pdu = Pdu.ReadTrusted(bare, room.Version, target.Pdu.EventId) });
     }
 
-    /// <summary>An event of this turn, or of the database, whatever its room; null: it is not here.</summary>
-    public async ValueTask<StoredEvent?> FindEventAsync(string eventId, CancellationToken ct) =>
-        EventOfTurn(eventId) ?? (await storage.Events.ByIdsAsync([eventId], ct)).FirstOrDefault();
-
-    /// <summary>The root of the thread that an event with this relation is in; null: it is in the main timeline.</summary>
-    /// <param name="parent">What it relates to; null: that is not here.</param>
-    public async ValueTask<string?> ThreadRootAsync(EventRelation relation, StoredEvent? parent, CancellationToken ct)
-    {
-        var walk = new ThreadWalk(relation);
-        while (walk.Next is { } id)
-        {
-            var e = id == relation.ParentId ? parent : await FindEventAsync(id, ct);
-            walk.Step(e?.RoomNid == room.RoomNid ? EventRelation.Read(e.Pdu) : null);
-        }
-        return walk.Root;
-    }
-
-    /// <summary>An event of this turn that is not in the database yet.</summary>
-    private StoredEvent? EventOfTurn(string eventId)
-    {
-        foreach (var e in events)
-            if (e.Pdu.EventId == eventId)
-                return new StoredEvent
-                {
-                    EventNid = e.EventNid, RoomNid = room.RoomNid, Position = null, Flags = e.Flags, SnapshotNid = null, ReceivedTsMs = e.ReceivedTsMs, Pdu = e.Pdu,
-                };
-        return null;
-    }
-
     /// <summary>Synapse: who sets a state to what he has set it to already gets the event that did.</summary>
     private bool IsRepetition(Pdu current, in EventIntent intent) =>
         current.Sender == intent.Sender && intent.Redacts is null
