@@ -25,8 +25,9 @@ internal readonly record struct UnreadCount(int Notifications, int Highlights);
 internal sealed record UnreadCounts(UnreadCount Main, Dictionary<string, UnreadCount>? Threads, long ReadBySending);
 
 /// <summary>
-/// Events of a room that the user's push rules notify about, from his read receipts, and what he has sent, on. Each event is evaluated once for a user, until something changes that
-/// decides (<see cref="UnreadBasis"/>); a receipt only takes away. Spec: client-server-api/#receiving-notifications, #threaded-read-receipts
+/// Events of a room that the user's push rules notify about, from his read receipts, and what he has sent, on. Each event is evaluated once for a user, until
+/// something changes that decides (<see cref="UnreadBasis"/>); what he reads only takes away.
+/// Spec: client-server-api/#receiving-notifications, #threaded-read-receipts
 /// </summary>
 internal sealed class UnreadState
 {
@@ -126,9 +127,15 @@ internal sealed class UnreadState
                 if (n.Thread is null || !byThread) total = Plus(total, n);
                 else (threads ??= [])[n.Thread] = Plus(threads.GetValueOrDefault(n.Thread), n);
             }
-            if (notices.Count > MaxRead) notices.RemoveAll(n => n.Position <= Math.Max(PositionOf(own, n.Thread ?? ThreadWalk.Main), own.Sent.UpTo(n.Thread ?? ThreadWalk.Main)));
+            if (notices.Count > MaxRead) notices.RemoveAll(n => IsReadInThread(own, n));
             return new UnreadCounts(total, threads, readBySending);
         }
+    }
+
+    private static bool IsReadInThread(UserRoom own, Notice n)
+    {
+        var thread = n.Thread ?? ThreadWalk.Main;
+        return n.Position <= Math.Max(PositionOf(own, thread), own.Sent.UpTo(thread));
     }
 
     private static UnreadCount Plus(UnreadCount count, Notice n) => new(count.Notifications + 1, count.Highlights + (n.Highlight ? 1 : 0));
