@@ -205,10 +205,6 @@ public sealed partial class SyncReader(Database database)
     public async Task<List<string>> SharingAsync(string userId, IReadOnlyCollection<string> others, CancellationToken ct) =>
         others.Count == 0 ? [] : await IdsAsync(Command(SqlSharing, userId, others as string[] ?? [.. others]), ct);
 
-    /// <summary>Members of those rooms, and who was one, or might have been, after that position.</summary>
-    public Task<List<string>> MembersSinceAsync(IReadOnlyCollection<long> roomNids, long after, CancellationToken ct) =>
-        IdsAsync(Command(SqlMembersSince, roomNids as long[] ?? [.. roomNids], after), ct);
-
     private static async Task<List<string>> IdsAsync(NpgsqlCommand query, CancellationToken ct)
     {
         await using var command = query;
@@ -240,9 +236,34 @@ public sealed partial class SyncReader(Database database)
         return forgotten;
     }
 
-    /// <summary>Users whose member events in rooms that the user is in have positions in (after, upTo].</summary>
-    public Task<List<string>> MemberTurnsAsync(string userId, long after, long upTo, CancellationToken ct) =>
-        IdsAsync(Command(SqlMemberTurns, userId, after, upTo), ct);
+    /// <summary>Who came into those rooms or left them at positions in (after, upTo], ascending: as the rows of stream events tell it.</summary>
+    public async Task<List<MemberTurn>> MemberTurnsAsync(IReadOnlyCollection<long> roomNids, long after, long upTo, CancellationToken ct)
+    {
+        var turns = new List<MemberTurn>();
+        if (roomNids.Count == 0) return turns;
+        await using var command = Command(SqlMemberTurns, roomNids as long[] ?? [.. roomNids], after, upTo);
+        await using var r = await command.ExecuteReaderAsync(ct);
+        while (await r.ReadAsync(ct))
+        {
+            var isJoined = IsJoin(r, 4);
+            // With forks resolved anew, what was before is not looked at.
+            if (r.GetBoolean(3) || isJoined != IsJoin(r, 5)) turns.Add(new(r.GetInt64(0), r.GetInt64(1), r.GetString(2), isJoined));
+        }
+        return turns;
+    }
+
+    /// <summary>Those of the member events that are of somebody joined.</summary>
+    public async Task<HashSet<long>> JoinsAsync(IReadOnlyCollection<long> eventNids, CancellationToken ct)
+    {
+        var joins = new HashSet<long>();
+        if (eventNids.Count == 0) return joins;
+        await using var command = Command(SqlMembershipsOf, [eventNids as long[] ?? [.. eventNids]]);
+        await using var r = await command.ExecuteReaderAsync(ct);
+        while (await r.ReadAsync(ct)) if (IsJoin(r, 1)) joins.Add(r.GetInt64(0));
+        return joins;
+    }
+
+    private static bool IsJoin(NpgsqlDataReader r, int column) => !r.IsDBNull(column) && MembershipOf(r.GetFieldValue<byte[]>(column)) == "join";
 
     /// <summary>Null: no such room.</summary>
     public async Task<long?> FindRoomAsync(string roomId, CancellationToken ct)

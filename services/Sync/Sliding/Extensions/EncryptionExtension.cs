@@ -25,12 +25,7 @@ internal sealed class EncryptionExtension(ExtensionRequest request) : SlidingExt
         if (user.LastEvent <= since.Events) return;
         devices.AddContacts(user, since.Events);
         foreach (var room in AnswerPlanner.Turns(user.Log, since.Events, context.Older))
-        {
-            if (user.Find(room.Key) is not { } own) continue;
-            var wasJoined = room.First().Before == Membership.Join;
-            if (own.Membership == Membership.Join && (!wasJoined || room.Any(t => t.After != Membership.Join))) devices.AddEntered(own);
-            if (AnswerPlanner.WasAway(room)) devices.AddLeft(own);
-        }
+            if (user.Find(room.Key) is { } own) devices.AddOwn(own, room, asks: true);
     }
 
     public override async Task FillAsync(ExtensionContext context, ISyncStore store, CancellationToken ct)
