@@ -107,7 +107,7 @@ internal sealed partial class PushEngine(PushSources sources, PusherBoard board,
         }
         foreach (var receipt in news.Receipts)
         {
-            if (sources.Unread.Count(receipt.UserId) is null) continue;
+            if (!sources.Unread.Knows(receipt.UserId)) continue;
             if (receipt.Position is null) sources.Unread.Forget(receipt.UserId);
             else early.Add(receipt);
         }
@@ -159,7 +159,7 @@ internal sealed partial class PushEngine(PushSources sources, PusherBoard board,
     /// <summary>A user has come, or gone, or is invited.</summary>
     private async ValueTask TurnAsync(EventRow e, string userId, CancellationToken ct)
     {
-        if (sources.Unread.Count(userId) is null || !(e.IsCurrentState || (e.Flags & EventFlags.Outlier) != 0)) return;
+        if (!sources.Unread.Knows(userId) || !(e.IsCurrentState || (e.Flags & EventFlags.Outlier) != 0)) return;
         var isInvited = MemberContent.Read(e.Json).Membership == Memberships.Invite
             && !(await sources.Settings.OfAsync([userId], ct))[userId].Ignored.Contains(e.Sender);
         if (sources.Unread.Turned(userId, e.RoomId, e.Position, isInvited)) await TellCountsAsync(userId, e.Position, ct);
@@ -179,7 +179,7 @@ internal sealed partial class PushEngine(PushSources sources, PusherBoard board,
         }
     }
 
-    private static UnreadNotice NoticeOf(EvaluatedEvent e) => new(e.Row.Position, e.Row.RoomNid, e.Row.EventId, EventRelation.Read(e.Pdu));
+    private static UnreadNotice NoticeOf(EvaluatedEvent e) => new(e.Row.Position, e.Row.RoomNid, e.Row.EventId, EventRelation.Read(e.Pdu), e.Audience.ExpiresTsMs(e.Pdu));
 
     [LoggerMessage(1, LogLevel.Warning, "Pushing pauses: {Reason}")]
     private partial void LogSetBack(string reason);

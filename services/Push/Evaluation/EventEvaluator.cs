@@ -1,4 +1,5 @@
 using Matrix.Events;
+using Matrix.Rooms;
 using Matrix.Storage.Events;
 using Matrix.Storage.Rooms;
 
@@ -24,7 +25,7 @@ internal sealed class EventEvaluator(RoomAudiences audiences, UserSettingsCache 
         // The room as it was: this event may change it for those that follow.
         var audience = await audiences.OfAsync(row.RoomNid, users, ct);
         if (ChangesRules(row, audience)) unread.Doubt(row.RoomId, audience.Listeners);
-        if (row is { IsCurrentState: true, Type: EventTypes.Member or EventTypes.PowerLevels or EventTypes.Create or EventTypes.Name or EventTypes.CanonicalAlias })
+        if (row is { IsCurrentState: true, Type: EventTypes.Member or EventTypes.PowerLevels or EventTypes.Create or EventTypes.Name or EventTypes.CanonicalAlias or MessageRetention.EventType })
             audiences.Forget(row.RoomNid);
         else if ((row.Flags & EventFlags.StateMoved) != 0) audiences.Forget(row.RoomNid);
         if ((row.Flags & NotForClients) != 0 || RoomVersions.Find(row.RoomVersion) is not { } version) return null;
@@ -41,10 +42,10 @@ internal sealed class EventEvaluator(RoomAudiences audiences, UserSettingsCache 
         return notified.Count == 0 ? null : new EvaluatedEvent(row, pdu, audience, await NameOfAsync(row.RoomNid, pdu.Sender, ct), notified);
     }
 
-    /// <summary>What was unread may notify, or not, after this: rules ask for power levels, and whether a room has two members.</summary>
+    /// <summary>What was unread may count, or not, after this: rules ask for power levels, and whether a room has two members; lifetimes end counting.</summary>
     private static bool ChangesRules(EventRow row, RoomAudience audience) =>
         (row.Flags & EventFlags.StateMoved) != 0
-        || (row.IsCurrentState && (row.Type == EventTypes.PowerLevels || (row.Type == EventTypes.Member && audience.MemberCount <= FewMembers)));
+        || (row.IsCurrentState && (row.Type is EventTypes.PowerLevels or MessageRetention.EventType || (row.Type == EventTypes.Member && audience.MemberCount <= FewMembers)));
 
     private async Task<RoomAudience> WithTargetAsync(RoomAudience audience, long roomNid, string target, CancellationToken ct)
     {
