@@ -35,6 +35,7 @@ public static class PushService
         services.AddSingleton<IStreamConsumer>(p => p.GetRequiredService<PushInbox>());
         services.AddSingleton(AudiencesOf);
         services.AddSingleton<UserSettingsCache>();
+        services.AddSingleton<SenderNames>();
         services.AddSingleton<ThreadRoots>();
         services.AddSingleton<UnreadFinder>();
         services.AddSingleton<UnreadRooms>();
