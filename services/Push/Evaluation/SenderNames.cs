@@ -22,6 +22,7 @@ internal sealed class SenderNames(PusherStore store)
 
     public async ValueTask<string?> OfAsync(long roomNid, string userId, CancellationToken ct)
     {
+        if (known.GetValueOrDefault(roomNid)?.TryGetValue(userId, out var name) == true) return name;
         await LoadAsync([(roomNid, userId)], ct);
         return known[roomNid][userId];
     }

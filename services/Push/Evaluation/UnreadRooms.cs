@@ -59,10 +59,10 @@ internal sealed class UnreadRooms(UnreadFinder finder, ThreadRoots threads, Time
         }
         else
         {
-            var again = doubtful.Remove(userId, out var doubted) ? doubted : [];
+            var (now, again) = (NowMs, doubtful.Remove(userId, out var doubted) ? doubted : []);
             foreach (var (roomId, room) in user.Rooms)
             {
-                if (room.ExpiresTsMs >= NowMs) continue;
+                if (room.ExpiresTsMs >= now) continue;
                 // What stays, a state event, may be behind the messages that are gone.
                 if (room.IsWhole) user.Rooms.TryRemove(roomId, out _);
                 else again.Add(roomId);

@@ -139,7 +139,7 @@ internal sealed class AnswerPlanner(SyncState state)
                 if (reader.Request.FullState || isRecounted || HasNews(room, since, plan.NowMs) || changedData?.Contains(own.RoomId) == true)
                     plan.Waiting.Add(new JoinedRoom(own, since.Events, reader.Request.FullState, IsNew: false) { IsRecounted = isRecounted });
             }
-            // Hidden rooms nobody looks at otherwise, and in gaps it does not show who came back. Else the windows tell it without asking the database.
+            // Memory tells it, if the user was here all the time. Else the rooms' windows and gaps do, and of rooms that are hidden the database.
             if (isHidden || user.Contacts.Floor <= since.Events) plan.Devices.AddContacts(user, since.Events);
         }
         if (user.PresenceFloor > since.Presence) PlanPresence(plan, reader, since.Presence);
