@@ -46,7 +46,8 @@ probe_feed() {
     }
     version() { sed -n "s/.*<$1[^>]*>\([0-9.]*\)<.*/\1/p" "$root/Directory.Packages.props" | tail -1; }
     if restores full "<PackageReference Include=\"Yarp.ReverseProxy\" Version=\"$(version YarpVersion)\" />" \
-        "<PackageReference Include=\"StackExchange.Redis\" Version=\"$(version RedisVersion)\" />"; then
+        "<PackageReference Include=\"StackExchange.Redis\" Version=\"$(version RedisVersion)\" />" \
+        "<PackageReference Include=\"System.IO.Hashing\" Version=\"$(version HashingVersion)\" />"; then
         feed=full
         if restores aspire "<PackageReference Include=\"Aspire.Hosting.AppHost\" Version=\"$(version AspireVersion)\" />" \
             "<PackageDownload Include=\"Aspire.AppHost.Sdk\" Version=\"[$(version AspireVersion)]\" />"; then

@@ -260,7 +260,7 @@ internal sealed class ManagedResource : IDisposable
             isReady = isHealthy;
             // On a machine that is busy starting fifteen processes, asking each of them all the time is what keeps it busy.
             pause = TimeSpan.FromMilliseconds(Math.Min(pause.TotalMilliseconds * 1.3, 500));
-            await Task.Delay(isReady ? TimeSpan.FromSeconds(5) : pause, _owner.Time, ct);
+            await Task.Delay(isReady ? TimeSpan.FromSeconds(10) : pause, _owner.Time, ct);
         }
     }
 

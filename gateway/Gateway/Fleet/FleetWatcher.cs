@@ -11,7 +11,7 @@ internal sealed partial class FleetWatcher(FleetState fleet, IInstanceDirectory 
 {
     internal static readonly TimeSpan Reconnect = TimeSpan.FromMilliseconds(250);
     internal static readonly TimeSpan WhenUnready = TimeSpan.FromMilliseconds(500);
-    internal static readonly TimeSpan WhenBusy = TimeSpan.FromSeconds(1);
+    internal static readonly TimeSpan WhenBusy = TimeSpan.FromSeconds(2);
     internal static readonly TimeSpan WhenIdle = TimeSpan.FromSeconds(10);
 
     private readonly Dictionary<Backend, CancellationTokenSource> watches = [];
@@ -85,7 +85,11 @@ internal sealed partial class FleetWatcher(FleetState fleet, IInstanceDirectory 
             backend.ForgetUse();
             var ready = await probe.IsReadyAsync(backend.Instance, ct);
             SetHealth(backend, ready ? BackendHealth.Up : BackendHealth.Unready);
-            if (ready && await WaitAsync(WhenIdle, backend.Used)) return;
+            if (ready)
+            {
+                if (await WaitAsync(WhenIdle, backend.Used)) return;
+                if (!backend.Used.IsCompleted) continue;
+            }
             if (await WaitAsync(ready ? WhenBusy : WhenUnready, null)) return;
         }
 

@@ -1,5 +1,5 @@
+using Matrix.Primitives;
 using Matrix.Replication;
-using Matrix.Storage.Following;
 using Matrix.Storage.Streams;
 
 namespace Matrix.Push.Evaluation;

@@ -31,6 +31,8 @@ public interface IReplicationBus
     bool IsConnected { get; }
     /// <summary>Grows whenever the transport came back: what was published meanwhile did not arrive.</summary>
     long Interruptions { get; }
+    /// <summary>The transport went away or came back. Handlers are quick.</summary>
+    event Action? ConnectionChanged { add { } remove { } }
     /// <summary>Never throws for a transport fault: what is lost is found again in the database.</summary>
     ValueTask PublishAsync(StreamFrame frame, CancellationToken ct);
     /// <summary>Frames of one stream arrive one at a time, in the order the transport had them.</summary>

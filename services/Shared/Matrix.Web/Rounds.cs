@@ -1,6 +1,5 @@
 using System.Data.Common;
 using Matrix.Primitives;
-using Matrix.Storage.Following;
 using Microsoft.Extensions.Logging;
 
 namespace Matrix.Web;

@@ -179,7 +179,7 @@ public sealed class FleetTests
     }
 
     [Fact]
-    public async Task An_instance_that_stops_being_ready_under_traffic_is_out_within_a_second()
+    public async Task An_instance_that_stops_being_ready_under_traffic_is_out_within_two_seconds()
     {
         var (watcher, fleet, probe, time, directory) = await WatchAsync();
         directory.Set(Instance("sync-1", "sync"));
@@ -200,7 +200,7 @@ public sealed class FleetTests
     }
 
     [Fact]
-    public async Task An_idle_instance_is_asked_only_every_ten_seconds_or_so()
+    public async Task An_idle_instance_is_asked_only_every_ten_seconds()
     {
         var (watcher, fleet, probe, time, directory) = await WatchAsync();
         directory.Set(Instance("sync-1", "sync"));
@@ -209,8 +209,6 @@ public sealed class FleetTests
         time.Advance(FleetWatcher.WhenIdle - TimeSpan.FromMilliseconds(1));
         Assert.Equal(1, probe.ReadyAsked);
         time.Advance(TimeSpan.FromMilliseconds(1));
-        await time.WaitForTimerAsync(FleetWatcher.WhenBusy);
-        time.Advance(FleetWatcher.WhenBusy);
         await time.WaitForTimerAsync(FleetWatcher.WhenIdle);
         Assert.Equal(2, probe.ReadyAsked);
         await watcher.StopAsync(default);

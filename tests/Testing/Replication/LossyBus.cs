@@ -25,6 +25,8 @@ public sealed class LossyBus(int seed, BusFaults faults, TimeProvider time) : IR
     private bool isConnected = true;
     private long interruptions;
 
+    public event Action? ConnectionChanged;
+
     /// <summary>Set to false: everything that travels is lost, and so is what is published from now on.</summary>
     public bool IsConnected
     {
@@ -34,6 +36,7 @@ public sealed class LossyBus(int seed, BusFaults faults, TimeProvider time) : IR
             if (value && !isConnected) interruptions++;
             isConnected = value;
             if (!value) travelling.Clear();
+            ConnectionChanged?.Invoke();
         }
     }
 

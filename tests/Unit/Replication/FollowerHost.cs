@@ -18,6 +18,8 @@ internal sealed class FollowerHost : IAsyncDisposable
         Publisher = new StreamPublisher(Follower, Bus, new PublisherOptions("test"));
     }
 
+    private bool isFollowing;
+
     public ManualTime Time { get; } = new();
     public MemoryStreamSource Source { get; } = new();
     public LossyBus Bus { get; }
@@ -26,7 +28,11 @@ internal sealed class FollowerHost : IAsyncDisposable
 
     public static IReadOnlyList<(string, byte[])> Row(string key, params byte[] payload) => [(key, payload)];
 
-    public Task StartAsync() => Follower.StartAsync(CancellationToken.None);
+    public async Task StartAsync()
+    {
+        await Follower.StartAsync(CancellationToken.None);
+        isFollowing = true;
+    }
 
     public ValueTask PublishAsync(StreamFrame frame) => Bus.PublishAsync(frame, CancellationToken.None);
 
@@ -35,6 +41,7 @@ internal sealed class FollowerHost : IAsyncDisposable
     {
         for (var i = 0; i < 200_000; i++)
         {
+            await ComparedAsync();
             if (done()) return;
             await Bus.PumpAsync();
             Time.Advance(TimeSpan.FromMilliseconds(100));
@@ -43,10 +50,20 @@ internal sealed class FollowerHost : IAsyncDisposable
         Assert.Fail($"never: {what}");
     }
 
+    /// <summary>The follower has done what was due and waits for the next time.</summary>
+    public async Task ComparedAsync()
+    {
+        while (isFollowing && Time.Waiting == 0) await Task.Yield();
+    }
+
     public Task SettledAsync() => UntilAsync(
         () => Follower.CatchUpsUnderWay == 0 && Bus.Travelling == 0
             && Streams.All.Where(s => !s.IsEphemeral).All(s => Follower.Position(s) == Source.Position(s)),
         "positions equal to the source");
 
-    public ValueTask DisposeAsync() => Follower.DisposeAsync();
+    public ValueTask DisposeAsync()
+    {
+        isFollowing = false;
+        return Follower.DisposeAsync();
+    }
 }

@@ -1,4 +1,4 @@
-using Matrix.Storage.Following;
+using Matrix.Primitives;
 using Matrix.Testing.Time;
 
 namespace Matrix.Unit.Storage;

@@ -11,7 +11,7 @@ public sealed record RedisBusOptions(string ConnectionString, string Prefix);
 
 /// <summary>
 /// The bus of a fleet. The only file that sees StackExchange.Redis, written against what 1.2.6 and 2.x both have, but for the ordered way of hearing a
-/// channel. Connects in the background, again and again; what is published meanwhile is lost and found in the database.
+/// channel and two settings. Connects in the background, again and again; what is published meanwhile is lost and found in the database.
 /// </summary>
 public sealed partial class RedisBus : IReplicationBus, IRateBuckets, IAsyncDisposable
 {
@@ -22,6 +22,9 @@ public sealed partial class RedisBus : IReplicationBus, IRateBuckets, IAsyncDisp
     private readonly CancellationTokenSource stopping = new();
     private readonly Task<ConnectionMultiplexer?> connecting;
     private long interruptions;
+
+    public event Action? ConnectionChanged;
+
     private bool disposed;
 
     public RedisBus(RedisBusOptions options, TimeProvider time, ILogger<RedisBus> log)
@@ -134,16 +137,27 @@ public sealed partial class RedisBus : IReplicationBus, IRateBuckets, IAsyncDisp
         // A dead connection is noticed by asking; the library's default of a minute is too long for a bus.
         parsed.KeepAlive = 5;
         parsed.ReconnectRetryPolicy = new LinearRetry(500);
+#if REDIS_2
+        // The library looks after its connections so often; each look wakes an idle process.
+        parsed.HeartbeatInterval = TimeSpan.FromSeconds(4);
+        // Its own threads for reading would be woken beside those of the pool for each message.
+        parsed.SocketManager = SocketManager.ThreadPool;
+#endif
         while (!stopping.IsCancellationRequested)
         {
             try
             {
                 var connection = await ConnectionMultiplexer.ConnectAsync(parsed);
-                connection.ConnectionFailed += (_, e) => LogConnectionFailed(log, e.Exception, e.ConnectionType.ToString());
+                connection.ConnectionFailed += (_, e) =>
+                {
+                    LogConnectionFailed(log, e.Exception, e.ConnectionType.ToString());
+                    ConnectionChanged?.Invoke();
+                };
                 connection.ConnectionRestored += (_, e) =>
                 {
                     Interlocked.Increment(ref interruptions);
                     LogConnectionRestored(log, e.ConnectionType.ToString());
+                    ConnectionChanged?.Invoke();
                 };
                 return connection;
             }
@@ -243,7 +257,7 @@ public sealed partial class RedisBus : IReplicationBus, IRateBuckets, IAsyncDisp
         /// <summary>Messages of the channel one at a time, in order. The result ends it, without waiting for the server.</summary>
         private static async Task<Func<Task>> HearAsync(ISubscriber subscriber, RedisChannel channel, Action<byte[]> onMessage)
         {
-#if REDIS_QUEUES
+#if REDIS_2
             var queue = await subscriber.SubscribeAsync(channel);
             queue.OnMessage(message => onMessage((byte[])message.Message!));
             return () => queue.UnsubscribeAsync(CommandFlags.FireAndForget);

@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using Matrix.Primitives;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -6,7 +7,7 @@ namespace Matrix.Replication.Following;
 
 /// <summary>
 /// Follows every stream: frames of the bus when they join the local position, the database for what is missing. Losing the bus costs delay only:
-/// positions are compared with the truth about once a second in any case, less often where nothing happens.
+/// positions are compared with the truth every few seconds in any case, and twice a second while the bus is away.
 /// </summary>
 public sealed partial class StreamFollower : IStreamFollower, IHostedService, IAsyncDisposable
 {
@@ -17,14 +18,13 @@ public sealed partial class StreamFollower : IStreamFollower, IHostedService, IA
     private readonly TimeProvider time;
     private readonly ILogger log;
     private readonly CancellationTokenSource stopping = new();
+    private readonly WakeUp news = new();
     private FrozenDictionary<StreamDefinition, StreamTrack> tracks = FrozenDictionary<StreamDefinition, StreamTrack>.Empty;
     private IAsyncDisposable? subscription;
     private Task polling = Task.CompletedTask;
     private Exception? fault;
     private int catchUps;
     private bool sourceAway;
-    private long heardAt;
-    private long comparedAt;
     private long ephemeralComparedAt;
     private long interruptions = -1;
     private long interruptedAt;
@@ -80,7 +80,6 @@ public sealed partial class StreamFollower : IStreamFollower, IHostedService, IA
     public async ValueTask OfferAsync(StreamFrame frame)
     {
         if (!tracks.TryGetValue(frame.Stream, out var track)) return;
-        Volatile.Write(ref heardAt, time.GetTimestamp());
         if (await track.OfferAsync(frame) && track.HasPosition) BeginCatchUp(track, options.PredecessorPatience);
     }
 
@@ -94,6 +93,7 @@ public sealed partial class StreamFollower : IStreamFollower, IHostedService, IA
         var followed = tracks.Values.Where(t => t.IsFollowed).Select(t => t.Stream).ToList();
         if (followed.Count > 0) subscription = bus.Subscribe(followed, OfferAsync);
         foreach (var track in tracks.Values.Where(t => t.Stream.IsEphemeral)) await track.StartAtAsync(0);
+        bus.ConnectionChanged += news.Wake;
         await CompareAsync(cancellationToken);
         polling = PollAsync(stopping.Token);
     }
@@ -101,6 +101,7 @@ public sealed partial class StreamFollower : IStreamFollower, IHostedService, IA
     public async Task StopAsync(CancellationToken cancellationToken)
     {
         if (stopping.IsCancellationRequested) return;
+        bus.ConnectionChanged -= news.Wake;
         await stopping.CancelAsync();
         await polling;
         if (subscription is not null) await subscription.DisposeAsync();
@@ -120,16 +121,13 @@ public sealed partial class StreamFollower : IStreamFollower, IHostedService, IA
     {
         while (!ct.IsCancellationRequested)
         {
-            var period = bus.IsConnected && !sourceAway ? options.ComparePeriod : options.PollPeriod;
-            await Task.Delay(period, time, ct).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            if (!ct.IsCancellationRequested && IsCompareDue()) await CompareAsync(ct);
+            var period = !bus.IsConnected || sourceAway ? options.PollPeriod : IsSettled ? Beat.Next(options.ComparePeriod, time) : options.UnsettledComparePeriod;
+            await news.WaitAsync(period, time, ct).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (!ct.IsCancellationRequested) await CompareAsync(ct);
         }
     }
 
-    private bool IsCompareDue() =>
-        !bus.IsConnected || sourceAway || bus.Interruptions != interruptions || time.GetElapsedTime(interruptedAt) < options.QuietAfter
-        || time.GetElapsedTime(Volatile.Read(ref heardAt)) < options.QuietAfter
-        || time.GetElapsedTime(comparedAt) >= options.QuietComparePeriod - (options.ComparePeriod / 2);
+    private bool IsSettled => bus.Interruptions == interruptions && time.GetElapsedTime(interruptedAt) >= options.SettledAfter;
 
     /// <summary>Compares every position with the truth and begins to fetch what is missing. A database that is away is said once and asked again later.</summary>
     private async Task CompareAsync(CancellationToken ct)
@@ -155,7 +153,6 @@ public sealed partial class StreamFollower : IStreamFollower, IHostedService, IA
             if (!sourceAway) LogSourceAway(log, e);
             sourceAway = true;
         }
-        comparedAt = time.GetTimestamp();
         if (bus.IsConnected) CompareEphemeral();
     }
 
@@ -163,8 +160,7 @@ public sealed partial class StreamFollower : IStreamFollower, IHostedService, IA
     {
         var now = time.GetTimestamp();
         if (Interlocked.Exchange(ref interruptions, bus.Interruptions) != interruptions) interruptedAt = now;
-        // What comes back does so by parts: who listens again may do so later than who speaks.
-        var isSettled = time.GetElapsedTime(interruptedAt, now) >= options.QuietAfter;
+        var isSettled = time.GetElapsedTime(interruptedAt, now) >= options.SettledAfter;
         if (isSettled && time.GetElapsedTime(ephemeralComparedAt, now) < options.EphemeralComparePeriod) return;
         ephemeralComparedAt = now;
         foreach (var track in tracks.Values)
@@ -287,7 +283,7 @@ public sealed partial class StreamFollower : IStreamFollower, IHostedService, IA
     private static partial void LogSourceAway(ILogger log, Exception e);
     [LoggerMessage(3031, LogLevel.Information, "The database answers again")]
     private static partial void LogSourceBack(ILogger log);
-    [LoggerMessage(3032, LogLevel.Warning, "Reading stream {Stream} after {Position} failed; tried again within a second")]
+    [LoggerMessage(3032, LogLevel.Warning, "Reading stream {Stream} after {Position} failed; tried again within seconds")]
     private static partial void LogGapReadFailed(ILogger log, Exception e, string stream, long position);
     [LoggerMessage(3033, LogLevel.Critical, "This process was away for longer than rows are kept; it is no longer ready and has to be restarted")]
     private static partial void LogPruned(ILogger log, Exception e);

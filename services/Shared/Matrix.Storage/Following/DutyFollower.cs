@@ -1,3 +1,4 @@
+using Matrix.Primitives;
 using Matrix.Replication;
 using Matrix.Storage.Instances;
 using Microsoft.Extensions.Hosting;
@@ -20,7 +21,7 @@ public sealed partial class DutyFollower(IFollowingDuty duty, FollowingContext c
 {
     private const int RowsAtOnce = 500;
     public static readonly TimeSpan LeaseLife = TimeSpan.FromSeconds(15);
-    public static readonly TimeSpan Rest = TimeSpan.FromSeconds(3);
+    public static readonly TimeSpan Rest = TimeSpan.FromSeconds(4);
     /// <summary>A lease younger than this is not renewed. Whoever lost it nevertheless finds the saved position moved.</summary>
     private static readonly TimeSpan LeaseFresh = TimeSpan.FromSeconds(5);
     /// <summary>For how long a position that was passed without work may stay unsaved.</summary>
@@ -64,7 +65,7 @@ public sealed partial class DutyFollower(IFollowingDuty duty, FollowingContext c
             try
             {
                 await StepAsync(stoppingToken);
-                await news.WaitAsync(Rest, context.Clock, stoppingToken);
+                await news.WaitAsync(Beat.Next(Rest, context.Clock), context.Clock, stoppingToken);
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {

@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using Matrix.Primitives;
 using Matrix.Replication;
 using Matrix.Storage.Setup;
 using Microsoft.Extensions.Hosting;
@@ -11,15 +12,15 @@ namespace Matrix.Storage.Instances;
 public sealed record OwnInstances(Func<IReadOnlyList<ServiceInstance>> Get);
 
 /// <summary>
-/// Follows the table <c>instances</c> over one connection of its own: a heartbeat and a look every two seconds, and at once when somebody comes or goes
+/// Follows the table <c>instances</c> over one connection of its own: a heartbeat and a look every four seconds, and at once when somebody comes or goes
 /// (LISTEN). While the database is away the last list stands.
 /// </summary>
 public sealed partial class InstanceDirectory : IInstanceDirectory, IHostedService, IAsyncDisposable
 {
-    private static readonly TimeSpan Period = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Period = TimeSpan.FromSeconds(4);
     private static readonly TimeSpan Retry = TimeSpan.FromMilliseconds(500);
     /// <summary>Longer than a heartbeat may be old, so that everybody had the chance to write a new one.</summary>
-    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(15);
 
     private readonly string connectionString;
     private readonly OwnInstances own;
@@ -166,7 +167,7 @@ public sealed partial class InstanceDirectory : IInstanceDirectory, IHostedServi
                 {
                     noticed = false;
                     await BeatAsync(connection, ct);
-                    if (!noticed) await connection.WaitAsync(Period, ct);
+                    if (!noticed) await connection.WaitAsync(Beat.Next(Period, time), ct);
                 }
             }
             catch (Exception) when (ct.IsCancellationRequested)

@@ -14,7 +14,7 @@ internal static class InstanceSql
         with quick as (
             select set_config('synchronous_commit', 'off', true)
         ), before as (
-            select service, service_group, address, internal_address, started_ts_ms, heartbeat > clock_timestamp() - interval '7 seconds' as alive
+            select service, service_group, address, internal_address, started_ts_ms, heartbeat > clock_timestamp() - interval '13 seconds' as alive
             from instances where name = $1::text
         ), written as (
             insert into instances (name, service, service_group, address, internal_address, started_ts_ms, heartbeat)
@@ -32,7 +32,7 @@ internal static class InstanceSql
     /// <summary>Alive by the clock of the database; the dead too, so that a list can tell "dead" from "gone".</summary>
     public const string List =
         """
-        select name, service, service_group, address, internal_address, started_ts_ms, heartbeat > clock_timestamp() - interval '7 seconds'
+        select name, service, service_group, address, internal_address, started_ts_ms, heartbeat > clock_timestamp() - interval '13 seconds'
         from instances order by name
         """;
 

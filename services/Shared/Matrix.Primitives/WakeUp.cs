@@ -1,4 +1,4 @@
-namespace Matrix.Storage.Following;
+namespace Matrix.Primitives;
 
 /// <summary>Wakes one loop. Waking twice before it looks is waking once: a slow loop gathers no queue.</summary>
 public sealed class WakeUp
