@@ -1,7 +1,7 @@
 using Matrix.Primitives;
 using Matrix.Testing.Time;
 
-namespace Matrix.Unit.Storage;
+namespace Matrix.Unit.Primitives;
 
 public class WakeUpTests
 {
