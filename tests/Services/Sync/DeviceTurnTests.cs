@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Matrix.Replication;
-using Matrix.ServiceTests.Hosting;
 using Matrix.Sync.Engine;
 using Matrix.Sync.Rooms;
 using Microsoft.Extensions.DependencyInjection;

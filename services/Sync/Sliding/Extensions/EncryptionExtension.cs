@@ -3,7 +3,6 @@ using Matrix.Storage.Keys;
 using Matrix.Sync.Answers;
 using Matrix.Sync.Encryption;
 using Matrix.Sync.Engine;
-using Matrix.Sync.Rooms;
 using Matrix.Sync.Store;
 
 namespace Matrix.Sync.Sliding.Extensions;
