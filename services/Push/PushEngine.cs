@@ -12,7 +12,7 @@ namespace Matrix.Push;
 /// <summary>What the engine reads and decides with.</summary>
 internal sealed record PushSources(
     PushInbox Inbox, EventFeed Feed, IStreamSource Source, IStreamFollower Follower, PusherStore Store, RoomAudiences Audiences,
-    UserSettingsCache Settings, UnreadRooms Unread, EventEvaluator Evaluator);
+    UserSettingsCache Settings, SenderNames Names, UnreadRooms Unread, EventEvaluator Evaluator);
 
 /// <summary>
 /// Follows stream events for the users that are this instance's share. Each pusher has its own saved position, so a user who comes from another
@@ -107,7 +107,7 @@ internal sealed partial class PushEngine(PushSources sources, PusherBoard board,
         }
         foreach (var receipt in news.Receipts)
         {
-            if (sources.Unread.Count(receipt.UserId) is null) continue;
+            if (!sources.Unread.Knows(receipt.UserId)) continue;
             if (receipt.Position is null) sources.Unread.Forget(receipt.UserId);
             else early.Add(receipt);
         }
@@ -136,6 +136,7 @@ internal sealed partial class PushEngine(PushSources sources, PusherBoard board,
         var owned = (await sources.Store.LoadAsync(users, ct)).Where(p => shard.Owns(p.UserId)).ToList();
         board.Replace(users, owned);
         sources.Audiences.Clear();
+        sources.Names.Clear();
         var now = sources.Follower.Position(Streams.Events);
         var back = owned.Select(p => p.LastPos).DefaultIfEmpty(now).Min();
         if (at < 0 || back < at) Volatile.Write(ref at, Math.Max(Math.Min(back, now), now - MaxCatchUp));
@@ -145,9 +146,10 @@ internal sealed partial class PushEngine(PushSources sources, PusherBoard board,
     {
         var users = board.Users;
         if (users.Count == 0) return;
-        foreach (var row in rows)
+        var events = rows.Select(row => EventRow.Decode(row)).ToList();
+        await sources.Evaluator.PrepareAsync(events, users, ct);
+        foreach (var e in events)
         {
-            var e = EventRow.Decode(row);
             if (e is { Type: EventTypes.Member, StateKey: { } member }) await TurnAsync(e, member, ct);
             foreach (var move in e.Moves) if (move.Type == EventTypes.Member) sources.Unread.Forget(move.StateKey);
             if (e.Redacts is { } gone)
@@ -161,7 +163,7 @@ internal sealed partial class PushEngine(PushSources sources, PusherBoard board,
     /// <summary>A user has come, or gone, or is invited.</summary>
     private async ValueTask TurnAsync(EventRow e, string userId, CancellationToken ct)
     {
-        if (sources.Unread.Count(userId) is null || !(e.IsCurrentState || (e.Flags & EventFlags.Outlier) != 0)) return;
+        if (!sources.Unread.Knows(userId) || !(e.IsCurrentState || (e.Flags & EventFlags.Outlier) != 0)) return;
         var isInvited = MemberContent.Read(e.Json).Membership == Memberships.Invite
             && !(await sources.Settings.OfAsync([userId], ct))[userId].Ignored.Contains(e.Sender);
         if (sources.Unread.Turned(userId, e.RoomId, e.Position, isInvited)) await TellCountsAsync(userId, e.Position, ct);
@@ -181,7 +183,7 @@ internal sealed partial class PushEngine(PushSources sources, PusherBoard board,
         }
     }
 
-    private static UnreadNotice NoticeOf(EvaluatedEvent e) => new(e.Row.Position, e.Row.RoomNid, e.Row.EventId, EventRelation.Read(e.Pdu));
+    private static UnreadNotice NoticeOf(EvaluatedEvent e) => new(e.Row.Position, e.Row.RoomNid, e.Row.EventId, EventRelation.Read(e.Pdu), e.Audience.ExpiresTsMs(e.Pdu));
 
     [LoggerMessage(1, LogLevel.Warning, "Pushing pauses: {Reason}")]
     private partial void LogSetBack(string reason);

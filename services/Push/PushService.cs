@@ -1,6 +1,7 @@
 using Matrix.Push.Delivery;
 using Matrix.Push.Evaluation;
 using Matrix.Replication;
+using Matrix.Rooms;
 using Matrix.ServiceDefaults;
 using Matrix.Storage.Events;
 using Matrix.Storage.Push;
@@ -34,8 +35,9 @@ public static class PushService
         services.AddSingleton<EventFeed>();
         services.AddSingleton<PushInbox>();
         services.AddSingleton<IStreamConsumer>(p => p.GetRequiredService<PushInbox>());
-        services.AddSingleton<RoomAudiences>();
+        services.AddSingleton(AudiencesOf);
         services.AddSingleton<UserSettingsCache>();
+        services.AddSingleton<SenderNames>();
         services.AddSingleton<ThreadRoots>();
         services.AddSingleton<UnreadFinder>();
         services.AddSingleton<UnreadRooms>();
@@ -46,6 +48,13 @@ public static class PushService
             Name, p.GetRequiredService<InstanceIdentity>(), p.GetRequiredService<IInstanceDirectory>())));
         services.AddHostedService(p => p.GetRequiredService<PushEngine>());
         return builder;
+    }
+
+    private static RoomAudiences AudiencesOf(IServiceProvider p)
+    {
+        var config = p.GetRequiredService<HomeserverConfig>().Retention;
+        var retention = MessageRetention.Of(config.Enabled, config.DefaultMaxLifetime, config.AllowedLifetimeMin, config.AllowedLifetimeMax);
+        return new RoomAudiences(p.GetRequiredService<PusherStore>(), p.GetRequiredService<RoomReader>(), retention);
     }
 
     /// <summary>No routes: pushers are set through ClientApi.</summary>

@@ -34,17 +34,22 @@ internal sealed partial class DelayedEventSender(DelayedEventStore store, Delaye
         var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
         var next = await store.NextAsync(now, ct) ?? long.MaxValue;
         if (next > now) return next - now < LongRest.TotalMilliseconds ? TimeSpan.FromMilliseconds(next - now) : LongRest;
-        return await SendDueAsync(ct) > 0 ? TimeSpan.Zero : ShortRest;
+        return await SendDueAsync(ct) ? TimeSpan.Zero : ShortRest;
     }
 
-    /// <summary>How many were due, at most <see cref="AtOnce"/>.</summary>
-    internal async Task<int> SendDueAsync(CancellationToken ct)
+    /// <summary>True: go on. False: nothing was due, or what was stays scheduled for now.</summary>
+    internal async Task<bool> SendDueAsync(CancellationToken ct)
     {
         var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
         var due = await store.ClaimDueAsync(now, now + (long)DelayedEventDelivery.ClaimLife.TotalMilliseconds, AtOnce, ct);
+        var goesOn = due.Count > 0;
         foreach (var e in due)
-            if (await delivery.DeliverAsync(e, byHand: false, ct) is { } error) LogRefused(e.DelayId, e.UserId, e.RoomId, error.Message);
-        return due.Count;
+        {
+            if (await delivery.DeliverAsync(e, byHand: false, ct) is not { } error) continue;
+            LogRefused(e.DelayId, e.UserId, e.RoomId, error.Message);
+            goesOn &= error.Status < 500;
+        }
+        return goesOn;
     }
 
     [LoggerMessage(12, LogLevel.Information, "Delayed event {DelayId} of {UserId} was refused by room {RoomId}: {Reason}")]

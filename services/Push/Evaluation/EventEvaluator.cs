@@ -1,6 +1,6 @@
 using Matrix.Events;
+using Matrix.Rooms;
 using Matrix.Storage.Events;
-using Matrix.Storage.Rooms;
 
 namespace Matrix.Push.Evaluation;
 
@@ -11,20 +11,31 @@ internal sealed record Notified(string UserId, PushOutcome Outcome);
 internal sealed record EvaluatedEvent(EventRow Row, Pdu Pdu, RoomAudience Audience, string? SenderName, IReadOnlyList<Notified> Users);
 
 /// <summary>Evaluates push rules for users with pushers here. Reads the database only for rooms and users that it does not know yet.</summary>
-internal sealed class EventEvaluator(RoomAudiences audiences, UserSettingsCache settings, UnreadRooms unread, RoomReader rooms, PushMetrics metrics)
+internal sealed class EventEvaluator(RoomAudiences audiences, UserSettingsCache settings, UnreadRooms unread, SenderNames names, PushMetrics metrics)
 {
     private const EventFlags NotForClients = EventFlags.Outlier | EventFlags.Rejected | EventFlags.SoftFailed;
 
     /// <summary>Of larger rooms it is certain that one member more or less does not make them rooms of two.</summary>
     private const int FewMembers = 4;
 
+    /// <summary>Reads together what evaluating the events will ask for one by one.</summary>
+    public async Task PrepareAsync(IReadOnlyList<EventRow> rows, IReadOnlyCollection<string> users, CancellationToken ct)
+    {
+        var senders = new HashSet<(long, string)>();
+        foreach (var row in rows)
+            if ((row.Flags & NotForClients) == 0 && (await audiences.OfAsync(row.RoomNid, users, ct)).Listeners.Any(l => l.UserId != row.Sender))
+                senders.Add((row.RoomNid, row.Sender));
+        await names.LoadAsync(senders, ct);
+    }
+
     /// <summary>Null: nobody is to be told.</summary>
     public async Task<EvaluatedEvent?> EvaluateAsync(EventRow row, IReadOnlyCollection<string> users, CancellationToken ct)
     {
         // The room as it was: this event may change it for those that follow.
         var audience = await audiences.OfAsync(row.RoomNid, users, ct);
+        names.Apply(row);
         if (ChangesRules(row, audience)) unread.Doubt(row.RoomId, audience.Listeners);
-        if (row is { IsCurrentState: true, Type: EventTypes.Member or EventTypes.PowerLevels or EventTypes.Create or EventTypes.Name or EventTypes.CanonicalAlias })
+        if (row is { IsCurrentState: true, Type: EventTypes.Member or EventTypes.PowerLevels or EventTypes.Create or EventTypes.Name or EventTypes.CanonicalAlias or MessageRetention.EventType })
             audiences.Forget(row.RoomNid);
         else if ((row.Flags & EventFlags.StateMoved) != 0) audiences.Forget(row.RoomNid);
         if ((row.Flags & NotForClients) != 0 || RoomVersions.Find(row.RoomVersion) is not { } version) return null;
@@ -38,13 +49,13 @@ internal sealed class EventEvaluator(RoomAudiences audiences, UserSettingsCache 
         }
         if (audience.Levels is null || audience.Listeners.Count == 0) return null;
         var notified = await EvaluateAsync(new PushEvent(pdu, audience.Levels, audience.MemberCount), row.Position, audience.Listeners, ct);
-        return notified.Count == 0 ? null : new EvaluatedEvent(row, pdu, audience, await NameOfAsync(row.RoomNid, pdu.Sender, ct), notified);
+        return notified.Count == 0 ? null : new EvaluatedEvent(row, pdu, audience, await names.OfAsync(row.RoomNid, pdu.Sender, ct), notified);
     }
 
-    /// <summary>What was unread may notify, or not, after this: rules ask for power levels, and whether a room has two members.</summary>
+    /// <summary>What was unread may count, or not, after this: rules ask for power levels, and whether a room has two members; lifetimes end counting.</summary>
     private static bool ChangesRules(EventRow row, RoomAudience audience) =>
         (row.Flags & EventFlags.StateMoved) != 0
-        || (row.IsCurrentState && (row.Type == EventTypes.PowerLevels || (row.Type == EventTypes.Member && audience.MemberCount <= FewMembers)));
+        || (row.IsCurrentState && (row.Type is EventTypes.PowerLevels or MessageRetention.EventType || (row.Type == EventTypes.Member && audience.MemberCount <= FewMembers)));
 
     private async Task<RoomAudience> WithTargetAsync(RoomAudience audience, long roomNid, string target, CancellationToken ct)
     {
@@ -76,11 +87,5 @@ internal sealed class EventEvaluator(RoomAudiences audiences, UserSettingsCache 
             if (outcome.Notify) notified.Add(new Notified(listener.UserId, outcome));
         }
         return notified;
-    }
-
-    private async Task<string?> NameOfAsync(long roomNid, string sender, CancellationToken ct)
-    {
-        var member = await rooms.CurrentStateAsync(roomNid, new StateKey(EventTypes.Member, sender), ct);
-        return member?.Pdu.ContentString("displayname"u8);
     }
 }

@@ -1,4 +1,5 @@
 using Matrix.Events;
+using Matrix.Rooms;
 using Matrix.Storage.Events;
 using Matrix.Storage.Push;
 using Matrix.Storage.Rooms;
@@ -11,19 +12,25 @@ internal sealed record Listener(string UserId, string? DisplayName, long JoinedP
 
 /// <summary>What a room's events are judged by. A copy of the database that is thrown away with the next state event of the room.</summary>
 /// <param name="Levels">Null: the room has no create event here.</param>
-internal sealed record RoomAudience(IReadOnlyList<Listener> Listeners, long MemberCount, PowerLevels? Levels, string? Name, string? Alias)
+/// <param name="LifetimeMs">Of messages; null: for good.</param>
+internal sealed record RoomAudience(IReadOnlyList<Listener> Listeners, long MemberCount, PowerLevels? Levels, string? Name, string? Alias, long? LifetimeMs)
 {
-    public static readonly RoomAudience Nobody = new([], 0, null, null, null);
+    public static readonly RoomAudience Nobody = new([], 0, null, null, null, null);
+
+    /// <summary>Past that, the event is not shown any more; <see cref="long.MaxValue"/>: it stays.</summary>
+    public long ExpiresTsMs(Pdu e) => LifetimeMs is { } lifetime && !e.IsState ? e.OriginServerTs + lifetime : long.MaxValue;
 }
 
 /// <summary>Audiences by room, bounded.</summary>
-internal sealed class RoomAudiences(PusherStore store, RoomReader rooms)
+/// <param name="retention">Null: messages are shown for good.</param>
+internal sealed class RoomAudiences(PusherStore store, RoomReader rooms, MessageRetention? retention)
 {
     private const int MaxRooms = 20_000;
     private static readonly StateKey Create = new(EventTypes.Create, "");
     private static readonly StateKey Levels = new(EventTypes.PowerLevels, "");
     private static readonly StateKey Name = new(EventTypes.Name, "");
     private static readonly StateKey Alias = new(EventTypes.CanonicalAlias, "");
+    private static readonly StateKey Retention = new(MessageRetention.EventType, "");
     private readonly Dictionary<long, RoomAudience> known = [];
 
     public void Clear() => known.Clear();
@@ -51,11 +58,12 @@ internal sealed class RoomAudiences(PusherStore store, RoomReader rooms)
     private async Task<RoomAudience> StateAsync(long roomNid, IReadOnlyList<Listener> listeners, CancellationToken ct)
     {
         var count = await store.CountJoinedAsync(roomNid, ct);
-        var state = (await rooms.CurrentStateAsync([roomNid], [Create, Levels, Name, Alias], ct)).ToDictionary(e => e.Pdu.Type, StringComparer.Ordinal);
+        var state = (await rooms.CurrentStateAsync([roomNid], [Create, Levels, Name, Alias, Retention], ct)).ToDictionary(e => e.Pdu.Type, StringComparer.Ordinal);
         Pdu? Find(StateKey key) => state.TryGetValue(key.Type, out var e) ? e.Pdu : null;
         return new RoomAudience(
             listeners, count, Find(Create) is { } create ? PowerLevels.Read(create, Find(Levels)) : null,
-            Filled(Find(Name)?.ContentString("name"u8)), Filled(Find(Alias)?.ContentString("alias"u8)));
+            Filled(Find(Name)?.ContentString("name"u8)), Filled(Find(Alias)?.ContentString("alias"u8)),
+            retention?.MaxLifetimeMs(Find(Retention)));
     }
 
     private static Listener Listen(JoinedUser user)

@@ -8,7 +8,8 @@ namespace Matrix.Push.Evaluation;
 /// Finds in the database which rooms of a user count for his badge: those with something unread that his rules, as they are now, notify about, as /sync counts it.
 /// Each room is looked through from its newest event back until one is found; <see cref="MaxEvents"/> at most.
 /// </summary>
-internal sealed class UnreadFinder(PusherStore store, EventReader events, RoomAudiences audiences, UserSettingsCache settings, ThreadRoots threads)
+internal sealed class UnreadFinder(
+    PusherStore store, EventReader events, RoomAudiences audiences, UserSettingsCache settings, ThreadRoots threads, TimeProvider clock)
 {
     /// <summary>Events of a room that are looked at, as far as unthreaded receipts have not come; what is older counts as read.</summary>
     private const int MaxEvents = 1000;
@@ -70,11 +71,13 @@ internal sealed class UnreadFinder(PusherStore store, EventReader events, RoomAu
         var audience = await audiences.OfAsync(room.RoomNid, look.Users, ct);
         if (audience.Levels is null) return null;
         var user = new PushUser(look.UserId, audience.Listeners.FirstOrDefault(l => l.UserId == look.UserId)?.DisplayName);
+        var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
         for (var i = 0; i < candidates.Count; i++)
         {
             var (pos, e) = candidates[i];
-            if (look.Own.Ignored.Contains(e.Pdu.Sender) || !look.Own.Rules.Evaluate(new PushEvent(e.Pdu, audience.Levels, audience.MemberCount), user).Notify) continue;
-            var notice = new UnreadNotice(pos, room.RoomNid, e.Pdu.EventId, EventRelation.Read(e.Pdu));
+            var expires = audience.ExpiresTsMs(e.Pdu);
+            if (expires < now || look.Own.Ignored.Contains(e.Pdu.Sender) || !look.Own.Rules.Evaluate(new PushEvent(e.Pdu, audience.Levels, audience.MemberCount), user).Notify) continue;
+            var notice = new UnreadNotice(pos, room.RoomNid, e.Pdu.EventId, EventRelation.Read(e.Pdu), expires);
             if (pos <= room.Newest && notice.Thread is null) await threads.FindAsync([notice], ct);
             if (pos > room.Newest || pos > room.ReadUpTo(notice.Thread!)) return UnreadRoom.Of(notice, isEnd && i == candidates.Count - 1);
         }

@@ -3,13 +3,15 @@ using Matrix.Events;
 namespace Matrix.Push.Evaluation;
 
 /// <summary>Something that a user has not read and is notified about.</summary>
-internal sealed class UnreadNotice(long position, long roomNid, string eventId, EventRelation? relation)
+/// <param name="expiresTsMs">Past that it is not shown any more, nor counted; <see cref="long.MaxValue"/>: it stays.</param>
+internal sealed class UnreadNotice(long position, long roomNid, string eventId, EventRelation? relation, long expiresTsMs)
 {
     public const string Main = ThreadWalk.Main;
 
     public long Position { get; } = position;
     public long RoomNid { get; } = roomNid;
     public string EventId { get; } = eventId;
+    public long ExpiresTsMs { get; } = expiresTsMs;
     /// <summary>What it relates to; null: nothing.</summary>
     public EventRelation? Relation { get; } = relation;
     /// <summary>Event id of the root, or <see cref="Main"/>; null: what it relates to has to be asked for first.</summary>
@@ -31,10 +33,16 @@ internal sealed class UnreadRoom
     public IReadOnlyList<UnreadNotice> Notices => notices;
     public bool IsEmpty => notices.Count == 0 && !IsInvitation;
 
+    /// <summary>When the last of its notices expires. Read by those who deliver, too.</summary>
+    public long ExpiresTsMs => IsInvitation ? long.MaxValue : Volatile.Read(ref expires);
+    private long expires;
+
+    private void SetExpiry() => Volatile.Write(ref expires, notices.Select(n => n.ExpiresTsMs).DefaultIfEmpty(long.MinValue).Max());
+
     public static UnreadRoom Of(UnreadNotice newest, bool isWhole)
     {
         var room = new UnreadRoom { IsWhole = isWhole };
-        room.notices.Add(newest);
+        room.Add(newest);
         return room;
     }
 
@@ -43,9 +51,12 @@ internal sealed class UnreadRoom
     {
         if (notices.Count > 0 && notices[^1].Position >= notice.Position) return;
         notices.Add(notice);
-        if (notices.Count <= MaxNotices) return;
-        notices.RemoveAt(0);
-        IsWhole = false;
+        if (notices.Count > MaxNotices)
+        {
+            notices.RemoveAt(0);
+            IsWhole = false;
+        }
+        SetExpiry();
     }
 
     /// <summary>The user has read everything up to there.</summary>
@@ -53,8 +64,13 @@ internal sealed class UnreadRoom
     {
         if (notices.Count > 0 && notices[0].Position <= upTo) IsWhole = true;
         notices.RemoveAll(n => n.Position <= upTo);
+        SetExpiry();
     }
 
     /// <summary>The user has read a thread up to there. Whoever calls has found the threads of those notices.</summary>
-    public void Read(string thread, long upTo) => notices.RemoveAll(n => n.Position <= upTo && n.Thread == thread);
+    public void Read(string thread, long upTo)
+    {
+        notices.RemoveAll(n => n.Position <= upTo && n.Thread == thread);
+        SetExpiry();
+    }
 }

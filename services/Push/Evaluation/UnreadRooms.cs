@@ -7,7 +7,7 @@ namespace Matrix.Push.Evaluation;
 /// streams afterwards; a room is looked at again only where what is known of it does not say what else is unread. Synapse: rooms are counted, not messages.
 /// Written by the engine alone, where the streams are applied, so that nothing is counted twice or lost.
 /// </summary>
-internal sealed class UnreadRooms(UnreadFinder finder, ThreadRoots threads)
+internal sealed class UnreadRooms(UnreadFinder finder, ThreadRoots threads, TimeProvider clock)
 {
     private const int MaxUsers = 20_000;
 
@@ -34,8 +34,18 @@ internal sealed class UnreadRooms(UnreadFinder finder, ThreadRoots threads)
         doubtful.Remove(userId);
     }
 
-    /// <summary>Null: not counted yet.</summary>
-    public int? Count(string userId) => known.TryGetValue(userId, out var user) ? user.Rooms.Count : null;
+    public bool Knows(string userId) => known.ContainsKey(userId);
+
+    /// <summary>As of this moment. Null: not counted yet.</summary>
+    public int? Count(string userId)
+    {
+        if (!known.TryGetValue(userId, out var user)) return null;
+        var (now, count) = (NowMs, 0);
+        foreach (var (_, room) in user.Rooms) if (room.ExpiresTsMs >= now) count++;
+        return count;
+    }
+
+    private long NowMs => clock.GetUtcNow().ToUnixTimeMilliseconds();
 
     /// <summary>Makes the count right as of a position.</summary>
     /// <param name="users">All who have pushers here, the user among them.</param>
@@ -47,9 +57,17 @@ internal sealed class UnreadRooms(UnreadFinder finder, ThreadRoots threads)
             if (known.Count >= MaxUsers) Clear();
             known[userId] = new(found, upTo);
         }
-        else if (doubtful.Remove(userId, out var again))
+        else
         {
-            await FindAgainAsync(userId, user, again, users, upTo, ct);
+            var (now, again) = (NowMs, doubtful.Remove(userId, out var doubted) ? doubted : []);
+            foreach (var (roomId, room) in user.Rooms)
+            {
+                if (room.ExpiresTsMs >= now) continue;
+                // What stays, a state event, may be behind the messages that are gone.
+                if (room.IsWhole) user.Rooms.TryRemove(roomId, out _);
+                else again.Add(roomId);
+            }
+            if (again.Count > 0) await FindAgainAsync(userId, user, again, users, upTo, ct);
         }
     }
 

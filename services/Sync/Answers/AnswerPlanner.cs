@@ -139,8 +139,8 @@ internal sealed class AnswerPlanner(SyncState state)
                 if (reader.Request.FullState || isRecounted || HasNews(room, since, plan.NowMs) || changedData?.Contains(own.RoomId) == true)
                     plan.Waiting.Add(new JoinedRoom(own, since.Events, reader.Request.FullState, IsNew: false) { IsRecounted = isRecounted });
             }
-            // Nobody looks at those rooms otherwise.
-            if (isHidden) plan.Devices.AddContacts(user, since.Events);
+            // Memory tells it, if the user was here all the time. Else the rooms' windows and gaps do, and of rooms that are hidden the database.
+            if (isHidden || user.Contacts.Floor <= since.Events) plan.Devices.AddContacts(user, since.Events);
         }
         if (user.PresenceFloor > since.Presence) PlanPresence(plan, reader, since.Presence);
         else if (user.LastPresence > since.Presence)
@@ -186,12 +186,9 @@ internal sealed class AnswerPlanner(SyncState state)
             var before = room.First().Before;
             var wasElsewhere = before != Membership.Join || room.Any(t => t.After != Membership.Join);
             var wasJoined = before == Membership.Join || room.Any(t => t.After == Membership.Join);
-            if (WasAway(room)) plan.Devices.AddLeft(own);
-            if (!reader.Request.Filter.Room.MatchesRoom(own.RoomId))
-            {
-                if (own.Membership == Membership.Join && wasElsewhere) plan.Devices.AddEntered(own);
-                continue;
-            }
+            var isHidden = !reader.Request.Filter.Room.MatchesRoom(own.RoomId);
+            plan.Devices.AddOwn(own, room, asks: isHidden);
+            if (isHidden) continue;
             switch (own.Membership)
             {
                 case Membership.Join when wasElsewhere:
@@ -217,9 +214,6 @@ internal sealed class AnswerPlanner(SyncState state)
         }
         return done;
     }
-
-    /// <summary>He left the room. Who is in it again has not been told who left it meanwhile.</summary>
-    public static bool WasAway(IEnumerable<MembershipTurn> turns) => turns.Any(t => t.Before == Membership.Join && t.After != Membership.Join);
 
     /// <summary>What the database told may have been read before the newest changes came: those are in the log.</summary>
     public static IEnumerable<IGrouping<string, MembershipTurn>> Turns(MembershipLog log, long since, OlderChanges older)

@@ -1,4 +1,6 @@
+using Matrix.Storage.Sync;
 using Matrix.Sync.Engine;
+using Matrix.Sync.Rooms;
 using Matrix.Sync.Store;
 using Matrix.Sync.Users;
 
@@ -12,8 +14,11 @@ internal sealed class DeviceNews
 {
     /// <summary>Their devices changed; memory does not say whether they share a room.</summary>
     private readonly HashSet<string> doubtful = new(StringComparer.Ordinal);
-    private readonly List<long> entered = [], left = [];
-    private bool asksMembers;
+    /// <summary>Positions by room nid.</summary>
+    private readonly Dictionary<long, long> entered = [], left = [];
+    private readonly List<long> asked = [];
+    /// <summary>Rooms of the reader, where memory does not say who came and went; null: it does.</summary>
+    private HashSet<long>? followed;
 
     public HashSet<string> Changed { get; } = new(StringComparer.Ordinal);
     public HashSet<string> Left { get; } = new(StringComparer.Ordinal);
@@ -36,31 +41,35 @@ internal sealed class DeviceNews
         }
     }
 
-    /// <summary>The reader has joined the room since: all who are in it share one with him.</summary>
-    public void AddEntered(UserRoom own) => entered.Add(own.RoomNid);
-
-    /// <summary>The reader has left the room since, if only for a while: who has left it meanwhile he has not been told.</summary>
-    public void AddLeft(UserRoom own) => left.Add(own.RoomNid);
+    /// <summary>The reader's own turns in a room since the position that his client has.</summary>
+    /// <param name="asks">False: if he has joined it, its members are told here by who plans the room.</param>
+    public void AddOwn(UserRoom own, IEnumerable<MembershipTurn> turns, bool asks)
+    {
+        foreach (var turn in turns)
+        {
+            if (turn.Before != Membership.Join && turn.After == Membership.Join) entered[own.RoomNid] = turn.Position;
+            // If only for a while: who has left it meanwhile he has not been told.
+            else if (turn.Before == Membership.Join && turn.After != Membership.Join) left[own.RoomNid] = turn.Position;
+        }
+        // All who are in it share a room with him.
+        if (asks && own.Membership == Membership.Join && entered.ContainsKey(own.RoomNid)) asked.Add(own.RoomNid);
+    }
 
     /// <summary>Others who have come into rooms of the reader, or left them.</summary>
     public void AddContacts(User user, long since)
     {
         foreach (var (userId, isJoined) in user.Contacts.After(since)) (isJoined ? Changed : Left).Add(userId);
-        asksMembers = user.Contacts.Floor > since;
+        if (user.Contacts.Floor > since) followed = [.. user.Rooms.Values.Where(own => own.Membership == Membership.Join).Select(own => own.RoomNid)];
     }
 
     /// <param name="upTo">Position of the answer in stream events.</param>
     public async Task FillAsync(Reader reader, long upTo, ISyncStore store, CancellationToken ct)
     {
         var (self, since) = (reader.User.Id, reader.Request.Since?.Events ?? 0);
-        if (asksMembers)
-        {
-            var turned = await store.MemberTurnsAsync(self, since, upTo, ct);
-            AddOthers(turned, self);
-            Left.UnionWith(turned);
-        }
-        if (entered.Count > 0) foreach (var members in (await store.JoinedMembersAsync(entered, ct)).Values) AddOthers(members, self);
-        if (left.Count > 0) Left.UnionWith(await store.MembersSinceAsync(left, since, ct));
+        var members = asked.Count + left.Count > 0 ? await store.JoinedMembersAsync([.. asked.Union(left.Keys)], ct) : [];
+        foreach (var room in members.Values) room.Remove(self);
+        foreach (var room in asked) Changed.UnionWith(members.GetValueOrDefault(room) ?? []);
+        if (left.Count > 0 || followed is not null) AddTurns(await store.MemberTurnsAsync([.. left.Keys.Union(followed ?? [])], since, upTo, ct), members, self);
         Left.Remove(self);
         if (Left.Count + doubtful.Count == 0) return;
         // Who left a room may share another one.
@@ -71,8 +80,17 @@ internal sealed class DeviceNews
         Changed.ExceptWith(Left);
     }
 
-    private void AddOthers(IEnumerable<string> users, string self)
+    private void AddTurns(List<MemberTurn> turns, Dictionary<long, List<string>> members, string self)
     {
-        foreach (var user in users) if (user != self) Changed.Add(user);
+        var seen = new HashSet<(long, string)>();
+        foreach (var (room, position, user, isJoined) in turns)
+        {
+            if (user == self) continue;
+            if (followed?.Contains(room) == true && position > entered.GetValueOrDefault(room)) (isJoined ? Changed : Left).Add(user);
+            // Whom he shared the room with before he left it: not who came when he was gone.
+            if (left.TryGetValue(room, out var gone) && (isJoined ? position <= gone : !seen.Contains((room, user)))) Left.Add(user);
+            seen.Add((room, user));
+        }
+        foreach (var room in left.Keys) Left.UnionWith((members.GetValueOrDefault(room) ?? []).Where(user => !seen.Contains((room, user))));
     }
 }

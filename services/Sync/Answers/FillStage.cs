@@ -55,31 +55,31 @@ internal sealed class FillStage(SyncState state, ISyncStore store)
             part.Gap is var (room, since, start) ? (new(room, since), new(room, start)) : default;
 
         var states = await store.StatesAtAsync([.. parts.SelectMany(part => new[] { Ends(part).Before, Ends(part).After }).Distinct()], ct);
-        var changes = new List<(RoomPlan Part, long KeyNid, long Nid)>();
+        var changes = new List<(RoomPlan Part, long KeyNid, long Was, long Nid)>();
         foreach (var part in parts)
         {
             var (before, after) = (states.GetValueOrDefault(Ends(part).Before) ?? [], states.GetValueOrDefault(Ends(part).After) ?? []);
-            foreach (var (key, nid) in after) if (before.GetValueOrDefault(key) != nid) changes.Add((part, key, nid));
-            if (after.Count > 0) foreach (var key in before.Keys) if (!after.ContainsKey(key)) changes.Add((part, key, 0));
+            foreach (var (key, nid) in after) if (before.GetValueOrDefault(key) is var was && was != nid) changes.Add((part, key, was, nid));
+            if (after.Count > 0) foreach (var (key, was) in before) if (!after.ContainsKey(key)) changes.Add((part, key, was, 0));
         }
         var keys = await store.StateKeysAsync([.. changes.Select(c => c.KeyNid).Distinct()], ct);
-        foreach (var (part, keyNid, nid) in changes)
+        var members = new List<(string UserId, long Before, long After)>();
+        foreach (var (part, keyNid, was, nid) in changes)
         {
             if (!keys.TryGetValue(keyNid, out var key)) continue;
             if (part.Request.Tells(key) && nid != 0) part.State.Add(new StateRef(nid, null));
             else if (part.Request.Tells(key)) part.Deleted.Add(key);
-            if (key.Type == EventTypes.Member && key.Key != reader.User.Id && !reader.Request.IsSliding) TellDevices(plan, part.RoomId, key.Key);
+            if (key.Type == EventTypes.Member && key.Key != reader.User.Id && !reader.Request.IsSliding) members.Add((key.Key, was, nid));
         }
+        if (members.Count > 0) await TellDevicesAsync(plan, members, ct);
     }
 
-    /// <summary>Who came or went during the gap, as far as it still matters.</summary>
-    private void TellDevices(AnswerPlan plan, string roomId, string userId)
+    /// <summary>Who came or went during the gaps.</summary>
+    private async Task TellDevicesAsync(AnswerPlan plan, List<(string UserId, long Before, long After)> members, CancellationToken ct)
     {
-        bool? isJoined;
-        using (state.Read())
-            isJoined = state.Rooms.TryGetValue(roomId, out var room) && room.Cache is { } cache
-                ? cache.Members.TryGetValue(userId, out var member) && member.Membership == Membership.Join : null;
-        (isJoined == false ? plan.Devices.Left : plan.Devices.Changed).Add(userId);
+        var joins = await store.JoinsAsync([.. members.SelectMany(m => new[] { m.Before, m.After }).Where(nid => nid != 0).Distinct()], ct);
+        foreach (var (userId, before, after) in members)
+            if (joins.Contains(before) != joins.Contains(after)) (joins.Contains(after) ? plan.Devices.Changed : plan.Devices.Left).Add(userId);
     }
 
     /// <summary>Lazily loaded members that the device has been told already, or is told anyway.</summary>

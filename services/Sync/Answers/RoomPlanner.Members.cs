@@ -11,24 +11,28 @@ internal ref partial struct RoomPlanner
     private readonly void PlanSummary(IReadOnlyList<Slot> window, int end)
     {
         var changed = plan.IsFull || cache.Floor > known;
+        // Who came or went before the reader is no news to him.
+        var sees = true;
         for (var j = end; j >= 0 && window[j].Event.Position > known; j--)
         {
             var e = window[j].Event;
-            foreach (var move in window[j].Moves ?? []) if (move.Key.Type == EventTypes.Member) changed |= PlanMoved(move.Key.Key);
+            foreach (var move in window[j].Moves ?? []) if (move.Key.Type == EventTypes.Member) changed |= PlanMoved(move.Key.Key, sees);
             // Who had a name of the room has no heroes.
             changed |= e is { StateKey: "", Type: EventTypes.Name or EventTypes.CanonicalAlias };
             if (!e.IsMember) continue;
             changed = true;
-            if (e.StateKey == reader.User.Id) continue;
-            if (e.Membership == Membership.Join && e.PrevMembership != Membership.Join) plan.NewMembers.Add(e.StateKey!);
+            if (e.StateKey == reader.User.Id) sees &= e.Membership != Membership.Join || e.PrevMembership == Membership.Join;
+            else if (!sees) continue;
+            else if (e.Membership == Membership.Join && e.PrevMembership != Membership.Join) plan.NewMembers.Add(e.StateKey!);
             else if (e.Membership != Membership.Join && e.PrevMembership == Membership.Join) plan.GoneMembers.Add(e.StateKey!);
         }
         if (changed) plan.Summary = new RoomSummary(Heroes(), cache.Joined, cache.Invited);
     }
 
     /// <summary>Forks were resolved, and somebody's membership with them: what he is now counts.</summary>
-    private readonly bool PlanMoved(string userId)
+    private readonly bool PlanMoved(string userId, bool isSeen)
     {
+        if (!isSeen) return true;
         var isJoined = cache.Members.TryGetValue(userId, out var member) && member.Membership == Membership.Join;
         if (userId != reader.User.Id) (isJoined ? plan.NewMembers : plan.GoneMembers).Add(userId);
         return true;

@@ -4,6 +4,7 @@ using Matrix.Sync.Rooms;
 using Matrix.Sync.Sliding;
 using Matrix.Sync.Store;
 using Matrix.Sync.Users;
+using Matrix.Web;
 
 namespace Matrix.Sync.Engine;
 
@@ -47,30 +48,17 @@ internal sealed partial class CacheKeeper : BackgroundService
         using (state.Read()) return of(state);
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        using var timer = new PeriodicTimer(Period, clock);
-        var pruned = clock.GetTimestamp();
-        while (await timer.WaitForNextTickAsync(stoppingToken))
-        {
-            Sweep();
-            if (clock.GetElapsedTime(pruned) < PrunePeriod) continue;
-            pruned = clock.GetTimestamp();
-            await PruneAsync(stoppingToken);
-        }
-    }
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(
+        new Rounds("Keeping within memory", clock, log).EveryAsync(Period, SweepAsync, stoppingToken, first: Period),
+        new Rounds("Forgetting of unused connections of sliding sync", clock, log).EveryAsync(PrunePeriod, PruneAsync, stoppingToken, first: PrunePeriod));
 
     /// <summary>Connections of sliding sync that nobody has used for long; every instance may do it.</summary>
-    private async Task PruneAsync(CancellationToken ct)
+    private Task PruneAsync(CancellationToken ct) => store.PruneSlidingAsync(state.NowMs - (long)ConnectionUnused.TotalMilliseconds, ct);
+
+    private Task SweepAsync(CancellationToken ct)
     {
-        try
-        {
-            await store.PruneSlidingAsync(state.NowMs - (long)ConnectionUnused.TotalMilliseconds, ct);
-        }
-        catch (Exception e) when (e is not OperationCanceledException)
-        {
-            LogNotPruned(log, e.Message);
-        }
+        Sweep();
+        return Task.CompletedTask;
     }
 
     public void Sweep()
@@ -137,7 +125,4 @@ internal sealed partial class CacheKeeper : BackgroundService
 
     [LoggerMessage(1, LogLevel.Information, "Memory budget reached with {Bytes} bytes: {Count} of the coldest rooms and users were evicted")]
     private static partial void LogEvicting(ILogger log, long bytes, int count);
-
-    [LoggerMessage(2, LogLevel.Warning, "Unused connections of sliding sync stay for now: {Reason}")]
-    private static partial void LogNotPruned(ILogger log, string reason);
 }

@@ -2,6 +2,7 @@ using Matrix.Replication;
 using Matrix.ServiceDefaults;
 using Matrix.Storage.Ephemeral;
 using Matrix.Sync.Engine;
+using Matrix.Web;
 
 namespace Matrix.Sync.Presence;
 
@@ -21,6 +22,7 @@ internal sealed partial class PresenceKeeper(SyncState state, IStreamPublisher p
     /// <summary>Synapse: LAST_ACTIVE_GRANULARITY. Activity is told again when it is that much newer, and "now" for so long.</summary>
     private const long GranularityMs = 60_000;
 
+    private readonly Rounds rounds = new("Telling of presence", clock, log);
     private readonly Dictionary<string, Syncing> users = new(StringComparer.Ordinal);
     private readonly Lock gate = new();
 
@@ -121,12 +123,8 @@ internal sealed partial class PresenceKeeper(SyncState state, IStreamPublisher p
         return presence == Unavailable || didMs > known.LastActiveTsMs;
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        if (!config.EnablePresence) return;
-        using var timer = new PeriodicTimer(Period, clock);
-        while (await timer.WaitForNextTickAsync(stoppingToken)) await SweepAsync(stoppingToken);
-    }
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
+        config.EnablePresence ? rounds.EveryAsync(Period, SweepAsync, stoppingToken, first: Period) : Task.CompletedTask;
 
     private async Task SweepAsync(CancellationToken ct)
     {

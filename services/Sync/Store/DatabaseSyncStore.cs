@@ -44,9 +44,6 @@ internal sealed class DatabaseSyncStore(
     public Task<Dictionary<long, List<string>>> JoinedMembersAsync(IReadOnlyCollection<long> roomNids, CancellationToken ct) =>
         rooms.JoinedMembersAsync(roomNids, ct);
 
-    public Task<List<string>> MembersSinceAsync(IReadOnlyCollection<long> roomNids, long after, CancellationToken ct) =>
-        sync.MembersSinceAsync(roomNids, after, ct);
-
     public Task<HashSet<long>> ForgottenAsync(string userId, IReadOnlyCollection<long> roomNids, CancellationToken ct) =>
         sync.ForgottenAsync(userId, roomNids, ct);
 
@@ -116,7 +113,10 @@ internal sealed class DatabaseSyncStore(
     public Task<long?> PutSlidingAsync(long connNid, long basedOn, byte[] state, long nowMs, CancellationToken ct) =>
         sliding.PutAsync(connNid, basedOn, state, nowMs, ct);
 
-    public Task<List<string>> MemberTurnsAsync(string userId, long after, long upTo, CancellationToken ct) => sync.MemberTurnsAsync(userId, after, upTo, ct);
+    public Task<List<MemberTurn>> MemberTurnsAsync(IReadOnlyCollection<long> roomNids, long after, long upTo, CancellationToken ct) =>
+        sync.MemberTurnsAsync(roomNids, after, upTo, ct);
+
+    public Task<HashSet<long>> JoinsAsync(IReadOnlyCollection<long> eventNids, CancellationToken ct) => sync.JoinsAsync(eventNids, ct);
 
     public Task<Dictionary<string, ReadOnlyMemory<byte>>> BundleAsync(
         AggregationReader reader, IReadOnlyList<AggregationTarget> targets, CancellationToken ct) => aggregator.BundleAsync(reader, targets, ct);

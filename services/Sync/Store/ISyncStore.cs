@@ -30,8 +30,6 @@ internal interface ISyncStore
     /// <summary>Current state of those rooms at those keys.</summary>
     Task<List<StoredEvent>> CurrentStateAsync(IReadOnlyCollection<long> roomNids, IReadOnlyCollection<StateKey> keys, CancellationToken ct);
     Task<Dictionary<long, List<string>>> JoinedMembersAsync(IReadOnlyCollection<long> roomNids, CancellationToken ct);
-    /// <summary>Members of those rooms, and who left them after that position.</summary>
-    Task<List<string>> MembersSinceAsync(IReadOnlyCollection<long> roomNids, long after, CancellationToken ct);
     /// <summary>Those rooms that the user has forgotten.</summary>
     Task<HashSet<long>> ForgottenAsync(string userId, IReadOnlyCollection<long> roomNids, CancellationToken ct);
     /// <summary>
@@ -70,8 +68,10 @@ internal interface ISyncStore
     /// <summary>The version that was made; null: that which it is based on has been superseded, or the connection has ended.</summary>
     Task<long?> PutSlidingAsync(long connNid, long basedOn, byte[] state, long nowMs, CancellationToken ct);
     Task<int> PruneSlidingAsync(long beforeTsMs, CancellationToken ct);
-    /// <summary>Users whose member events in rooms that the user is in have positions in (after, upTo].</summary>
-    Task<List<string>> MemberTurnsAsync(string userId, long after, long upTo, CancellationToken ct);
+    /// <summary>Who came into those rooms or left them at positions in (after, upTo], ascending.</summary>
+    Task<List<MemberTurn>> MemberTurnsAsync(IReadOnlyCollection<long> roomNids, long after, long upTo, CancellationToken ct);
+    /// <summary>Those of the member events that are of somebody joined.</summary>
+    Task<HashSet<long>> JoinsAsync(IReadOnlyCollection<long> eventNids, CancellationToken ct);
     /// <summary>Bundled aggregations of events of the rooms, by event id.</summary>
     Task<Dictionary<string, ReadOnlyMemory<byte>>> BundleAsync(AggregationReader reader, IReadOnlyList<AggregationTarget> targets, CancellationToken ct);
     /// <summary>Ids of those events that others relate to in the way that the filter asks for, by events up to <paramref name="upTo"/>.</summary>

@@ -1,10 +1,13 @@
 namespace Matrix.Sync.Users;
 
-/// <summary>Users who came into a room of this user, or left one, with the newest position of each: whose devices he has to hear of. Complete after <see cref="Floor"/>.</summary>
+/// <summary>
+/// Users who came into a room of this user, or left one, with the newest position of each: whose devices he has to hear of. Who did both is in both: he may share
+/// another room. Complete after <see cref="Floor"/>.
+/// </summary>
 internal sealed class ContactTurns
 {
     private const int Max = 5000;
-    private readonly Dictionary<string, (long Position, bool IsJoined)> turns = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, (long Joined, long Left)> turns = new(StringComparer.Ordinal);
 
     public long Floor { get; set; }
     public long Last { get; private set; }
@@ -17,7 +20,8 @@ internal sealed class ContactTurns
             turns.Clear();
             Floor = position - 1;
         }
-        turns[userId] = (position, isJoined);
+        var (joined, left) = turns.GetValueOrDefault(userId);
+        turns[userId] = isJoined ? (position, left) : (joined, position);
         Last = position;
     }
 
@@ -25,6 +29,10 @@ internal sealed class ContactTurns
     public IEnumerable<(string UserId, bool IsJoined)> After(long position)
     {
         if (Last <= position) yield break;
-        foreach (var (userId, turn) in turns) if (turn.Position > position) yield return (userId, turn.IsJoined);
+        foreach (var (userId, (joined, left)) in turns)
+        {
+            if (joined > position) yield return (userId, true);
+            if (left > position) yield return (userId, false);
+        }
     }
 }

@@ -82,7 +82,8 @@ internal sealed class UserTable(SyncState state, ISyncStore store, CatchUp catch
             var device = user.Device(d.DeviceId);
             (device.FirstToDevice, device.LastToDevice) = (d.First, d.Last);
         }
-        user.Contacts.Floor = load.Positions.GetValueOrDefault(Streams.Events);
+        // He watches rooms from now on only.
+        user.Contacts.Floor = state.Position(Streams.Events);
         user.Log.Floor = load.Positions.GetValueOrDefault(Streams.Events);
         user.AccountData.Floor = load.Positions.GetValueOrDefault(Streams.AccountData);
         user.DeviceListFloor = state.Position(Streams.DeviceLists);

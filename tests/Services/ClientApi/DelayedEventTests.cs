@@ -142,7 +142,7 @@ public sealed class DelayedEventTests(DelayedEventFixture api) : IClassFixture<D
         Assert.Null((await Store.ClaimAsync(id, alice.Id, 1_500, 2_500, CancellationToken.None)).Event);
         Assert.Equal(DelayedChange.Sent, await Store.CancelAsync(id, alice.Id, 1_500, CancellationToken.None));
         Assert.NotNull((await Store.ClaimAsync(id, alice.Id, 2_000, 3_000, CancellationToken.None)).Event);
-        await Store.ReleaseAsync(id, CancellationToken.None);
+        await Store.ReleaseAsync(id, false, 2_050, CancellationToken.None);
         Assert.Equal(DelayedChange.Done, await Store.CancelAsync(id, alice.Id, 2_100, CancellationToken.None));
     }
 

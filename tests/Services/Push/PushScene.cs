@@ -28,8 +28,11 @@ public abstract class PushScene(PostgresFixture postgres) : IClassFixture<Postgr
         Gateway = await FakePushGateway.StartAsync();
     }
 
-    protected async Task StartAsync(Func<HomeserverConfig, HomeserverConfig>? configure = null) =>
-        host = await ServiceHost.StartAsync(postgres.ConnectionString, b => b.AddPush(), _ => { }, configure);
+    protected async Task StartAsync(Func<HomeserverConfig, HomeserverConfig>? configure = null, TimeProvider? time = null) =>
+        host = await ServiceHost.StartAsync(postgres.ConnectionString, b => b.AddPush(), _ => { }, configure, services =>
+        {
+            if (time is not null) services.AddSingleton(time);
+        });
 
     protected async Task StopAsync()
     {

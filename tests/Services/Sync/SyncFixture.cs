@@ -161,6 +161,7 @@ public sealed record SyncUser(SyncFixture Fixture, string Id, string Device)
     public Task InviteAsync(string room, SyncUser other) => PostAsync($"/rooms/{E(room)}/invite", new { user_id = other.Id });
     public Task KickAsync(string room, SyncUser other) => PostAsync($"/rooms/{E(room)}/kick", new { user_id = other.Id });
     public Task BanAsync(string room, SyncUser other) => PostAsync($"/rooms/{E(room)}/ban", new { user_id = other.Id });
+    public Task UnbanAsync(string room, SyncUser other) => PostAsync($"/rooms/{E(room)}/unban", new { user_id = other.Id });
     public Task TypingAsync(string room, bool typing, int timeout = 30_000) =>
         PutAsync($"/rooms/{E(room)}/typing/{E(Id)}", typing ? new { typing, timeout } : new { typing });
     public Task ReceiptAsync(string room, string id, string type = "m.read", string? thread = null) =>

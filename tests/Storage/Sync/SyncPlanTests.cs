@@ -32,6 +32,8 @@ public class SyncPlanTests(PostgresFixture postgres) : IClassFixture<PostgresFix
         { "contacts", SyncReader.SqlContacts },
         { "sharing", SyncReader.SqlSharing },
         { "joined rooms", SyncReader.SqlJoinedRooms },
+        { "member turns", SyncReader.SqlMemberTurns },
+        { "memberships of events", SyncReader.SqlMembershipsOf },
         { "forgotten", SyncReader.SqlForgotten },
     };
 

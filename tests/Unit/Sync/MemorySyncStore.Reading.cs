@@ -87,10 +87,6 @@ internal sealed partial class MemorySyncStore
     public Task<Dictionary<long, List<string>>> JoinedMembersAsync(IReadOnlyCollection<long> roomNids, CancellationToken ct) =>
         AskAsync(() => roomNids.ToDictionary(n => n, n => JoinedOf(rooms[n]).ToList()));
 
-    public Task<List<string>> MembersSinceAsync(IReadOnlyCollection<long> roomNids, long after, CancellationToken ct) =>
-        AskAsync(() => roomNids.SelectMany(n => rooms[n].State.Where(s => s.Key.Type == EventTypes.Member
-            && (s.Value.Pdu.Membership == Memberships.Join || s.Value.Position > after)).Select(s => s.Key.Key)).Distinct().ToList());
-
     public Task<HashSet<long>> ForgottenAsync(string userId, IReadOnlyCollection<long> roomNids, CancellationToken ct) => AskAsync(() => new HashSet<long>());
 
     public Task<Dictionary<RoomPosition, Dictionary<long, long>>> StatesAtAsync(IReadOnlyCollection<RoomPosition> places, CancellationToken ct) => AskAsync(() =>
@@ -124,9 +120,15 @@ internal sealed partial class MemorySyncStore
             .Select(n => (n, Last: rooms[n].Timeline.FindLast(e => types.Contains(e.Pdu.Type))))
             .Where(r => r.Last is not null).ToDictionary(r => r.n, r => r.Last!.Position!.Value));
 
-    public Task<List<string>> MemberTurnsAsync(string userId, long after, long upTo, CancellationToken ct) => AskAsync(() =>
-        MembershipsOf(userId).Where(m => m.Event.Pdu.Membership == Memberships.Join).SelectMany(m => m.Room.Timeline)
-            .Where(e => e.Pdu.Type == EventTypes.Member && e.Position > after && e.Position <= upTo).Select(e => e.Pdu.StateKey!).Distinct().ToList());
+    public Task<List<MemberTurn>> MemberTurnsAsync(IReadOnlyCollection<long> roomNids, long after, long upTo, CancellationToken ct) => AskAsync(() =>
+        roomNids.SelectMany(n => rooms[n].Timeline.Where(e => e.Pdu.Type == EventTypes.Member && e.Position > after && e.Position <= upTo))
+            .Where(e => IsJoined(e) != (!e.PrevContent.IsEmpty && StateContent.String(e.PrevContent.Span, "membership"u8) == Memberships.Join))
+            .Select(e => new MemberTurn(e.RoomNid, e.Position!.Value, e.Pdu.StateKey!, IsJoined(e))).OrderBy(t => t.Position).ToList());
+
+    public Task<HashSet<long>> JoinsAsync(IReadOnlyCollection<long> eventNids, CancellationToken ct) =>
+        AskAsync(() => eventNids.Where(n => IsJoined(events[n])).ToHashSet());
+
+    private static bool IsJoined(StoredEvent e) => e.Pdu.Membership == Memberships.Join;
 
     /// <summary>There are no relations here.</summary>
     public Task<Dictionary<string, ReadOnlyMemory<byte>>> BundleAsync(

@@ -1,12 +1,14 @@
 using System.Buffers;
 using Matrix.Primitives;
+using Matrix.Replication;
 using Matrix.Rooms.Writing;
 using Matrix.Storage.DelayedEvents;
+using Matrix.Storage.Streams;
 
 namespace Matrix.Rooms.Delayed;
 
 /// <summary>Sends delayed events that have been claimed. The event is written under a transaction of its own, so a second attempt finds the first one's event.</summary>
-public sealed class DelayedEventDelivery(IRoomWriter writer, DelayedEventStore store, TimeProvider clock)
+public sealed class DelayedEventDelivery(IRoomWriter writer, DelayedEventStore store, IStreamPublisher publisher, TimeProvider clock)
 {
     /// <summary>How long a claim holds: longer than any send takes.</summary>
     public static readonly TimeSpan ClaimLife = TimeSpan.FromMinutes(2);
@@ -29,13 +31,17 @@ public sealed class DelayedEventDelivery(IRoomWriter writer, DelayedEventStore s
         catch (MatrixException refused)
         {
             // The server's own trouble is no answer of the room.
-            if (byHand || refused.Error.Status >= 500) await store.ReleaseAsync(e.DelayId, CancellationToken.None);
+            if (byHand || refused.Error.Status >= 500) await ReleaseAsync(e, tells: byHand);
             else await store.FinaliseAsync(e.DelayId, NowMs, null, Body(refused.Error), CancellationToken.None);
             return refused.Error;
         }
         await store.FinaliseAsync(e.DelayId, NowMs, eventId, null, CancellationToken.None);
         return null;
     }
+
+    /// <summary>Who sends those whose time has come knows when to try again; of one that was tried by hand he has to be told.</summary>
+    private async Task ReleaseAsync(DelayedEvent e, bool tells) =>
+        await publisher.PublishAllAsync(await store.ReleaseAsync(e.DelayId, tells, NowMs, CancellationToken.None));
 
     private static byte[] Body(MatrixError error)
     {

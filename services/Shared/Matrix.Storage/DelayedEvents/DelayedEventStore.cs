@@ -46,7 +46,16 @@ public sealed class DelayedEventStore(Database database)
             order by send_ts_ms limit $3 for update skip locked)
         returning
         """ + " " + Columns;
-    internal const string SqlRelease = "update delayed_events set claimed_until_ms = 0 where delay_id = $1 and finalised_ts_ms is null";
+    internal const string SqlRelease =
+        """
+        with released as (update delayed_events set claimed_until_ms = 0 where delay_id = $1 and finalised_ts_ms is null returning delay_id, send_ts_ms),
+        stream_input as (
+            select 'caches'::text as stream, '
+        """ + NextKey + """
+        ' as key, ''::bytea as payload from released r where $2 and not exists (
+                select 1 from delayed_events d
+                where d.finalised_ts_ms is null and d.claimed_until_ms <= $3 and d.send_ts_ms <= r.send_ts_ms and d.delay_id <> r.delay_id))
+        """ + StreamStatement.Tail;
     internal const string SqlFinalise =
         "update delayed_events set finalised_ts_ms = $2, event_id = $3, error = $4 where delay_id = $1 and finalised_ts_ms is null";
     internal const string SqlForget =
@@ -150,11 +159,14 @@ public sealed class DelayedEventStore(Database database)
         return due;
     }
 
-    /// <summary>It was not sent and stays scheduled.</summary>
-    public async Task ReleaseAsync(string delayId, CancellationToken ct)
+    /// <summary>It was not sent and stays scheduled. To be published, if that is wanted: whether it is due before all others, as of <see cref="AddAsync"/>.</summary>
+    public async Task<IReadOnlyList<StreamBatch>> ReleaseAsync(string delayId, bool tells, long nowMs, CancellationToken ct)
     {
         await using var command = Command(SqlRelease, delayId);
-        await command.ExecuteNonQueryAsync(ct);
+        command.Parameters.AddWithValue(tells);
+        command.Parameters.AddWithValue(nowMs);
+        await using var r = await command.ExecuteReaderAsync(ct);
+        return await StreamStatement.ReadAsync(r, ct);
     }
 
     /// <param name="eventId">What it was sent as; null: it could not be sent.</param>

@@ -49,6 +49,12 @@ public sealed class PusherStore(Database database)
         from room_memberships m join events e on e.event_nid = m.event_nid left join events b on b.event_nid = e.replaces_nid
         where m.room_nid = $1 and m.membership = 'join' and m.user_id = any($2)
         """;
+    internal const string SqlMembers =
+        """
+        select m.room_nid, m.user_id, e.json
+        from unnest($1::bigint[], $2::text[]) as q(room_nid, user_id)
+        join room_memberships m on m.room_nid = q.room_nid and m.user_id = q.user_id join events e on e.event_nid = m.event_nid
+        """;
     internal const string SqlCountJoined = "select count(*) from room_memberships where room_nid = $1 and membership = 'join'";
     internal const string SqlAccountData =
         "select user_id, type, content from account_data where room_id = '' and user_id = any($1) and type in ('m.push_rules', 'm.ignored_user_list')";
@@ -116,6 +122,18 @@ public sealed class PusherStore(Database database)
         while (await r.ReadAsync(ct))
             joined.Add(new(r.GetString(0), r.GetInt64(1), r.GetFieldValue<byte[]>(2), r.IsDBNull(3) ? null : r.GetFieldValue<byte[]>(3)));
         return joined;
+    }
+
+    /// <summary>Current member events; who has none is omitted.</summary>
+    public async Task<List<(long RoomNid, string UserId, byte[] Json)>> MembersAsync(IReadOnlyCollection<(long RoomNid, string UserId)> members, CancellationToken ct)
+    {
+        await using var command = database.Source.CreateCommand(SqlMembers);
+        command.Parameters.AddWithValue(members.Select(m => m.RoomNid).ToArray());
+        command.Parameters.AddWithValue(members.Select(m => m.UserId).ToArray());
+        var found = new List<(long, string, byte[])>();
+        await using var r = await command.ExecuteReaderAsync(ct);
+        while (await r.ReadAsync(ct)) found.Add((r.GetInt64(0), r.GetString(1), r.GetFieldValue<byte[]>(2)));
+        return found;
     }
 
     public async Task<long> CountJoinedAsync(long roomNid, CancellationToken ct)

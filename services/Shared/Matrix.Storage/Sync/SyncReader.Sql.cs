@@ -139,20 +139,21 @@ public sealed partial class SyncReader
     internal const string SqlJoinedRooms =
         "select m.user_id, r.room_id from room_memberships m join rooms r using (room_nid) where m.user_id = any($1) and m.membership = 'join'";
     internal const string SqlForgotten = "select room_nid from room_memberships where user_id = $1 and room_nid = any($2) and forgotten";
-    internal const string SqlMembersSince = "select distinct user_id from room_memberships where room_nid = any($1) and (membership = 'join' or pos > $2)";
+    internal const string SqlMembershipsOf = "select event_nid, json from events where event_nid = any($1)";
     internal const string SqlMemberTurns =
         """
-        select distinct k.state_key
-        from room_memberships m join event_stream s on s.room_nid = m.room_nid and s.pos > $2 and s.pos <= $3
-        join events e on e.event_nid = s.event_nid and e.type = 'm.room.member' and e.flags & 7 = 0
+        select s.room_nid, s.pos, k.state_key, false, e.json, p.json
+        from unnest($1::bigint[]) as q(room_nid) join event_stream s on s.room_nid = q.room_nid and s.pos > $2 and s.pos <= $3
+        join events e on e.event_nid = s.event_nid and e.type = 'm.room.member' and e.flags & 23 = 0
         join state_keys k on k.state_key_nid = e.state_key_nid
-        where m.user_id = $1 and m.membership = 'join'
-        union
-        select k.state_key
-        from room_memberships m join event_stream s on s.room_nid = m.room_nid and s.pos > $2 and s.pos <= $3
+        left join events p on p.event_nid = e.replaces_nid
+        union all
+        select s.room_nid, s.pos, k.state_key, true, n.json, null
+        from unnest($1::bigint[]) as q(room_nid) join event_stream s on s.room_nid = q.room_nid and s.pos > $2 and s.pos <= $3
         join state_moves v on v.event_nid = s.event_nid
         join state_keys k on k.state_key_nid = v.state_key_nid and k.type = 'm.room.member'
-        where m.user_id = $1 and m.membership = 'join'
+        left join events n on n.event_nid = v.now_nid
+        order by 2
         """;
     internal const string SqlStateMoves =
         """

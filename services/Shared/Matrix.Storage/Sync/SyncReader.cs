@@ -1,5 +1,4 @@
 using System.Data;
-using System.Text.Json;
 using Matrix.Events;
 using Matrix.Replication;
 using Matrix.Storage.Events;
@@ -164,36 +163,6 @@ public sealed partial class SyncReader(Database database)
         await command.ExecuteNonQueryAsync(ct);
     }
 
-    /// <summary>
-    /// The user's memberships of those rooms with positions after <paramref name="after"/>, and the one before them of each room; ascending by
-    /// room and position.
-    /// </summary>
-    public async Task<List<MembershipStep>> MembershipHistoryAsync(string userId, IReadOnlyCollection<long> roomNids, long after, CancellationToken ct)
-    {
-        var steps = new List<MembershipStep>();
-        if (roomNids.Count == 0) return steps;
-        await using var command = Command(SqlMembershipHistory, userId, roomNids as long[] ?? [.. roomNids], after);
-        await using var r = await command.ExecuteReaderAsync(ct);
-        while (await r.ReadAsync(ct)) steps.Add(new(r.GetInt64(0), r.GetInt64(1), MembershipOf(r.GetFieldValue<byte[]>(2)), r.GetInt64(3)));
-        return steps;
-    }
-
-    private static string MembershipOf(ReadOnlySpan<byte> pdu)
-    {
-        var reader = new Utf8JsonReader(pdu);
-        while (reader.Read())
-        {
-            if (reader.TokenType != JsonTokenType.PropertyName) continue;
-            var depth = reader.CurrentDepth;
-            var content = depth == 1 && reader.ValueTextEquals("content"u8);
-            var membership = depth == 2 && reader.ValueTextEquals("membership"u8);
-            reader.Read();
-            if (membership) return reader.TokenType == JsonTokenType.String ? reader.GetString()! : "leave";
-            if (!content) reader.Skip();
-        }
-        return "leave";
-    }
-
     /// <summary>Users whose device lists changed in (after, upTo] and who share a room with that user, himself included.</summary>
     public async Task<List<string>> DeviceListChangesAsync(string userId, long after, long upTo, CancellationToken ct)
     {
@@ -210,10 +179,6 @@ public sealed partial class SyncReader(Database database)
     /// <summary>Those of <paramref name="others"/> who share a room with the user, both joined.</summary>
     public async Task<List<string>> SharingAsync(string userId, IReadOnlyCollection<string> others, CancellationToken ct) =>
         others.Count == 0 ? [] : await IdsAsync(Command(SqlSharing, userId, others as string[] ?? [.. others]), ct);
-
-    /// <summary>Members of those rooms, and who was one, or might have been, after that position.</summary>
-    public Task<List<string>> MembersSinceAsync(IReadOnlyCollection<long> roomNids, long after, CancellationToken ct) =>
-        IdsAsync(Command(SqlMembersSince, roomNids as long[] ?? [.. roomNids], after), ct);
 
     private static async Task<List<string>> IdsAsync(NpgsqlCommand query, CancellationToken ct)
     {
@@ -245,10 +210,6 @@ public sealed partial class SyncReader(Database database)
         while (await r.ReadAsync(ct)) forgotten.Add(r.GetInt64(0));
         return forgotten;
     }
-
-    /// <summary>Users whose member events in rooms that the user is in have positions in (after, upTo].</summary>
-    public Task<List<string>> MemberTurnsAsync(string userId, long after, long upTo, CancellationToken ct) =>
-        IdsAsync(Command(SqlMemberTurns, userId, after, upTo), ct);
 
     /// <summary>Null: no such room.</summary>
     public async Task<long?> FindRoomAsync(string roomId, CancellationToken ct)

@@ -65,6 +65,9 @@ public readonly record struct MemberLoad(string UserId, string Membership, long 
 /// <summary>A key at which the current state changed with an event that is not its own: forks were resolved. Nids of 0: no event.</summary>
 public sealed record StateMoveRecord(long EventNid, StateKey Key, long BeforeNid, long NowNid);
 
+/// <summary>Somebody came into a room, or left it.</summary>
+public readonly record struct MemberTurn(long RoomNid, long Position, string UserId, bool IsJoined);
+
 /// <summary>One step in a user's history with a room.</summary>
 /// <param name="Position">0: not in the stream.</param>
 public sealed record MembershipStep(long RoomNid, long Position, string Membership, long EventNid);

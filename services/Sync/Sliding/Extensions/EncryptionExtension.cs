@@ -3,7 +3,6 @@ using Matrix.Storage.Keys;
 using Matrix.Sync.Answers;
 using Matrix.Sync.Encryption;
 using Matrix.Sync.Engine;
-using Matrix.Sync.Rooms;
 using Matrix.Sync.Store;
 
 namespace Matrix.Sync.Sliding.Extensions;
@@ -25,12 +24,7 @@ internal sealed class EncryptionExtension(ExtensionRequest request) : SlidingExt
         if (user.LastEvent <= since.Events) return;
         devices.AddContacts(user, since.Events);
         foreach (var room in AnswerPlanner.Turns(user.Log, since.Events, context.Older))
-        {
-            if (user.Find(room.Key) is not { } own) continue;
-            var wasJoined = room.First().Before == Membership.Join;
-            if (own.Membership == Membership.Join && (!wasJoined || room.Any(t => t.After != Membership.Join))) devices.AddEntered(own);
-            if (AnswerPlanner.WasAway(room)) devices.AddLeft(own);
-        }
+            if (user.Find(room.Key) is { } own) devices.AddOwn(own, room, asks: true);
     }
 
     public override async Task FillAsync(ExtensionContext context, ISyncStore store, CancellationToken ct)

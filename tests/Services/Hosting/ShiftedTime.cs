@@ -1,4 +1,4 @@
-namespace Matrix.ServiceTests.ClientApi;
+namespace Matrix.ServiceTests.Hosting;
 
 /// <summary>The real clock, some time later: what expires can be seen to, while timers go on as always.</summary>
 public sealed class ShiftedTime : TimeProvider

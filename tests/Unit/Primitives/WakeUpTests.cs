@@ -1,7 +1,7 @@
 using Matrix.Primitives;
 using Matrix.Testing.Time;
 
-namespace Matrix.Unit.Storage;
+namespace Matrix.Unit.Primitives;
 
 public class WakeUpTests
 {
@@ -11,11 +11,14 @@ public class WakeUpTests
 
     private Task WaitAsync(CancellationToken ct = default) => news.WaitAsync(Rest, time, ct);
 
+    /// <summary>Fails where it would wait for ever.</summary>
+    private static Task EndAsync(Task wait) => wait.WaitAsync(TimeSpan.FromSeconds(30));
+
     [Fact]
     public async Task What_was_woken_before_it_waits_does_not_wait()
     {
         news.Wake();
-        await WaitAsync();
+        await EndAsync(WaitAsync());
         Assert.Equal(0, time.Waiting);
     }
 
@@ -24,11 +27,11 @@ public class WakeUpTests
     {
         news.Wake();
         news.Wake();
-        await WaitAsync();
+        await EndAsync(WaitAsync());
         var second = WaitAsync();
         Assert.False(second.IsCompleted);
         news.Wake();
-        await second;
+        await EndAsync(second);
     }
 
     [Fact]
@@ -38,7 +41,7 @@ public class WakeUpTests
         time.Advance(Rest - TimeSpan.FromTicks(1));
         Assert.False(wait.IsCompleted);
         time.Advance(TimeSpan.FromTicks(1));
-        await wait;
+        await EndAsync(wait);
         Assert.Equal(0, time.Waiting);
     }
 
@@ -48,6 +51,6 @@ public class WakeUpTests
         using var stopping = new CancellationTokenSource();
         var wait = WaitAsync(stopping.Token);
         await stopping.CancelAsync();
-        await Assert.ThrowsAsync<OperationCanceledException>(() => wait);
+        await Assert.ThrowsAsync<OperationCanceledException>(() => EndAsync(wait));
     }
 }
