@@ -69,7 +69,9 @@ internal sealed class DeviceNews
         var members = asked.Count + left.Count > 0 ? await store.JoinedMembersAsync([.. asked.Union(left.Keys)], ct) : [];
         foreach (var room in members.Values) room.Remove(self);
         foreach (var room in asked) Changed.UnionWith(members.GetValueOrDefault(room) ?? []);
-        if (left.Count > 0 || followed is not null) AddTurns(await store.MemberTurnsAsync([.. left.Keys.Union(followed ?? [])], since, upTo, ct), members, self);
+        // Of the rooms that he left the members are those of now: who has gone since the moment of this answer was there.
+        if (left.Count > 0 || followed is not null)
+            AddTurns(await store.MemberTurnsAsync([.. left.Keys.Union(followed ?? [])], since, left.Count > 0 ? long.MaxValue : upTo, ct), members, self, upTo);
         Left.Remove(self);
         if (Left.Count + doubtful.Count == 0) return;
         // Who left a room may share another one.
@@ -80,13 +82,13 @@ internal sealed class DeviceNews
         Changed.ExceptWith(Left);
     }
 
-    private void AddTurns(List<MemberTurn> turns, Dictionary<long, List<string>> members, string self)
+    private void AddTurns(List<MemberTurn> turns, Dictionary<long, List<string>> members, string self, long upTo)
     {
         var seen = new HashSet<(long, string)>();
         foreach (var (room, position, user, isJoined) in turns)
         {
             if (user == self) continue;
-            if (followed?.Contains(room) == true && position > entered.GetValueOrDefault(room)) (isJoined ? Changed : Left).Add(user);
+            if (position <= upTo && followed?.Contains(room) == true && position > entered.GetValueOrDefault(room)) (isJoined ? Changed : Left).Add(user);
             // Whom he shared the room with before he left it: not who came when he was gone.
             if (left.TryGetValue(room, out var gone) && (isJoined ? position <= gone : !seen.Contains((room, user)))) Left.Add(user);
             seen.Add((room, user));

@@ -10,7 +10,7 @@ namespace Matrix.ServiceTests.Sync.Model;
 /// </summary>
 public sealed class ModelTests(SyncFixture fixture) : IClassFixture<SyncFixture>
 {
-    public static TheoryData<int> Seeds => ModelRun.Seeds(1, 2, 3004, 3012, 7005, 9125, 52012);
+    public static TheoryData<int> Seeds => ModelRun.Seeds(1, 2, 512, 3004, 3012, 7005, 9125, 52012);
 
     [Theory]
     [MemberData(nameof(Seeds))]
@@ -28,7 +28,7 @@ public sealed class ModelTests(SyncFixture fixture) : IClassFixture<SyncFixture>
 /// <summary>The same, and Redis is killed again and again.</summary>
 public sealed class ModelWithoutRedisTests(RedisSyncFixture fixture) : IClassFixture<RedisSyncFixture>
 {
-    public static TheoryData<int> Seeds => ModelRun.Seeds(11, 12);
+    public static TheoryData<int> Seeds => ModelRun.Seeds(11, 12, 301);
 
     [Theory]
     [MemberData(nameof(Seeds))]
