@@ -148,6 +148,7 @@ public static class ClientApiService
         services.TryAddSingleton<StateReader>();
         services.TryAddSingleton<EventReader>();
         services.TryAddSingleton<RelationReader>();
+        services.TryAddSingleton<ThreadReader>();
         services.TryAddSingleton<EventTimes>();
         services.TryAddSingleton<RoomFactsReader>();
         services.TryAddSingleton<ReportStore>();

@@ -154,6 +154,8 @@ internal sealed partial class PushEngine(PushSources sources, PusherBoard board,
             foreach (var move in e.Moves) if (move.Type == EventTypes.Member) sources.Unread.Forget(move.StateKey);
             if (e.Redacts is { } gone)
                 foreach (var user in await sources.Unread.RedactedAsync(e.RoomId, gone, users, e.Position, ct)) await TellCountsAsync(user, e.Position, ct);
+            if (e.Reads is { } thread && await sources.Unread.ReadAsync(new(e.Sender, e.RoomId, thread, e.Position), users, e.Position, ct))
+                await TellCountsAsync(e.Sender, e.Position, ct);
             if (await sources.Evaluator.EvaluateAsync(e, users, ct) is { } evaluated) await TellAsync(evaluated, users, ct);
         }
     }

@@ -6,6 +6,7 @@ using Matrix.ServiceDefaults;
 using Matrix.Storage.Events;
 using Matrix.Storage.Push;
 using Matrix.Storage.Pushers;
+using Matrix.Storage.Relations;
 using Matrix.Storage.Rooms;
 using Matrix.Web.Following;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -22,6 +23,7 @@ public static class PushService
         var services = builder.Services;
         services.TryAddSingleton<RoomReader>();
         services.TryAddSingleton<EventReader>();
+        services.TryAddSingleton<ThreadReader>();
         services.TryAddSingleton<PusherSettingsStore>();
         services.AddSingleton<PusherStore>();
         services.AddSingleton<PushMetrics>();

@@ -45,7 +45,7 @@ internal sealed partial class DelayedEventSender(DelayedEventStore store, Delaye
         var goesOn = due.Count > 0;
         foreach (var e in due)
         {
-            if (await delivery.DeliverAsync(e, staysScheduled: false, ct) is not { } error) continue;
+            if (await delivery.DeliverAsync(e, byHand: false, ct) is not { } error) continue;
             LogRefused(e.DelayId, e.UserId, e.RoomId, error.Message);
             goesOn &= error.Status < 500;
         }

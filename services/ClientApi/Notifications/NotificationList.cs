@@ -30,7 +30,7 @@ internal sealed class NotificationList(
         var rules = await book.LoadAsync(user, ct);
         var ignored = IgnoredUsers.Read(await accountData.GetAsync(user.Value, "", IgnoredUsers.Type, ct));
         var known = new Dictionary<long, NotificationRoom>();
-        var found = new List<ListedNotification>();
+        var found = new List<Found>();
         for (var scanned = 0; scanned < MaxScanned; scanned += AtOnce)
         {
             var candidates = await reader.CandidatesAsync(user.Value, before, AtOnce, ct);
@@ -42,12 +42,21 @@ internal sealed class NotificationList(
                 before = candidate.Position;
                 if (!shown.TryGetValue(candidate.EventNid, out var e) || !known.TryGetValue(e.RoomNid, out var room)) continue;
                 if (Judge(e, candidate.Position, user, rules, room) is not { } outcome || (highlightsOnly && !outcome.Highlight)) continue;
-                found.Add(new ListedNotification(e, outcome.Rule!, room.HasRead(e, candidate.Position)));
-                if (found.Count == limit) return new NotificationPage(found, before);
+                found.Add(new Found(e, candidate.Position, room, outcome.Rule!));
+                if (found.Count == limit) return new NotificationPage(await ListAsync(found, ct), before);
             }
-            if (candidates.Count < AtOnce) return new NotificationPage(found, null);
+            if (candidates.Count < AtOnce) return new NotificationPage(await ListAsync(found, ct), null);
         }
-        return new NotificationPage(found, before);
+        return new NotificationPage(await ListAsync(found, ct), before);
+    }
+
+    private readonly record struct Found(StoredEvent Event, long Position, NotificationRoom Room, PushRule Rule);
+
+    /// <summary>With whether they have been read, each in its thread.</summary>
+    private async Task<List<ListedNotification>> ListAsync(List<Found> found, CancellationToken ct)
+    {
+        var threads = await rooms.ThreadsAsync(found.ConvertAll(f => f.Event), ct);
+        return [.. found.Select((f, i) => new ListedNotification(f.Event, f.Rule, f.Room.HasRead(threads[i], f.Position)))];
     }
 
     /// <summary>By nid. An invite is shown to whom it invites, whatever the room lets others see.</summary>

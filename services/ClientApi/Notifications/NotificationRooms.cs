@@ -2,6 +2,7 @@ using Matrix.Events;
 using Matrix.Primitives;
 using Matrix.Storage.Events;
 using Matrix.Storage.Push;
+using Matrix.Storage.Relations;
 using Matrix.Storage.Rooms;
 
 namespace Matrix.ClientApi.Notifications;
@@ -11,15 +12,11 @@ namespace Matrix.ClientApi.Notifications;
 /// <param name="Read">How far he has read, by thread; empty: all of them.</param>
 internal sealed record NotificationRoom(PowerLevels Levels, long MemberCount, string? DisplayName, long JoinedPosition, IReadOnlyDictionary<string, long> Read)
 {
-    public bool HasRead(StoredEvent e, long position)
-    {
-        var thread = EventRelation.Read(e.Pdu) is { RelType: RelationTypes.Thread } relation ? relation.ParentId : "main";
-        return position <= Math.Max(Read.GetValueOrDefault(""), Read.GetValueOrDefault(thread));
-    }
+    public bool HasRead(string thread, long position) => position <= Math.Max(Read.GetValueOrDefault(""), Read.GetValueOrDefault(thread));
 }
 
 /// <summary>Reads rooms for a page of notifications: all rooms at once, so a page costs the same statements for one room as for many.</summary>
-internal sealed class NotificationRooms(RoomReader rooms, EventReader events, NotificationReader reader)
+internal sealed class NotificationRooms(RoomReader rooms, EventReader events, NotificationReader reader, ThreadReader threads)
 {
     /// <summary>Changes of name since the join that are followed; an older stay counts as begun there.</summary>
     private const int MaxSteps = 20;
@@ -45,6 +42,10 @@ internal sealed class NotificationRooms(RoomReader rooms, EventReader events, No
                 joined.GetValueOrDefault(room.Key), receipts[create.RoomId].ToDictionary(r => r.ThreadId, r => r.Position, StringComparer.Ordinal));
         }
     }
+
+    /// <summary>The threads that those events belong to, as receipts name them.</summary>
+    public async Task<List<string>> ThreadsAsync(List<StoredEvent> of, CancellationToken ct) =>
+        [.. (await threads.RootsAsync(of.ConvertAll(e => (e.RoomNid, EventRelation.Read(e.Pdu))), ct)).Select(root => root ?? ThreadWalk.Main)];
 
     /// <summary>A new name or picture is a member event too: back to the one before which he was not joined.</summary>
     private async Task<Dictionary<long, long>> JoinedPositionsAsync(IEnumerable<StoredEvent> members, CancellationToken ct)

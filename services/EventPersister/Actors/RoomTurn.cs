@@ -19,6 +19,10 @@ internal readonly record struct EventIntent(string Type, string? StateKey, strin
     public long? OriginServerTs { get; init; }
     public string? DeviceId { get; init; }
     public string? TxnId { get; init; }
+    /// <summary>Sent by the user's own hand: he has read up to it. Spec: client-server-api/#marking-notifications-as-read</summary>
+    public bool Reads { get; init; }
+    /// <summary>The root of the thread that it reads; null: the main timeline.</summary>
+    public string? ReadRoot { get; init; }
 }
 
 /// <summary>One of the three: an event was added, or it stands in the state already, or it is refused.</summary>
@@ -145,6 +149,7 @@ internal sealed partial class RoomTurn(RoomState room, RoomStorage storage, Serv
             ReplacesNid = replaced?.EventNid, Replaced = replaced?.Pdu, PrevNids = prevNids, AuthNids = authNids, ReceivedTsMs = NowMs,
             TxnDeviceId = intent.DeviceId, TxnId = intent.TxnId, IsCurrentState = stateKey is not null,
             Redacts = intent.RedactionTarget is null && intent.Redacts is null ? null : intent.Redacts,
+            Flags = intent.Reads ? EventFlags.Reads : EventFlags.None, ReadRoot = intent.ReadRoot,
         };
         Apply(e, stateKey, intent);
         return new Appended(e, null, null);
@@ -188,18 +193,6 @@ internal sealed partial class RoomTurn(RoomState room, RoomStorage storage, Serv
         if (!room.TryGetEntry(key, out var entry) || entry?.EventNid != target.EventNid) return;
         undo.Add(new Undo(0, 0, key, entry, true));
         room.SetEntry(key, entry with { Pdu = Pdu.ReadTrusted(bare, room.Version, target.Pdu.EventId) });
-    }
-
-    /// <summary>An event of this turn that is not in the database yet.</summary>
-    public StoredEvent? EventOfTurn(string eventId)
-    {
-        foreach (var e in events)
-            if (e.Pdu.EventId == eventId)
-                return new StoredEvent
-                {
-                    EventNid = e.EventNid, RoomNid = room.RoomNid, Position = null, Flags = e.Flags, SnapshotNid = null, ReceivedTsMs = e.ReceivedTsMs, Pdu = e.Pdu,
-                };
-        return null;
     }
 
     /// <summary>Synapse: who sets a state to what he has set it to already gets the event that did.</summary>

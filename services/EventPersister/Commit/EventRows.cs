@@ -14,7 +14,7 @@ internal static class EventRows
             RoomVersion = room.Version, Type = e.Pdu.Type, Sender = e.Pdu.Sender, StateKey = e.Pdu.StateKey, Flags = e.Flags,
             ReceivedTsMs = e.ReceivedTsMs, TxnDeviceId = e.TxnId is null ? null : e.TxnDeviceId, TxnId = e.TxnId,
             ReplacesEventId = e.Replaced?.EventId, PrevSender = e.Replaced?.Sender, PrevContent = e.Replaced?.Content ?? default,
-            Redacts = e.Redacts, IsCurrentState = e.IsCurrentState, Moves = e.Moves, Json = e.Pdu.Json,
+            Redacts = e.Redacts, IsCurrentState = e.IsCurrentState, Moves = e.Moves, ReadRoot = e.ReadRoot, Json = e.Pdu.Json,
         };
         return new StreamRow(position, room.RoomId, row.Encode());
     }

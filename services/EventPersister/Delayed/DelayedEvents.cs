@@ -61,7 +61,7 @@ internal sealed class DelayedEvents(DelayedEventStore store, DelayedEventDeliver
         var now = NowMs;
         var (claimed, reason) = await store.ClaimAsync(delayId, userId, now, now + (long)DelayedEventDelivery.ClaimLife.TotalMilliseconds, ct);
         if (claimed is null) return reason;
-        return await delivery.DeliverAsync(claimed, staysScheduled: true, CancellationToken.None) is { } error ? throw error.AsException() : DelayedChange.Done;
+        return await delivery.DeliverAsync(claimed, byHand: true, CancellationToken.None) is { } error ? throw error.AsException() : DelayedChange.Done;
     }
 
     public static MatrixException NotFound() => MatrixError.NotFound("Delayed event not found").AsException();

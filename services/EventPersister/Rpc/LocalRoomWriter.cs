@@ -4,6 +4,7 @@ using Matrix.EventPersister.Profiles;
 using Matrix.EventPersister.Rooms;
 using Matrix.EventPersister.Sending;
 using Matrix.EventPersister.ThirdParty;
+using Matrix.Events;
 using Matrix.Primitives;
 using Matrix.Rooms.Writing;
 
@@ -63,6 +64,7 @@ internal sealed class LocalRoomWriter(
                 var intent = new EventIntent(e.Type, e.StateKey, write.Sender, e.Content)
                 {
                     DeviceId = isLast ? write.DeviceId : null, TxnId = isLast ? write.TxnId : null, OriginServerTs = write.OriginServerTs,
+                    Reads = write.IsByHand, ReadRoot = write.IsByHand ? await RootAsync(turn, e.Content, ct) : null,
                 };
                 var reply = RedactCommand.TargetOf(intent) is { } target
                     ? await RedactCommand.RedactAsync(turn, intent with { Redacts = target, Content = RedactCommand.WithoutTarget(e.Content) }, ct) : RoomReply.Of(await turn.AppendAsync(intent, ct));
@@ -71,5 +73,9 @@ internal sealed class LocalRoomWriter(
             }
             return new RoomReply(null, EventIds.Count > 0 ? EventIds[^1] : null);
         }
+
+        private static async ValueTask<string?> RootAsync(RoomTurn turn, ReadOnlyMemory<byte> content, CancellationToken ct) =>
+            CanonicalJson.ToArray(content.Span, out _, strict: false) is { } canonical && EventRelation.OfContent(canonical) is { } relation
+                ? await turn.ThreadRootAsync(relation, await turn.FindEventAsync(relation.ParentId, ct), ct) : null;
     }
 }

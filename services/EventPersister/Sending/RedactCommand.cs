@@ -35,7 +35,7 @@ internal sealed class RedactCommand(EventIntent intent, bool ownOnly, Cancellati
     public static async ValueTask<RoomReply> RedactAsync(RoomTurn turn, EventIntent intent, CancellationToken ct, bool ownOnly = false)
     {
         var targetId = intent.Redacts!;
-        var target = turn.EventOfTurn(targetId) ?? (await turn.Storage.Events.ByIdsAsync([targetId], ct)).FirstOrDefault();
+        var target = await turn.FindEventAsync(targetId, ct);
         if (target is not null)
         {
             if (target.RoomNid != turn.Room.RoomNid) return MatrixError.InvalidParam("Cannot redact an event of another room.");

@@ -1,6 +1,7 @@
 using Matrix.EventPersister.Actors;
 using Matrix.Events;
 using Matrix.Primitives;
+using Matrix.Storage.Events;
 using Matrix.Storage.Relations;
 
 namespace Matrix.EventPersister.Sending;
@@ -11,9 +12,9 @@ namespace Matrix.EventPersister.Sending;
 internal sealed class RelationRules(RelationReader relations)
 {
     /// <summary>Asked in the room's turn, so that two equal annotations at once are one. Null: nothing is wrong.</summary>
-    public async ValueTask<MatrixError?> RefusalAsync(RoomTurn turn, EventIntent intent, EventRelation relation, CancellationToken ct)
+    /// <param name="parent">What it relates to; null: that is not here.</param>
+    public async ValueTask<MatrixError?> RefusalAsync(RoomTurn turn, EventIntent intent, EventRelation relation, StoredEvent? parent, CancellationToken ct)
     {
-        var parent = turn.EventOfTurn(relation.ParentId) ?? (await turn.Storage.Events.ByIdsAsync([relation.ParentId], ct)).FirstOrDefault();
         // Synapse: what is not here may well be known to the client.
         if (parent is not null && parent.RoomNid != turn.Room.RoomNid) return MatrixError.Unknown(400, "Relations must be in the same room");
         return relation.RelType switch

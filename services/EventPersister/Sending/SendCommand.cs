@@ -19,6 +19,10 @@ internal sealed class SendCommand(EventIntent intent, CancellationToken cancelle
         static async ValueTask<RoomReply> Awaited(ValueTask<Appended> appended) => RoomReply.Of(await appended);
     }
 
-    private async ValueTask<RoomReply> RelatedAsync(RoomTurn turn, EventRelation relation, CancellationToken ct) =>
-        await rules!.RefusalAsync(turn, intent, relation, ct) is { } refusal ? refusal : RoomReply.Of(await turn.AppendAsync(intent, ct));
+    private async ValueTask<RoomReply> RelatedAsync(RoomTurn turn, EventRelation relation, CancellationToken ct)
+    {
+        var parent = await turn.FindEventAsync(relation.ParentId, ct);
+        if (await rules!.RefusalAsync(turn, intent, relation, parent, ct) is { } refusal) return refusal;
+        return RoomReply.Of(await turn.AppendAsync(intent with { ReadRoot = await turn.ThreadRootAsync(relation, parent, ct) }, ct));
+    }
 }

@@ -106,7 +106,7 @@ internal sealed class Sender(RoomActors actors, ContentRules rules, RelationRule
 
     private static EventIntent Intent(SendRequest r) => new(r.Type, r.StateKey, r.Requester.UserId.Value, default)
     {
-        DeviceId = r.Requester.DeviceId, TxnId = r.TxnId, OriginServerTs = Timestamp(r),
+        DeviceId = r.Requester.DeviceId, TxnId = r.TxnId, OriginServerTs = Timestamp(r), Reads = true,
     };
 
     /// <summary>Only application services say when something was sent. Spec: application-service-api/#timestamp-massaging</summary>

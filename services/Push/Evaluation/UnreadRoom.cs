@@ -6,7 +6,7 @@ namespace Matrix.Push.Evaluation;
 /// <param name="expiresTsMs">Past that it is not shown any more, nor counted; <see cref="long.MaxValue"/>: it stays.</param>
 internal sealed class UnreadNotice(long position, long roomNid, string eventId, EventRelation? relation, long expiresTsMs)
 {
-    public const string Main = "main";
+    public const string Main = ThreadWalk.Main;
 
     public long Position { get; } = position;
     public long RoomNid { get; } = roomNid;

@@ -53,7 +53,7 @@ internal sealed class RoomPlan(string roomId, SyncRequest request)
     public List<string> GoneMembers { get; } = [];
 
     /// <summary>The room is told even when there is nothing in it.</summary>
-    public bool MustTell { get; init; }
+    public bool MustTell { get; set; }
 
     // Synapse: a summary alone is no news; it goes with the member event, or waits where the filter hides that.
     public bool HasNews => MustTell || Timeline.Count > 0 || StateEvents.Count > 0 || Receipts.Count > 0 || Typing is not null || AccountData.Count > 0;

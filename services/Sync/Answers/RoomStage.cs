@@ -100,7 +100,7 @@ internal sealed partial class RoomStage(
                     if (!state.Rooms.TryGetValue(own.RoomId, out var room) || room.Cache is not { } cache) continue;
                     if (TryDisplayName(cache, reader.User.Id, out var name, out _))
                         isDone &= own.Unread.TryEvaluate(
-                            events[own], room, cache, reader.User, name, UnreadBasis.Of(reader.User, cache), upTo, plan.Threads, asked < ThreadFinder.Hops);
+                            events[own], room, cache, reader.User, name, UnreadBasis.Of(reader.User, cache), upTo, plan.Threads, asked < ThreadWalk.MaxHops);
                 }
             if (isDone) return;
             await plan.Threads.AskAsync(store, ct);
@@ -188,6 +188,7 @@ internal sealed partial class RoomStage(
             if (!own.Unread.TryEvaluate(events, room, cache, reader.User, name, basis, plan.Now.Events, plan.Threads, mayAsk)) return false;
         }
         part.Unread = own.Unread.Count(own, reader.Request.ThreadCounts, part.OldestTsMs);
+        part.MustTell |= reader.Request.Since is { } since && part.Unread.ReadBySending > since.Events;
         return true;
     }
 

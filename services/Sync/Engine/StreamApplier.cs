@@ -76,7 +76,11 @@ internal sealed class StreamApplier(SyncState state, ContactNews contacts, Typin
         if (row.Type == EventTypes.Member && row.IsCurrentState && row.StateKey is { } member && state.Typing.Find(row.RoomId) is { } typists
             && typists.Knows(member) && ToMembership(row) != Memberships.Join)
             typists.Leave(member, row.Position);
-        if (state.Users.TryGetValue(row.Sender, out var sender)) sender.LastActiveMs = Math.Max(sender.LastActiveMs, row.ReceivedTsMs);
+        if (state.Users.TryGetValue(row.Sender, out var sender))
+        {
+            sender.LastActiveMs = Math.Max(sender.LastActiveMs, row.ReceivedTsMs);
+            if (row.Reads is { } thread) Read(sender, row.RoomId, thread, row.Position);
+        }
         if (isOutlier || !state.Rooms.TryGetValue(row.RoomId, out var room)) return;
 
         room.LastEvent = row.Position;
@@ -99,6 +103,10 @@ internal sealed class StreamApplier(SyncState state, ContactNews contacts, Typin
             woken.Add(watcher);
         }
     }
+
+    /// <summary>Apart, so that rows of others cost no closure.</summary>
+    private static void Read(User sender, string roomId, string thread, long position) =>
+        ForUser(sender, position, Replication.Streams.Events, u => u.Find(roomId)?.Sent.Add(thread, position));
 
     private void ApplyMembership(EventRow row, string who, HashSet<User> woken)
     {

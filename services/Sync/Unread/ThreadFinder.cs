@@ -5,14 +5,10 @@ using Matrix.Sync.Store;
 namespace Matrix.Sync.Unread;
 
 /// <summary>
-/// Which thread an event belongs to: the one that it names, or that what it relates to belongs to. What is not in memory is asked for together, for all
-/// events of an answer. Spec: client-server-api/#threaded-read-receipts
+/// Which thread an event belongs to (<see cref="ThreadWalk"/>). What is not in memory is asked for together, for all events of an answer.
 /// </summary>
 internal sealed class ThreadFinder
 {
-    /// <summary>Relations that are followed at most.</summary>
-    public const int Hops = 3;
-
     private readonly Dictionary<string, (long RoomNid, EventRelation? Relation)?> known = new(StringComparer.Ordinal);
     private readonly HashSet<string> unknown = new(StringComparer.Ordinal);
 
@@ -23,20 +19,18 @@ internal sealed class ThreadFinder
     /// <param name="mayAsk">False: what memory does not know belongs to no thread.</param>
     public string? RootOf(CachedEvent e, long roomNid, RoomCache room, bool mayAsk)
     {
-        var relation = EventRelation.Read(e.View);
-        for (var hop = 0; relation is { } to; hop++)
+        var walk = new ThreadWalk(EventRelation.Read(e.View));
+        while (walk.Next is { } id)
         {
-            if (to.RelType == RelationTypes.Thread) return to.ParentId;
-            if (hop == Hops) return null;
-            if (room.Find(to.ParentId) is { } parent) relation = EventRelation.Read(parent.View);
-            else if (known.TryGetValue(to.ParentId, out var asked)) relation = asked is { } found && found.RoomNid == roomNid ? found.Relation : null;
+            if (room.Find(id) is { } parent) walk.Step(EventRelation.Read(parent.View));
+            else if (known.TryGetValue(id, out var asked)) walk.Step(asked is { } found && found.RoomNid == roomNid ? found.Relation : null);
             else
             {
-                if (mayAsk) unknown.Add(to.ParentId);
+                if (mayAsk) unknown.Add(id);
                 return null;
             }
         }
-        return null;
+        return walk.Root;
     }
 
     public async Task AskAsync(ISyncStore store, CancellationToken ct)

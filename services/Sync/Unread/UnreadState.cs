@@ -21,16 +21,20 @@ internal readonly record struct UnreadCount(int Notifications, int Highlights);
 
 /// <param name="Main">Of the main timeline, or of the whole room when the client wants no threads.</param>
 /// <param name="Threads">By the event id of the root; null: none.</param>
-internal sealed record UnreadCounts(UnreadCount Main, Dictionary<string, UnreadCount>? Threads);
+/// <param name="ReadBySending">Position of the last event that he sent without which there would be more; 0: none. His filter may hide it.</param>
+internal sealed record UnreadCounts(UnreadCount Main, Dictionary<string, UnreadCount>? Threads, long ReadBySending);
 
 /// <summary>
-/// Events of a room that the user's push rules notify about, from his read receipts on. Each event is evaluated once for a user, until something changes that
-/// decides (<see cref="UnreadBasis"/>); a receipt only takes away. Spec: client-server-api/#receiving-notifications, #threaded-read-receipts
+/// Events of a room that the user's push rules notify about, from his read receipts, and what he has sent, on. Each event is evaluated once for a user, until
+/// something changes that decides (<see cref="UnreadBasis"/>); what he reads only takes away.
+/// Spec: client-server-api/#receiving-notifications, #threaded-read-receipts
 /// </summary>
 internal sealed class UnreadState
 {
     /// <summary>Beyond that the counts stand still: nobody reads such numbers.</summary>
     public const int MaxNotices = 10_000;
+    /// <summary>With more than so many those go that were read in their threads: they would be in the way of what comes.</summary>
+    private const int MaxRead = 1_000;
 
     private readonly List<Notice> notices = [];
     private readonly Lock gate = new();
@@ -106,17 +110,32 @@ internal sealed class UnreadState
         {
             var unthreaded = ReadUpTo(own);
             notices.RemoveAll(n => n.Position <= unthreaded);
-            var main = PositionOf(own, "main");
+            var main = PositionOf(own, ThreadWalk.Main);
+            var sentMain = own.Sent.UpTo(ThreadWalk.Main);
+            var readBySending = 0L;
             var total = default(UnreadCount);
             Dictionary<string, UnreadCount>? threads = null;
             foreach (var n in notices)
             {
                 if (n.SentTsMs < oldestTsMs || n.Position <= (n.Thread is null ? main : PositionOf(own, n.Thread))) continue;
+                var sent = n.Thread is null ? sentMain : own.Sent.UpTo(n.Thread);
+                if (n.Position <= sent)
+                {
+                    readBySending = Math.Max(readBySending, sent);
+                    continue;
+                }
                 if (n.Thread is null || !byThread) total = Plus(total, n);
                 else (threads ??= [])[n.Thread] = Plus(threads.GetValueOrDefault(n.Thread), n);
             }
-            return new UnreadCounts(total, threads);
+            if (notices.Count > MaxRead) notices.RemoveAll(n => IsReadInThread(own, n));
+            return new UnreadCounts(total, threads, readBySending);
         }
+    }
+
+    private static bool IsReadInThread(UserRoom own, Notice n)
+    {
+        var thread = n.Thread ?? ThreadWalk.Main;
+        return n.Position <= Math.Max(PositionOf(own, thread), own.Sent.UpTo(thread));
     }
 
     private static UnreadCount Plus(UnreadCount count, Notice n) => new(count.Notifications + 1, count.Highlights + (n.Highlight ? 1 : 0));

@@ -86,6 +86,7 @@ internal sealed class UserRoom(string userId, string roomId, long roomNid)
     public Dictionary<(string Type, string Thread), ReceiptRow> Receipts { get; } = [];
     /// <summary>Position of the newest of those in stream receipts; 0: none.</summary>
     public long LastReceipt { get; set; }
+    public SentMarks Sent { get; } = new();
     /// <summary>Of a room that the user is not in; of others the room knows. Null: not known.</summary>
     public RoomFacts? Facts { get; set; }
     /// <summary>Own lock.</summary>

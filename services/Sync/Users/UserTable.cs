@@ -75,6 +75,7 @@ internal sealed class UserTable(SyncState state, ISyncStore store, CatchUp catch
             };
         foreach (var r in load.OwnReceipts)
             if (user.Find(r.RoomId) is { } own) own.Read(r.Position, r.Receipt);
+        foreach (var (roomId, thread, position) in load.Implied) user.Find(roomId)?.Sent.Add(thread, position);
         foreach (var d in load.AccountData) user.AccountData.Load(d.RoomId, d.Type, d.Content);
         foreach (var d in load.ToDevice)
         {

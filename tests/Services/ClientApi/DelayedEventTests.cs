@@ -103,6 +103,23 @@ public sealed class DelayedEventTests(DelayedEventFixture api) : IClassFixture<D
         Assert.Empty((await api.GetAsync(alice, Path)).RequireOk().Body.GetProperty("delayed_events").EnumerateArray());
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Its_sender_has_read_what_came_before_when_he_sends_it_himself(bool byHand)
+    {
+        var (alice, bob) = (await api.RegisterUserAsync(), await api.RegisterUserAsync());
+        var room = await api.CreateRoomAsync(alice);
+        await api.JoinAsync(bob, room);
+        await api.SayAsync(alice, room, "hello");
+        var id = await ScheduleAsync(bob, room, byHand ? 600_000 : 1);
+        if (byHand) (await ActAsync(bob, id, "send")).RequireOk();
+        await FinalisedAsync(bob, id);
+        Assert.Equal(["hello", "later"], await SaidAsync(bob, room));
+        var notified = Assert.Single((await api.GetAsync(bob, "/_matrix/client/v3/notifications")).RequireOk().Body.GetProperty("notifications").EnumerateArray());
+        Assert.Equal(byHand, notified.GetProperty("read").GetBoolean());
+    }
+
     [Fact]
     public async Task What_is_claimed_by_two_is_sent_once()
     {

@@ -60,6 +60,30 @@ public sealed class NotificationTests(ClientApiFixture api) : IClassFixture<Clie
     }
 
     [Fact]
+    public async Task What_the_user_sends_tells_that_he_has_read_its_thread()
+    {
+        var (alice, bob, room) = await TalkersAsync();
+        var sent = 0;
+        async Task<string> RelateAsync(TestUser user, string type, string to, string eventType = "m.room.message") => (await api.PutAsync(
+            user, $"/_matrix/client/v3/rooms/{Uri.EscapeDataString(room)}/send/{eventType}/t{sent++}", new Dictionary<string, object>
+            {
+                ["msgtype"] = "m.text", ["body"] = type, ["m.relates_to"] = new { rel_type = type, event_id = to, key = "+" },
+            })).RequireOk().Text("event_id");
+        async Task<bool[]> ReadFlagsAsync() => [.. (await ListAsync(bob)).Select(n => n.GetProperty("read").GetBoolean())];
+
+        var root = await api.SayAsync(alice, room, "root");
+        var inThread = await RelateAsync(alice, "m.thread", root);
+        // In the thread by way of what it refers to.
+        var beside = await RelateAsync(alice, "m.reference", inThread);
+        Assert.Equal([beside, inThread, root], Ids(await ListAsync(bob)));
+        Assert.Equal((bool[])[false, false, false], await ReadFlagsAsync());
+        await api.SayAsync(bob, room, "an answer");
+        Assert.Equal((bool[])[false, false, true], await ReadFlagsAsync());
+        await RelateAsync(bob, "m.annotation", beside, "m.reaction");
+        Assert.Equal((bool[])[true, true, true], await ReadFlagsAsync());
+    }
+
+    [Fact]
     public async Task Pages_follow_one_another_and_end()
     {
         var (alice, bob, room) = await TalkersAsync();

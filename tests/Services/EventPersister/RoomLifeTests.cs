@@ -81,7 +81,7 @@ public sealed class RoomLifeTests(PersisterFixture fixture) : IClassFixture<Pers
         Assert.True(stored.Flags.HasFlag(EventFlags.Redacted));
         Assert.Equal(redaction, stored.RedactedBy);
         Assert.Equal(secret, (await fixture.Events.ByIdsAsync([redaction], CancellationToken.None))[0].Pdu.Redacts);
-        Assert.Equal(EventFlags.None, (await fixture.Events.ByIdsAsync([other], CancellationToken.None))[0].Flags);
+        Assert.Equal(EventFlags.Reads, (await fixture.Events.ByIdsAsync([other], CancellationToken.None))[0].Flags);
     }
 
     [Fact]

@@ -54,6 +54,19 @@ public sealed class RoomWriterTests(PersisterFixture fixture) : IClassFixture<Pe
     }
 
     [Fact]
+    public async Task What_a_user_sends_by_hand_through_another_service_reads_and_what_is_sent_for_him_does_not()
+    {
+        var alice = await fixture.NewUserAsync();
+        var room = await alice.CreateRoomAsync();
+        foreach (IRoomWriter writer in (IRoomWriter[])[new RemoteRoomWriter(new Direct(fixture.One)), fixture.One.Services.GetRequiredService<IRoomWriter>()])
+            foreach (var byHand in (bool[])[true, false])
+            {
+                var sent = await writer.SendAsync(new RoomWrite(room, alice.Id, [new("m.room.message", null, "{}"u8.ToArray())]) { IsByHand = byHand }, CancellationToken.None);
+                Assert.Equal(byHand ? 1 : 0, await fixture.CountAsync("select count(*) from implied_receipts where user_id = $1 and event_pos = $2", alice.Id, sent.Position));
+            }
+    }
+
+    [Fact]
     public async Task Memberships_are_changed()
     {
         var alice = await fixture.NewUserAsync();

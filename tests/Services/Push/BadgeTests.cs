@@ -47,8 +47,8 @@ public sealed class BadgeTests(PostgresFixture postgres) : PushScene(postgres)
         await SaveAsync(room.Redact(Alice, eventId));
     }
 
-    private Room Relate(Room room, string to, string type = "m.thread") => room.Send(
-        Alice, "m.room.message", $$$"""{"body":"x","msgtype":"m.text","m.relates_to":{"rel_type":"{{{type}}}","event_id":"{{{to}}}"} }""");
+    private Room Relate(Room room, string to, string type = "m.thread", TestUser? by = null) => room.Send(
+        by ?? Alice, "m.room.message", $$$"""{"body":"x","msgtype":"m.text","m.relates_to":{"rel_type":"{{{type}}}","event_id":"{{{to}}}"} }""");
 
     [Fact]
     public async Task The_badge_counts_rooms_and_falls_when_they_are_read()
@@ -133,6 +133,35 @@ public sealed class BadgeTests(PostgresFixture postgres) : PushScene(postgres)
         Assert.Equal(2, Unread(await Gateway.NextAsync()));
         await ReadAsync(room, root, room.Last.EventId);
         Assert.Equal(1, await CountsAsync());
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task What_the_user_sends_reads_its_thread(bool isCountedBefore)
+    {
+        var (room, other) = (await RoomAsync(), await RoomAsync());
+        async Task CountAsync()
+        {
+            await StartAsync();
+            await SetPusherAsync(Bob);
+            await SaveAsync(other.Say(Alice, "count"));
+            Assert.Equal(2, Unread(await Gateway.NextAsync()));
+        }
+        var root = room.Say(Alice, "root").Last.EventId;
+        await SaveAsync(Relate(room, root));
+        if (isCountedBefore) await CountAsync();
+        await SaveAsync(room.Say(Bob, "in the main timeline"), read: true);
+        if (!isCountedBefore) await CountAsync();
+        await SaveAsync(other.Say(Alice, "the thread is still unread"));
+        Assert.Equal(2, Unread(await Gateway.NextEventAsync()));
+        await SaveAsync(Relate(room, root, by: Bob), read: true);
+        Assert.Equal(1, await CountsAsync());
+        // Looked for anew, it is not found again.
+        await StopAsync();
+        await StartAsync();
+        await SaveAsync(other.Say(Alice, "once more"));
+        Assert.Equal(1, Unread(await Gateway.NextEventAsync()));
     }
 
     [Fact]

@@ -85,9 +85,10 @@ public abstract class PushScene(PostgresFixture postgres) : IClassFixture<Postgr
         return (await command.ExecuteScalarAsync())?.ToString();
     }
 
-    protected async Task SaveAsync(Room room)
+    /// <param name="read">Whoever sent what is new has read up to it.</param>
+    protected async Task SaveAsync(Room room, bool read = false)
     {
-        await room.SaveAsync(postgres.Database);
+        await room.SaveAsync(postgres.Database, read: read);
         if (host is not null) await host.AnnounceAsync();
     }
 

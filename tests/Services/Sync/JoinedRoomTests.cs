@@ -151,6 +151,27 @@ public sealed class JoinedRoomTests(SyncFixture fixture) : IClassFixture<SyncFix
     }
 
     [Fact]
+    public async Task Members_of_an_answer_that_was_lost_are_told_again_though_another_instance_answered_in_between()
+    {
+        var (alice, bob, carol) = (fixture.NewUser(), fixture.NewUser(), fixture.NewUser());
+        var lazy = new { room = new { state = new { lazy_load_members = true }, timeline = new { limit = 1 } } };
+        var room = await alice.CreateRoomAsync(new { preset = "public_chat", name = "Its members do not name it" });
+        await carol.JoinAsync(room);
+        await bob.JoinAsync(room);
+        await alice.SayAsync(room, "begin");
+        var since = (await alice.SyncAsync(filter: lazy)).Next;
+        await carol.SayAsync(room, "one");
+        Task<SyncAnswer> UntilAsync(string body, string from, Hosting.ServiceHost host) => alice.SyncUntilAsync(from, a => a.Joined(room)?.Bodies[^1] == body, host, lazy);
+        Assert.Contains($"m.room.member|{carol.Id}", (await UntilAsync("one", since, fixture.One)).Joined(room)!.StateKeys);
+        // That answer is lost; the next one comes from elsewhere and has nothing of her.
+        await bob.SayAsync(room, "two");
+        var other = await UntilAsync("two", since, fixture.Two);
+        Assert.DoesNotContain($"m.room.member|{carol.Id}", other.Joined(room)!.StateKeys);
+        await carol.SayAsync(room, "three");
+        Assert.Contains($"m.room.member|{carol.Id}", (await UntilAsync("three", other.Next, fixture.One)).Joined(room)!.StateKeys);
+    }
+
+    [Fact]
     public async Task Lazy_loading_tells_members_who_spoke_once()
     {
         var (alice, bob, carol) = (fixture.NewUser(), fixture.NewUser(), fixture.NewUser());

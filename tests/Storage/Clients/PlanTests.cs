@@ -1,5 +1,6 @@
 using Matrix.Storage.AccountData;
 using Matrix.Storage.Accounts;
+using Matrix.Storage.Push;
 using Matrix.Storage.Receipts;
 using Matrix.Storage.RoomDirectory;
 using Matrix.Storage.Rooms;
@@ -23,6 +24,8 @@ public class PlanTests(PostgresFixture postgres) : IClassFixture<PostgresFixture
         { "fully read", AccountDataStore.SqlSetFullyRead },
         { "filter", FilterStore.SqlGet },
         { "receipt", ReceiptStore.SqlSet },
+        { "read notifications", NotificationReader.SqlReceipts },
+        { "read rooms", PusherStore.SqlRead },
         { "send to device", ToDeviceStore.SqlSend },
         { "joined rooms", MembershipStore.SqlJoinedRooms },
         { "share a room", MembershipStore.SqlShareRoom },

@@ -49,6 +49,22 @@ public class StreamStoreTests(PostgresFixture postgres) : IClassFixture<Postgres
     }
 
     [Fact]
+    public async Task What_an_event_read_is_read_with_it_also_when_it_was_redacted()
+    {
+        var (database, store) = await FreshAsync(
+            """
+            insert into rooms (room_nid, room_id, version, created_ts_ms) values (5, '!r:a', '11', 0);
+            insert into events (event_nid, event_id, room_nid, type, sender, depth, origin_server_ts, received_ts_ms, flags, prev_nids, auth_nids, json)
+            select n, '$' || n, 5, 'm.room.message', '@b:a', n, 0, 0, (array[0, 64, 64, 72])[n], '{}', '{}', '{"content":{}}' from generate_series(1, 4) n;
+            insert into event_stream values (1, 5, 1, null), (2, 5, 2, null), (3, 5, 3, '$root'), (4, 5, 4, '$root');
+            update stream_counters set pos = 4 where stream = 'events';
+            """);
+        var page = await store.ReadAsync(Streams.Events, 0, 4, 100, default);
+        Assert.Equal([null, "main", "$root", "$root"], page.Rows.Select(r => EventRow.Decode(r).Reads));
+        await database.Source.DisposeAsync();
+    }
+
+    [Fact]
     public async Task Pages_are_about_as_long_as_asked_and_never_split_a_position()
     {
         var (_, store) = await FreshAsync(

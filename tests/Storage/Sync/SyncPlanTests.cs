@@ -16,6 +16,7 @@ public class SyncPlanTests(PostgresFixture postgres) : IClassFixture<PostgresFix
         { "to-device", SyncReader.SqlToDevice },
         { "acknowledge", SyncReader.SqlDeleteToDevice },
         { "own receipts", SyncReader.SqlOwnReceipts },
+        { "implied receipts", SyncReader.SqlImplied },
         { "receipts", SyncReader.SqlReceipts },
         { "activity", SyncReader.SqlActivity },
         { "latest events", SyncReader.SqlLatest },

@@ -38,6 +38,9 @@ public class SyncReaderTests(PostgresFixture postgres) : IClassFixture<PostgresF
         await ExecuteAsync("insert into devices (user_id, device_id, created_ts_ms) values ($1, 'D', 0)", alice.Id);
         await ExecuteAsync("insert into to_device_messages values ($1, 'D', 5, 0, '@s:x', 't', '{}'), ($1, 'D', 7, 0, '@s:x', 't', '{}')", alice.Id);
         await ExecuteAsync("insert into receipts values ($2, $1, 'm.read', '', '$e', 3, 9, 11), ($2, '@other:x', 'm.read', '', '$e', 3, 9, 12)", alice.Id, room.RoomId);
+        await ExecuteAsync(
+            "insert into implied_receipts select r.room_nid, x.* from rooms r, (values ($1, 'main', 4), ($1, '$root', 3), ('@other:x', 'main', 5)) x where r.room_id = $2",
+            alice.Id, room.RoomId);
         var load = await Reader.LoadUserAsync(alice, Ct);
         Assert.True(load.Positions[Matrix.Replication.Streams.Events] >= position);
         var member = Assert.Single(load.Memberships);
@@ -45,6 +48,7 @@ public class SyncReaderTests(PostgresFixture postgres) : IClassFixture<PostgresF
         Assert.Equal([("", "x"), (room.RoomId, "y")], load.AccountData.Select(d => (d.RoomId, d.Type)).Order());
         Assert.Equal(new ToDeviceRange("D", 5, 7), Assert.Single(load.ToDevice));
         Assert.Equal(new StoredReceipt(room.RoomId, 11, new ReceiptRow(alice, "m.read", "", "$e", 3, 9)), Assert.Single(load.OwnReceipts));
+        Assert.Equal([new(room.RoomId, "$root", 3), new(room.RoomId, "main", 4)], load.Implied.OrderBy(i => i.Position));
         Assert.Equal("invite", Assert.Single((await Reader.LoadUserAsync(bob, Ct)).Memberships).Membership);
         Assert.Empty((await Reader.LoadUserAsync("@nobody:x", Ct)).Memberships);
     }

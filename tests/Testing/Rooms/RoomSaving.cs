@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Matrix.Events;
 using Matrix.Storage;
+using Matrix.Storage.Events;
 using Npgsql;
 
 namespace Matrix.Testing;
@@ -13,7 +14,8 @@ public static class RoomSaving
     /// <summary>
     /// Saves the events of a room that are not saved yet, in order; for rooms of one branch. Returns the position of the last one in stream events.
     /// </summary>
-    public static async Task<long> SaveAsync(this Room room, Database database, bool published = false)
+    /// <param name="read">Who sent them has read up to them.</param>
+    public static async Task<long> SaveAsync(this Room room, Database database, bool published = false, bool read = false)
     {
         await using var connection = await database.Source.OpenConnectionAsync();
         await using var tx = await connection.BeginTransactionAsync();
@@ -23,12 +25,12 @@ public static class RoomSaving
             on conflict (room_id) do update set is_public = excluded.is_public returning room_nid
             """, room.RoomId, room.RoomVersion.Id, published))!;
         long position = 0;
-        foreach (var pdu in room.Events) position = await SaveEventAsync(tx, roomNid, pdu) ?? position;
+        foreach (var pdu in room.Events) position = await SaveEventAsync(tx, roomNid, pdu, read) ?? position;
         await tx.CommitAsync();
         return position;
     }
 
-    private static async Task<long?> SaveEventAsync(NpgsqlTransaction tx, long roomNid, Pdu pdu)
+    private static async Task<long?> SaveEventAsync(NpgsqlTransaction tx, long roomNid, Pdu pdu, bool read)
     {
         if (await ScalarAsync(tx, "select 1 from events where event_id = $1", pdu.EventId) is not null) return null;
         var nid = Interlocked.Increment(ref nids);
@@ -45,11 +47,21 @@ public static class RoomSaving
         await ScalarAsync(tx,
             """
             insert into events (event_nid, event_id, room_nid, type, state_key_nid, sender, depth, origin_server_ts, received_ts_ms, replaces_nid,
-                prev_nids, auth_nids, json, redacts)
-            values ($1, $2, $3, $4, $5::bigint, $6, $7, $8, (extract(epoch from now()) * 1000)::bigint, $9::bigint, '{}', '{}', $10, $11::text)
-            """, nid, pdu.EventId, roomNid, pdu.Type, key, pdu.Sender, pdu.Depth, pdu.OriginServerTs, replaces, pdu.Json.ToArray(), (object?)pdu.Redacts ?? DBNull.Value);
+                prev_nids, auth_nids, json, redacts, flags)
+            values ($1, $2, $3, $4, $5::bigint, $6, $7, $8, (extract(epoch from now()) * 1000)::bigint, $9::bigint, '{}', '{}', $10, $11::text, $12)
+            """, nid, pdu.EventId, roomNid, pdu.Type, key, pdu.Sender, pdu.Depth, pdu.OriginServerTs, replaces, pdu.Json.ToArray(), (object?)pdu.Redacts ?? DBNull.Value,
+            (short)(read ? EventFlags.Reads : EventFlags.None));
         var position = (long)(await ScalarAsync(tx, "update stream_counters set pos = pos + 1 where stream = 'events' returning pos"))!;
-        await ScalarAsync(tx, "insert into event_stream (pos, room_nid, event_nid) values ($1, $2, $3)", position, roomNid, nid);
+        var root = EventRelation.Read(pdu) is { RelType: RelationTypes.Thread, ParentId: var id } ? id : null;
+        await ScalarAsync(
+            tx, "insert into event_stream (pos, room_nid, event_nid, read_root) values ($1, $2, $3, $4::text)", position, roomNid, nid,
+            read && root is not null ? root : DBNull.Value);
+        if (read)
+            await ScalarAsync(tx,
+                """
+                insert into implied_receipts values ($1, $2, $3, $4)
+                on conflict (room_nid, user_id, thread_id) do update set event_pos = excluded.event_pos
+                """, roomNid, pdu.Sender, root ?? ThreadWalk.Main, position);
         if (EventRelation.Read(pdu) is { } relation)
             await ScalarAsync(tx,
                 "insert into event_relations (event_nid, room_nid, parent_id, rel_type, pos, type, sender, can_replace) values ($1, $2, $3, $4, $5, $6, $7, false)",

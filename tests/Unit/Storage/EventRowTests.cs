@@ -31,4 +31,23 @@ public class EventRowTests
         Assert.Equal(plain, moved[..plain.Length]);
         Assert.Empty(EventRow.Decode(new StreamRow(7, "!r:x", plain)).Moves);
     }
+
+    [Fact]
+    public void What_is_read_comes_back_and_costs_the_main_timeline_nothing()
+    {
+        StateMove[] moves = [new("t", "k", 1, 2, 3, "$n", "@d:x", null)];
+        var plain = Row.Encode();
+        EventRow Read(string? root, params StateMove[] moves) => Row with { Flags = EventFlags.Reads, ReadRoot = root, Moves = moves };
+        EventRow Decoded(EventRow row) => EventRow.Decode(new StreamRow(7, "!r:x", row.Encode()));
+        Assert.Null(Decoded(Row).Reads);
+        Assert.Equal(plain.Length, Read(null).Encode().Length);
+        Assert.Equal("main", Decoded(Read(null)).Reads);
+        Assert.Equal("main", Decoded(Read(null, moves)).Reads);
+        Assert.Equal(("$root", 0), (Decoded(Read("$root")).Reads, Decoded(Read("$root")).Moves.Count));
+        Assert.Equal("$root", Decoded(Read("$root", moves)).Reads);
+        Assert.Equal(moves, Decoded(Read("$root", moves)).Moves);
+        // Releases that know moves alone find none, or all of them, before it.
+        Assert.Equal(plain.Length + 4 + 4 + "$root".Length, Read("$root").Encode().Length);
+        Assert.Equal(new byte[4], Read("$root").Encode()[plain.Length..(plain.Length + 4)]);
+    }
 }

@@ -45,7 +45,7 @@ internal sealed partial class MemorySyncStore
         [.. MembershipsOf(userId).Select(m => new MembershipRecord(m.Nid, m.Room.Id, userId, m.Event.Pdu.Membership!, m.Event.EventNid, m.Event.Position!.Value, m.Event.Pdu.Sender, false))],
         [.. accountData.Where(d => d.Key.User == userId).Select(d => new AccountDatum(d.Key.Room, d.Key.Type, d.Value))],
         [.. toDevice.Where(m => m.User == userId).GroupBy(m => m.Device).Select(g => new ToDeviceRange(g.Key, g.Min(m => m.Message.Position), g.Max(m => m.Message.Position)))],
-        [.. receipts.Where(r => r.Receipt.UserId == userId)]), isLoad: true);
+        [.. receipts.Where(r => r.Receipt.UserId == userId)], []), isLoad: true);
 
     public Task<List<RoomActivity>> ActivityAsync(IReadOnlyList<(long Nid, string Id)> asked, CancellationToken ct) => AskAsync(() => asked
         .Select(r => new RoomActivity(r.Nid, rooms[r.Nid].Timeline[^1].Position!.Value, receipts.Where(x => x.RoomId == r.Id).Select(x => x.Position).DefaultIfEmpty(0).Max()))

@@ -15,22 +15,23 @@ public sealed class DelayedEventDelivery(IRoomWriter writer, DelayedEventStore s
 
     private long NowMs => clock.GetUtcNow().ToUnixTimeMilliseconds();
 
-    /// <summary>Null: it was sent. What the room refuses finalises the event, unless it <paramref name="staysScheduled"/>.</summary>
-    public async Task<MatrixError?> DeliverAsync(DelayedEvent e, bool staysScheduled, CancellationToken ct)
+    /// <summary>Null: it was sent. What the room refuses finalises the event, unless it was sent <paramref name="byHand"/>: then it stays scheduled.</summary>
+    /// <param name="byHand">Its user wants it sent now; else its time has come, wherever he is.</param>
+    public async Task<MatrixError?> DeliverAsync(DelayedEvent e, bool byHand, CancellationToken ct)
     {
         string eventId;
         try
         {
             var write = new RoomWrite(e.RoomId, e.UserId, [new EventToSend(e.Type, e.StateKey, e.Content)])
             {
-                DeviceId = DelayedEvent.Device, TxnId = e.DelayId, OriginServerTs = e.OriginTsMs,
+                DeviceId = DelayedEvent.Device, TxnId = e.DelayId, OriginServerTs = e.OriginTsMs, IsByHand = byHand,
             };
             eventId = (await writer.SendAsync(write, ct)).EventIds[^1];
         }
         catch (MatrixException refused)
         {
             // The server's own trouble is no answer of the room.
-            if (staysScheduled || refused.Error.Status >= 500) await ReleaseAsync(e, tells: staysScheduled);
+            if (byHand || refused.Error.Status >= 500) await ReleaseAsync(e, tells: byHand);
             else await store.FinaliseAsync(e.DelayId, NowMs, null, Body(refused.Error), CancellationToken.None);
             return refused.Error;
         }

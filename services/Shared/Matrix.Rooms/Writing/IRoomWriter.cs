@@ -18,6 +18,8 @@ public sealed record RoomWrite(string RoomId, string Sender, IReadOnlyList<Event
     public string? DeviceId { get; init; }
     /// <summary>Time of the events, milliseconds; null: now.</summary>
     public long? OriginServerTs { get; init; }
+    /// <summary>The sender does it himself, now: he has read what came before, as with any event that he sends.</summary>
+    public bool IsByHand { get; init; }
 }
 
 /// <summary>A change of somebody's membership.</summary>

@@ -3,24 +3,26 @@ using System.Text;
 
 namespace Matrix.Storage.Events;
 
-// The moves of a row, behind everything else: releases that do not know them do not look there.
+// What few rows have, behind everything else: releases that do not know it do not look there.
 public sealed partial record EventRow
 {
     private static string?[] TextsOf(StateMove m) => [m.Type, m.StateKey, m.EventId, m.Sender, m.Membership];
 
-    private int MovesSize()
+    private bool HasTail => Moves.Count > 0 || ReadRoot is not null;
+
+    private int TailSize()
     {
-        if (Moves.Count == 0) return 0;
+        if (!HasTail) return 0;
         var size = 4;
         foreach (var m in Moves)
         {
             size += 24;
             foreach (var t in TextsOf(m)) size += 4 + (t is null ? 0 : Encoding.UTF8.GetByteCount(t));
         }
-        return size;
+        return ReadRoot is null ? size : size + 4 + Encoding.UTF8.GetByteCount(ReadRoot);
     }
 
-    private void WriteMoves(Span<byte> at)
+    private void WriteTail(Span<byte> at)
     {
         BinaryPrimitives.WriteInt32LittleEndian(at, Moves.Count);
         at = at[4..];
@@ -30,16 +32,19 @@ public sealed partial record EventRow
             BinaryPrimitives.WriteInt64LittleEndian(at[8..], m.BeforeNid);
             BinaryPrimitives.WriteInt64LittleEndian(at[16..], m.NowNid);
             at = at[24..];
-            foreach (var t in TextsOf(m))
-            {
-                var n = t is null ? 0 : Encoding.UTF8.GetBytes(t, at[4..]);
-                BinaryPrimitives.WriteInt32LittleEndian(at, t is null ? -1 : n);
-                at = at[(4 + n)..];
-            }
+            foreach (var t in TextsOf(m)) Write(ref at, t);
         }
+        if (ReadRoot is not null) Write(ref at, ReadRoot);
     }
 
-    private static StateMove[] ReadMoves(ReadOnlySpan<byte> at)
+    private static void Write(ref Span<byte> at, string? text)
+    {
+        var n = text is null ? 0 : Encoding.UTF8.GetBytes(text, at[4..]);
+        BinaryPrimitives.WriteInt32LittleEndian(at, text is null ? -1 : n);
+        at = at[(4 + n)..];
+    }
+
+    private EventRow WithTail(ReadOnlySpan<byte> at)
     {
         var moves = new StateMove[BinaryPrimitives.ReadInt32LittleEndian(at)];
         at = at[4..];
@@ -51,7 +56,7 @@ public sealed partial record EventRow
             at = at[24..];
             moves[i] = new StateMove(Text(ref at)!, Text(ref at)!, key, before, now, Text(ref at), Text(ref at), Text(ref at));
         }
-        return moves;
+        return this with { Moves = moves, ReadRoot = at.Length > 0 ? Text(ref at) : null };
     }
 
     private static string? Text(ref ReadOnlySpan<byte> at)

@@ -1,13 +1,15 @@
 using System.Buffers.Binary;
 using System.Text;
+using Matrix.Events;
 using Matrix.Replication;
 
 namespace Matrix.Storage.Events;
 
 /// <summary>Of an event. Superseded: a state event that did not become current state when it entered the stream, because another fork won.
-/// StateMoved: with this event the current state changed at other keys as well, because forks were resolved; who keeps state reads it again.</summary>
+/// StateMoved: with this event the current state changed at other keys as well, because forks were resolved; who keeps state reads it again.
+/// Reads: by sending it its sender has read its thread up to here (<see cref="EventRow.Reads"/>); that outlasts a redaction.</summary>
 [Flags]
-public enum EventFlags : short { None = 0, Outlier = 1, Rejected = 2, SoftFailed = 4, Redacted = 8, Superseded = 16, StateMoved = 32 }
+public enum EventFlags : short { None = 0, Outlier = 1, Rejected = 2, SoftFailed = 4, Redacted = 8, Superseded = 16, StateMoved = 32, Reads = 64 }
 
 /// <summary>
 /// Payload of stream events: everything a reader needs to show an event without asking the database. The row's position is its stream
@@ -41,20 +43,25 @@ public sealed partial record EventRow
     public bool IsCurrentState { get; init; }
     /// <summary>What else of the current state changed with this event (<see cref="EventFlags.StateMoved"/>), those of it that readers must know.</summary>
     public IReadOnlyList<StateMove> Moves { get; init; } = [];
+    /// <summary>Of an event that reads: the root of its thread; null: it is in the main timeline.</summary>
+    public string? ReadRoot { get; init; }
+    /// <summary>The thread that its sender has read up to this event by sending it: id of the root, or <c>main</c>; null: none.</summary>
+    public string? Reads => (Flags & EventFlags.Reads) == 0 ? null : ReadRoot ?? ThreadWalk.Main;
     /// <summary>Canonical PDU.</summary>
     public required ReadOnlyMemory<byte> Json { get; init; }
 
     /// <summary>
     /// Little endian: version byte 1, flags i16, bits u8, nids i64 x 2, received i64, then length-prefixed (i32, -1 null) UTF-8 fields in the order
-    /// event id, version, type, sender, state key, txn device, txn id, replaces, prev sender, redacts, prev content, json. With moves: their count
-    /// (i32), and of each the nids of key, before and now (i64 x 3) and type, state key, event id, sender, membership as above.
+    /// event id, version, type, sender, state key, txn device, txn id, replaces, prev sender, redacts, prev content, json. With moves or a root that is
+    /// read: the count of the moves (i32), of each the nids of key, before and now (i64 x 3) and type, state key, event id, sender, membership as above,
+    /// and that root as above where there is one.
     /// </summary>
     public byte[] Encode()
     {
         string?[] texts = [EventId, RoomVersion, Type, Sender, StateKey, TxnDeviceId, TxnId, ReplacesEventId, PrevSender, Redacts];
         var size = 1 + 2 + 1 + 24;
         foreach (var t in texts) size += 4 + (t is null ? 0 : Encoding.UTF8.GetByteCount(t));
-        size += 4 + PrevContent.Length + 4 + Json.Length + MovesSize();
+        size += 4 + PrevContent.Length + 4 + Json.Length + TailSize();
         var buffer = new byte[size];
         var at = buffer.AsSpan();
         at[0] = 1;
@@ -77,7 +84,7 @@ public sealed partial record EventRow
             block.Span.CopyTo(at[4..]);
             at = at[(4 + block.Length)..];
         }
-        if (Moves.Count > 0) WriteMoves(at);
+        if (HasTail) WriteTail(at);
         return buffer;
     }
 
@@ -119,6 +126,6 @@ public sealed partial record EventRow
             TxnDeviceId = Text(), TxnId = Text(), ReplacesEventId = Text(), PrevSender = Text(), Redacts = Text(),
             PrevContent = Block(), Json = Block(),
         };
-        return offset < payload.Length ? decoded with { Moves = ReadMoves(payload.Span[offset..]) } : decoded;
+        return offset < payload.Length ? decoded.WithTail(payload.Span[offset..]) : decoded;
     }
 }

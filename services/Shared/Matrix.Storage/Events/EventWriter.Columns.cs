@@ -22,6 +22,10 @@ public sealed partial class EventWriter
         public readonly List<byte[]> Json = [];
         public readonly List<bool> Known = [];
         public readonly List<long> StreamRooms = [], StreamNids = [], PastRooms = [], PastNids = [];
+        public readonly List<string?> ReadRoots = [];
+        // what senders have read
+        public readonly List<long> ReadRooms = [], ReadPlaces = [];
+        public readonly List<string?> Readers = [], ReadThreads = [];
         public readonly List<long> ChildRooms = [], ChildNids = [], FullNids = [], FullRooms = [];
         public readonly List<string?> MissingIds = [], FullIds = [];
         public readonly List<long> MoveEvents = [], MoveKeys = [], MovesBefore = [], MovesNow = [];
@@ -62,6 +66,7 @@ public sealed partial class EventWriter
             RedactedJson, RedactedIds, RedactedBy, RelatingNids, RelatingRooms, Parents, RelationTypes, RelatingTypes, RelatingSenders, RelationKeys,
             CanReplace, Aliases, AliasRooms, AliasCreators, AliasCreated, Known, StreamRooms, StreamNids, PastRooms, PastNids, ChildRooms, ChildNids,
             FullNids, FullRooms, MissingIds, FullIds, MoveEvents, MoveKeys, MovesBefore, MovesNow, GoneMemberRooms, GoneMemberUsers,
+            ReadRoots, ReadRooms, ReadPlaces, Readers, ReadThreads,
         ];
 
         /// <summary>Some of the events were outliers: their rows are there.</summary>
@@ -160,7 +165,13 @@ public sealed partial class EventWriter
             Redacts.Add(e.Redacts);
             Json.Add(BytesOf(pdu.Json));
             Known.Add(e.WasOutlier);
-            if (e.Place == EventPlace.Stream) { StreamRooms.Add(room.RoomNid); StreamNids.Add(e.EventNid); }
+            if (e.Place == EventPlace.Stream)
+            {
+                StreamRooms.Add(room.RoomNid);
+                StreamNids.Add(e.EventNid);
+                ReadRoots.Add(e.ReadRoot);
+                if ((e.Flags & EventFlags.Reads) != 0) AddRead(room.RoomNid, pdu.Sender, e.ReadRoot ?? ThreadWalk.Main);
+            }
             else if (e.Place == EventPlace.Past) { PastRooms.Add(room.RoomNid); PastNids.Add(e.EventNid); }
             foreach (var id in e.MissingParents) { ChildRooms.Add(room.RoomNid); ChildNids.Add(e.EventNid); MissingIds.Add(id); }
             foreach (var m in e.Moves) { MoveEvents.Add(e.EventNid); MoveKeys.Add(m.StateKeyNid); MovesBefore.Add(m.BeforeNid); MovesNow.Add(m.NowNid); }
@@ -173,6 +184,22 @@ public sealed partial class EventWriter
             TxnEvents.Add(pdu.EventId);
             TxnRooms.Add(room.RoomId);
             TxnCreated.Add(e.ReceivedTsMs);
+        }
+
+        /// <summary>Of several events of a sender in a thread the last one counts: a statement may meet a row once.</summary>
+        private void AddRead(long roomNid, string sender, string thread)
+        {
+            var i = ReadRooms.Count - 1;
+            while (i >= 0 && ReadRooms[i] == roomNid && (Readers[i] != sender || ReadThreads[i] != thread)) i--;
+            if (i >= 0 && ReadRooms[i] == roomNid)
+            {
+                ReadPlaces[i] = StreamNids.Count;
+                return;
+            }
+            ReadRooms.Add(roomNid);
+            Readers.Add(sender);
+            ReadThreads.Add(thread);
+            ReadPlaces.Add(StreamNids.Count);
         }
 
         private void AddRelation(RoomCommit room, NewEvent e)

@@ -147,31 +147,34 @@ public sealed partial class EventWriter
         """;
     internal const string AliasConstraint = "room_aliases_pkey";
 
-    /// <remarks>The last statement: the counter's row lock orders commits and is held for no longer than the commit takes.</remarks>
-    internal const string SqlPositions =
+    /// <remarks>
+    /// The last statement: the counter's row lock orders commits and is held for no longer than the commit takes. $4 to $7: what senders have read ($7 is the
+    /// place of the event among the events, from 1); they are written under that lock, so they only move forward.
+    /// </remarks>
+    private const string Positions =
         """
         with c as (
             update stream_counters set pos = pos + cardinality($1::bigint[]) where stream = 'events' returning pos - cardinality($1::bigint[]) as base, pos),
         rows as (
-            insert into event_stream (pos, room_nid, event_nid)
-            select c.base + u.ord, u.room_nid, u.event_nid
-            from c, unnest($1::bigint[], $2::bigint[]) with ordinality as u(room_nid, event_nid, ord))
-        select pos from c
+            insert into event_stream (pos, room_nid, event_nid, read_root)
+            select c.base + u.ord, u.room_nid, u.event_nid, u.read_root
+            from c, unnest($1::bigint[], $2::bigint[], $3::text[]) with ordinality as u(room_nid, event_nid, read_root, ord)),
+        reads as (
+            insert into implied_receipts (room_nid, user_id, thread_id, event_pos)
+            select u.room_nid, u.user_id, u.thread_id, c.base + u.place
+            from c, unnest($4::bigint[], $5::text[], $6::text[], $7::bigint[]) as u(room_nid, user_id, thread_id, place)
+            on conflict (room_nid, user_id, thread_id) do update set event_pos = excluded.event_pos
+                where implied_receipts.event_pos < excluded.event_pos)
         """;
+    internal const string SqlPositions = Positions + " select pos from c";
 
-    /// <remarks>As above; $8 is the place of the member event among the events, from 1. Who forgot a room stays so while he is only kept out of it.</remarks>
-    internal const string SqlPositionsAndMemberships =
+    /// <remarks>As above; $13 is the place of the member event among the events, from 1. Who forgot a room stays so while he is only kept out of it.</remarks>
+    internal const string SqlPositionsAndMemberships = Positions +
         """
-        with c as (
-            update stream_counters set pos = pos + cardinality($1::bigint[]) where stream = 'events' returning pos - cardinality($1::bigint[]) as base, pos),
-        rows as (
-            insert into event_stream (pos, room_nid, event_nid)
-            select c.base + u.ord, u.room_nid, u.event_nid
-            from c, unnest($1::bigint[], $2::bigint[]) with ordinality as u(room_nid, event_nid, ord)),
-        members as (
+        , members as (
             insert into room_memberships (room_nid, user_id, membership, event_nid, pos, sender)
             select u.room_nid, u.user_id, u.membership, u.event_nid, c.base + u.place, u.sender
-            from c, unnest($3::bigint[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::bigint[])
+            from c, unnest($8::bigint[], $9::text[], $10::text[], $11::bigint[], $12::text[], $13::bigint[])
                  as u(room_nid, user_id, membership, event_nid, sender, place)
             on conflict (room_nid, user_id) do update set
                 membership = excluded.membership, event_nid = excluded.event_nid, pos = excluded.pos, sender = excluded.sender,

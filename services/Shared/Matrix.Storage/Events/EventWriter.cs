@@ -131,9 +131,12 @@ public sealed partial class EventWriter(Database database, TimeProvider clock) :
         if (c.RedactedIds.Count > 0) Add(batch, SqlRedactions, Texts(c.RedactedIds), Texts(c.RedactedBy), Longs(c.RedactedRooms));
         if (c.Aliases.Count > 0) Add(batch, SqlAliases, Texts(c.Aliases), Texts(c.AliasRooms), Texts(c.AliasCreators), Longs(c.AliasCreated));
         if (c.MemberRooms.Count > 0)
-            Add(batch, SqlPositionsAndMemberships, Longs(c.StreamRooms), Longs(c.StreamNids), Longs(c.MemberRooms), Texts(c.MemberUsers), Texts(c.Memberships),
-                Longs(c.MemberEvents), Texts(c.MemberSenders), Longs(c.MemberPlaces));
-        else if (c.StreamNids.Count > 0) Add(batch, SqlPositions, Longs(c.StreamRooms), Longs(c.StreamNids));
+            Add(batch, SqlPositionsAndMemberships, Longs(c.StreamRooms), Longs(c.StreamNids), Texts(c.ReadRoots), Longs(c.ReadRooms), Texts(c.Readers),
+                Texts(c.ReadThreads), Longs(c.ReadPlaces), Longs(c.MemberRooms), Texts(c.MemberUsers), Texts(c.Memberships), Longs(c.MemberEvents),
+                Texts(c.MemberSenders), Longs(c.MemberPlaces));
+        else if (c.StreamNids.Count > 0)
+            Add(batch, SqlPositions, Longs(c.StreamRooms), Longs(c.StreamNids), Texts(c.ReadRoots), Longs(c.ReadRooms), Texts(c.Readers), Texts(c.ReadThreads),
+                Longs(c.ReadPlaces));
         if (c.RelatingNids.Count > 0)
             Add(batch, SqlRelations, Longs(c.RelatingNids), Longs(c.RelatingRooms), Texts(c.Parents), Texts(c.RelationTypes), Texts(c.RelatingTypes),
                 Texts(c.RelatingSenders), Texts(c.RelationKeys), Bools(c.CanReplace));

@@ -41,6 +41,8 @@ public sealed class NewEvent
     public IReadOnlyList<string> MissingParents { get; init; } = [];
     /// <summary>What else of the current state changed with it.</summary>
     public IReadOnlyList<StateMove> Moves { get; set; } = [];
+    /// <summary>With <see cref="EventFlags.Reads"/>: the root of the thread that its sender has read; null: the main timeline.</summary>
+    public string? ReadRoot { get; init; }
     public required long ReceivedTsMs { get; init; }
     /// <summary>Device, and transaction of the send; null without one.</summary>
     public string? TxnDeviceId { get; init; }

@@ -1,11 +1,9 @@
+using Matrix.Storage.Receipts;
+
 namespace Matrix.Storage.Push;
 
 /// <summary>An event that a user may have been notified of: position in stream events, room, event.</summary>
 public readonly record struct NotificationCandidate(long Position, long RoomNid, long EventNid);
-
-/// <summary>How far somebody has read a room.</summary>
-/// <param name="ThreadId">Root of the thread, <c>main</c>, or empty: all threads.</param>
-public sealed record ReadReceipt(string RoomId, string ThreadId, long Position);
 
 /// <summary>What <c>GET /notifications</c> looks through: nothing is written for it.</summary>
 public sealed class NotificationReader(Database database)
@@ -29,9 +27,14 @@ public sealed class NotificationReader(Database database)
         """;
     internal const string SqlReceipts =
         """
-        select room_id, thread_id, max(event_pos) from receipts
-        where room_id = any($2) and user_id = $1 and receipt_type in ('m.read', 'm.read.private') and event_pos is not null
-        group by room_id, thread_id
+        select x.room_id, x.thread_id, max(x.event_pos)
+        from (
+            select room_id, thread_id, event_pos from receipts
+            where room_id = any($2) and user_id = $1 and receipt_type in ('m.read', 'm.read.private') and event_pos is not null
+            union all
+            select r.room_id, i.thread_id, i.event_pos from rooms r join implied_receipts i on i.room_nid = r.room_nid and i.user_id = $1
+            where r.room_id = any($2)) x
+        group by x.room_id, x.thread_id
         """;
     internal const string SqlCountJoined =
         "select room_nid, count(*) from room_memberships where room_nid = any($1) and membership = 'join' group by room_nid";

@@ -19,7 +19,7 @@ public sealed record JoinedUser(string UserId, long JoinedPos, byte[] MemberJson
 /// <param name="IsInvited">False: he is in it.</param>
 /// <param name="TurnedPos">Position of his membership event in stream events: what came before is read.</param>
 /// <param name="Sender">Of that event.</param>
-/// <param name="Threads">Positions of his receipts by thread; empty: of all of them.</param>
+/// <param name="Threads">Positions of his receipts, and of what he has sent, by thread; empty: of all of them.</param>
 public sealed record RoomRead(long RoomNid, string RoomId, bool IsInvited, long TurnedPos, string Sender, Dictionary<string, long> Threads)
 {
     /// <summary>Of a thread, or the main timeline ("main"); empty: of everything.</summary>
@@ -64,7 +64,10 @@ public sealed class PusherStore(Database database)
         select m.room_nid, r.room_id, m.membership, m.pos, m.sender, c.thread_id, max(c.event_pos)
         from room_memberships m
         join rooms r on r.room_nid = m.room_nid
-        left join receipts c on c.room_id = r.room_id and c.user_id = $1 and c.receipt_type in ('m.read', 'm.read.private')
+        left join lateral (
+            select thread_id, event_pos from receipts where room_id = r.room_id and user_id = $1 and receipt_type in ('m.read', 'm.read.private')
+            union all
+            select thread_id, event_pos from implied_receipts where room_nid = m.room_nid and user_id = $1) c on true
         where m.user_id = $1 and m.membership in ('join', 'invite') and (r.room_id = any($2) or $2::text[] is null)
         group by m.room_nid, r.room_id, m.membership, m.pos, m.sender, c.thread_id
         """;

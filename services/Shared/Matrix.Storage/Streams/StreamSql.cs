@@ -32,9 +32,9 @@ internal static class StreamSql
         left join lateral (
             select s.pos, s.room_nid, s.event_nid, m.room_id, e.event_id, m.version, e.type, e.sender, k.state_key, e.flags, e.received_ts_ms,
                 x.device_id, x.txn_id, p.event_id as replaces_event_id, p.sender as prev_sender, p.json as prev_json, e.redacts, e.json,
-                v.keys, v.befores, v.nows, v.types, v.state_keys, v.ids, v.senders, v.members
+                v.keys, v.befores, v.nows, v.types, v.state_keys, v.ids, v.senders, v.members, s.read_root
             from (
-                select pos, room_nid, event_nid from event_stream where pos > $1 and pos <= $2 order by pos limit $3
+                select pos, room_nid, event_nid, read_root from event_stream where pos > $1 and pos <= $2 order by pos limit $3
             ) s
             join events e on e.event_nid = s.event_nid
             join rooms m on m.room_nid = s.room_nid

@@ -61,7 +61,7 @@ public sealed class StreamStore(Database database) : IStreamSource
             TxnDeviceId = Text(13), TxnId = Text(14), ReplacesEventId = Text(15), PrevSender = Text(16),
             PrevContent = reader.IsDBNull(17) ? default : ContentOf(reader.GetFieldValue<byte[]>(17)),
             Redacts = Text(18), IsCurrentState = stateKey is not null && (flags & NeverCurrent) == 0,
-            Json = reader.GetFieldValue<byte[]>(19), Moves = reader.IsDBNull(20) ? [] : ReadMoves(reader),
+            Json = reader.GetFieldValue<byte[]>(19), Moves = reader.IsDBNull(20) ? [] : ReadMoves(reader), ReadRoot = Text(28),
         };
         return new StreamRow(row.Position, row.RoomId, row.Encode());
 

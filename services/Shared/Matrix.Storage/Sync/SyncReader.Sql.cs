@@ -37,6 +37,12 @@ public sealed partial class SyncReader
         room_memberships m join rooms r using (room_nid) join receipts c on c.room_id = r.room_id and c.user_id = $1
         where m.user_id = $1
         """;
+    internal const string SqlImplied =
+        """
+        select r.room_id, i.thread_id, i.event_pos
+        from room_memberships m join rooms r using (room_nid) join implied_receipts i on i.room_nid = m.room_nid and i.user_id = $1
+        where m.user_id = $1
+        """;
     internal const string SqlReceiptsOn = ReceiptColumns +
         "receipts c where c.room_id = any($1) and c.event_id = any($2) and c.pos <= $3 order by c.pos";
     internal const string SqlReceipts = ReceiptColumns + "receipts c where c.room_id = any($1) and c.pos > $2 and c.pos <= $3 order by c.pos";

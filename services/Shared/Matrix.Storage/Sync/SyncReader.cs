@@ -2,6 +2,7 @@ using System.Data;
 using Matrix.Events;
 using Matrix.Replication;
 using Matrix.Storage.Events;
+using Matrix.Storage.Receipts;
 using Matrix.Storage.Streams;
 using Npgsql;
 
@@ -60,6 +61,7 @@ public sealed partial class SyncReader(Database database)
         Add(batch, SqlAccountData, userId);
         Add(batch, SqlToDeviceRanges, userId);
         Add(batch, SqlOwnReceipts, userId);
+        Add(batch, SqlImplied, userId);
         await using var r = await batch.ExecuteReaderAsync(ct);
         var positions = await ReadPositionsAsync(r, ct);
         await r.NextResultAsync(ct);
@@ -72,7 +74,11 @@ public sealed partial class SyncReader(Database database)
         var toDevice = new List<ToDeviceRange>();
         while (await r.ReadAsync(ct)) toDevice.Add(new(r.GetString(0), r.GetInt64(1), r.GetInt64(2)));
         await r.NextResultAsync(ct);
-        return new UserLoad(positions, memberships, accountData, toDevice, await ReadReceiptsAsync(r, ct));
+        var receipts = await ReadReceiptsAsync(r, ct);
+        await r.NextResultAsync(ct);
+        var implied = new List<ReadReceipt>();
+        while (await r.ReadAsync(ct)) implied.Add(new(r.GetString(0), r.GetString(1), r.GetInt64(2)));
+        return new UserLoad(positions, memberships, accountData, toDevice, receipts, implied);
     }, ct);
 
     private static async Task<List<AccountDatum>> ReadAccountDataAsync(NpgsqlDataReader r, CancellationToken ct)

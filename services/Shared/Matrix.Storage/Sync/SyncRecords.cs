@@ -1,6 +1,7 @@
 using Matrix.Events;
 using Matrix.Replication;
 using Matrix.Storage.Events;
+using Matrix.Storage.Receipts;
 using Matrix.Storage.Streams;
 
 namespace Matrix.Storage.Sync;
@@ -11,12 +12,14 @@ namespace Matrix.Storage.Sync;
 /// <param name="AccountData">All of it, global and of rooms.</param>
 /// <param name="ToDevice">Devices with messages that were not acknowledged yet.</param>
 /// <param name="OwnReceipts">His own receipts in those rooms.</param>
+/// <param name="Implied">How far he has read threads of those rooms by sending something there.</param>
 public sealed record UserLoad(
     IReadOnlyDictionary<StreamDefinition, long> Positions,
     List<MembershipRecord> Memberships,
     List<AccountDatum> AccountData,
     List<ToDeviceRange> ToDevice,
-    List<StoredReceipt> OwnReceipts);
+    List<StoredReceipt> OwnReceipts,
+    List<ReadReceipt> Implied);
 
 /// <param name="RoomId">Empty: global.</param>
 public sealed record AccountDatum(string RoomId, string Type, ReadOnlyMemory<byte> Content);

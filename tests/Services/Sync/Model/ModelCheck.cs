@@ -54,7 +54,7 @@ internal sealed class ModelCheck(ModelClient client, ModelWorld world, ModelTrut
         Typing(roomId, told);
         Receipts(roomId, told, room);
         if (doubtful.Count > 0) return;
-        var unread = truth.Unread(roomId, client.User, Ignored);
+        var unread = truth.Unread(roomId, client.User, Ignored, world.Threads);
         Assert.True(told.Unread == unread, $"{client}: unread in {roomId} is {told.Unread}, not {unread}");
     }
 

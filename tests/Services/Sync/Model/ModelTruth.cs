@@ -104,19 +104,21 @@ internal sealed class ModelTruth
     /// <summary>He himself, and whoever is in a room with him.</summary>
     public HashSet<string> Contacts(SyncUser user) => [user.Id, .. JoinedRooms(user).SelectMany(r => Rooms[r].Joined)];
 
-    /// <summary>Messages of others after what he has read, by the default rules: all, and those that mention him.</summary>
-    public (int Notifications, int Highlights) Unread(string roomId, SyncUser user, string? ignored)
+    /// <summary>Messages of others after what he has read, or said himself, by the default rules: all, and those that mention him.</summary>
+    /// <param name="threads">Roots, by what was sent in their threads, whether it was redacted or not.</param>
+    public (int Notifications, int Highlights) Unread(string roomId, SyncUser user, string? ignored, Dictionary<string, string> threads)
     {
         var room = Rooms[roomId];
         var own = room.Receipts.Where(r => r.User == user.Id && r.Type is "m.read" or "m.read.private").ToList();
-        long ReadUpTo(string thread) => own.Where(r => r.User == user.Id && r.Thread == thread).Select(r => r.EventPosition).Append(0).Max();
+        var sent = room.Timeline.Where(e => e.Pdu.Sender == user.Id && e.Pdu.Type != "m.room.member").ToLookup(e => threads.GetValueOrDefault(e.Pdu.EventId, "main"), e => e.Position!.Value);
+        long ReadUpTo(string thread) => own.Where(r => r.Thread == thread).Select(r => r.EventPosition).Concat(sent[thread]).Append(0).Max();
         var joined = room.Timeline.FindLast(e => e.Pdu.Type == "m.room.member" && e.Pdu.StateKey == user.Id)!.Position!.Value;
         var floor = Math.Max(joined, ReadUpTo(""));
         var (all, loud) = (0, 0);
         foreach (var e in room.Timeline.Where(e => e.Position > floor && e.RedactedBy is null && e.Pdu.Type == "m.room.message" && e.Pdu.Sender != user.Id && e.Pdu.Sender != ignored))
         {
             var content = JsonDocument.Parse(e.Pdu.Json).RootElement.GetProperty("content");
-            if (e.Position <= ReadUpTo(content.At("m.relates_to", "event_id")?.GetString() ?? "main")) continue;
+            if (e.Position <= ReadUpTo(threads.GetValueOrDefault(e.Pdu.EventId, "main"))) continue;
             all++;
             if (content.At("m.mentions", "user_ids") is { } users && users.EnumerateArray().Any(u => u.GetString() == user.Id)) loud++;
         }

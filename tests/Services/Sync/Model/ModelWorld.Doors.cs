@@ -1,9 +1,10 @@
 namespace Matrix.ServiceTests.Sync.Model;
 
-// Knocks, and keys that devices leave for others. Drawn apart, so that a seed goes on drawing the same of everything else.
+// Knocks, keys that devices leave for others, reactions, and redactions of what plain ones leave out. Drawn apart, so that a seed goes on drawing the same of everything else.
 internal sealed partial class ModelWorld
 {
     private readonly Random apart = new(seed ^ 0x5eed);
+    private readonly HashSet<string> redacted = [];
     private int keys;
 
     /// <summary>What happens besides the change of this step, now and then.</summary>
@@ -16,8 +17,22 @@ internal sealed partial class ModelWorld
             0 => () => KnockAsync(room, owner, user, other),
             1 or 2 => () => UploadKeysAsync(user.On(device), count, hasFallback),
             3 or 4 => () => ClaimKeyAsync(user, other.On(device)),
+            5 => Said(s => () => ReactAsync(s.Room, user, s.EventId)),
+            6 => Said(s => () => RedactAsync(s.Room, s.Sender, s.EventId)),
             _ => null,
         };
+    }
+
+    /// <summary>Something about one of the newest messages.</summary>
+    private Func<Task>? Said(Func<(string Room, SyncUser Sender, string EventId, bool IsPlain), Func<Task>> make) =>
+        said.Count == 0 ? null : make(said[^(1 + apart.Next(Math.Min(said.Count, 12)))]);
+
+    /// <summary>In the thread of what it is about, unless that was redacted: then it is about nothing that would say so.</summary>
+    private async Task ReactAsync(string room, SyncUser user, string target)
+    {
+        var content = new Dictionary<string, object> { ["m.relates_to"] = new { rel_type = "m.annotation", event_id = target, key = "+" } };
+        var id = await user.SendAsync(room, "m.reaction", content);
+        if (!redacted.Contains(target) && Threads.TryGetValue(target, out var root)) Threads[id] = root;
     }
 
     /// <summary>For a moment nobody comes in without having asked.</summary>

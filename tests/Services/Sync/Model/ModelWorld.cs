@@ -24,6 +24,8 @@ internal sealed partial class ModelWorld(SyncFixture fixture, int seed, Random r
     public Dictionary<string, string> Status { get; } = [];
     /// <summary>Whom a user ignored at some time, but for the first user: he ignores the last one from the beginning.</summary>
     public HashSet<(string User, string Ignored)> SometimesIgnored { get; } = [];
+    /// <summary>Root of the thread of what was sent in one; by event id.</summary>
+    public Dictionary<string, string> Threads { get; } = [];
     /// <summary>What clients that ask for a user's devices now may find: how often they changed.</summary>
     public Dictionary<string, int> DeviceLists => lists.ToDictionary(StringComparer.Ordinal);
 
@@ -161,16 +163,25 @@ internal sealed partial class ModelWorld(SyncFixture fixture, int seed, Random r
         var content = new Dictionary<string, object> { ["msgtype"] = "m.text", ["body"] = $"{step}" };
         if (root is not null) content["m.relates_to"] = new { rel_type = "m.thread", event_id = root };
         if (random.Next(4) == 0) content["m.mentions"] = new { user_ids = new[] { other.Id } };
-        return async () => said.Add((room, user, await user.SayAsync(room, "", content), content.Count == 2));
+        return async () =>
+        {
+            said.Add((room, user, await user.SayAsync(room, "", content), content.Count == 2));
+            if (root is not null) Threads[said[^1].EventId] = root;
+        };
     }
 
-    /// <summary>Of state, or of a message that neither mentions anybody nor is in a thread: when those are counted is not for the model to say.</summary>
     private Func<Task> Redaction()
     {
         var plain = said.Where(s => s.IsPlain).ToList();
         if (plain.Count == 0) return () => Task.CompletedTask;
         var (room, sender, id, _) = plain[random.Next(plain.Count)];
-        return () => sender.RedactAsync(room, id);
+        return () => RedactAsync(room, sender, id);
+    }
+
+    private async Task RedactAsync(string room, SyncUser sender, string id)
+    {
+        await sender.RedactAsync(room, id);
+        redacted.Add(id);
     }
 
     private Func<Task> Receipt()
