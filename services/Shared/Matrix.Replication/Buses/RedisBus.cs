@@ -22,9 +22,6 @@ public sealed partial class RedisBus : IReplicationBus, IRateBuckets, IAsyncDisp
     private readonly CancellationTokenSource stopping = new();
     private readonly Task<ConnectionMultiplexer?> connecting;
     private long interruptions;
-
-    public event Action? ConnectionChanged;
-
     private bool disposed;
 
     public RedisBus(RedisBusOptions options, TimeProvider time, ILogger<RedisBus> log)
@@ -34,6 +31,8 @@ public sealed partial class RedisBus : IReplicationBus, IRateBuckets, IAsyncDisp
         this.log = log;
         connecting = Task.Run(ConnectAsync);
     }
+
+    public event Action? ConnectionChanged;
 
     /// <summary>Both the connection that publishes and the one that listens.</summary>
     public bool IsConnected => Connection is { IsConnected: true } connection && connection.GetSubscriber().IsConnected();
